@@ -1,0 +1,53 @@
+# `make` alone prints this list. Each recipe sets up what it needs; what is there already is not made again.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo up down test check format bench microworld clean
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.complete
+
+help: ## print this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+$(READY): pyproject.toml constraints.txt
+	@scripts/setup
+
+setup: $(READY) ## make the environment in .venv (the others do it too)
+
+demo: $(READY) ## the nightly index on the micro world under Airflow, then three searches
+	@$(BIN)/carlos demo
+
+up: $(READY) ## start Airflow and the S3 server, print address and login
+	@$(BIN)/python -m carlos_tasks.stack up
+
+down: $(READY) ## stop what `make up` started
+	@$(BIN)/python -m carlos_tasks.stack down
+
+test: $(READY) ## unit tests, then the end-to-end tests
+	@scripts/install-services
+	@echo "unit tests"; time $(BIN)/pytest -q -m "not end_to_end"
+	@echo "end-to-end tests"; time $(BIN)/pytest -q -m end_to_end
+
+check: $(READY) ## ruff, ruff format, mypy, and the test of the documentation
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/pytest -q tests/test_docs.py
+
+format: $(READY) ## rewrite the code as ruff wants it
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+bench: $(READY) ## every benchmark, one after the other
+	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+microworld: $(READY) ## train the micro world's models and LoRAs again from their seed
+	@$(BIN)/python -m carlos_tasks.microworld.train all --out carlos_tasks/microworld/weights
+	@$(BIN)/python -m carlos_tasks.seal_profile micro
+
+clean: ## remove the environment, caches and var/ (the local lake and Airflow's state)
+	@if [ -x $(BIN)/python ] && [ -d var ]; then $(BIN)/python -m carlos_tasks.stack down; fi
+	@rm -rf $(VENV) var build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

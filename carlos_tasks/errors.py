@@ -1,0 +1,60 @@
+"""Every error that CARLoS raises on purpose.
+
+    CarlosError
+    ├── SettingsError        a setting is missing or wrong; the message says which and what to write
+    ├── NotFound             an object, LoRA, profile or prompt set that does not exist
+    ├── PermanentError       a retry cannot help
+    │   ├── RejectedFile     one LoRA file is refused: reason code and detail
+    │   ├── IndexingFailed   one LoRA could not be measured: reason code and detail
+    │   └── ProfileMismatch  data of one profile met another, or a file is not the one a profile names
+    └── PassingError         a retry may help: network, storage, memory of a shared device
+
+Airflow retries what is passing, with back-off, and never what is permanent (`dags/`).
+"""
+
+
+class CarlosError(Exception):
+    """Base of all of them: the command line prints its text on one line and exits with 1."""
+
+
+class SettingsError(CarlosError):
+    """A setting is missing or wrong."""
+
+
+class NotFound(CarlosError):
+    """Something that was asked for by name is not there."""
+
+
+class PermanentError(CarlosError):
+    """Trying again gives the same answer."""
+
+
+class PassingError(CarlosError):
+    """Trying again later may work."""
+
+
+class ProfileMismatch(PermanentError):
+    """Two things that must belong to one profile do not."""
+
+
+class RejectedFile(PermanentError):
+    """A LoRA file is refused before it is loaded.
+
+    Args:
+        reason: a code of `carlos_tasks.lora.reasons.Reason`.
+        detail: one sentence for a person, safe to log (no secrets, no control characters).
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class IndexingFailed(PermanentError):
+    """One LoRA could not be measured; it becomes a row with a reason, and the night goes on."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail

@@ -1,0 +1,62 @@
+"""The settings of one deployment, read from the environment (`CARLOS_…`) and validated once.
+
+What fixes an image or an embedding is not here but in a profile (`carlos_tasks.profile`): settings say where
+things lie and how much runs at once, and no setting changes a result. Credentials are not here either: boto3 and
+libpq read theirs from the environment.
+"""
+
+from functools import cache
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from carlos_tasks.errors import SettingsError
+
+
+class Settings(BaseSettings):
+    """Where the lake lies, what is indexed with which profile, and how much at once."""
+
+    model_config = SettingsConfigDict(env_prefix="CARLOS_", frozen=True, extra="forbid")
+
+    store: str = Field("var/store", description="Object storage: a folder, or s3://bucket/prefix.")
+    catalog: str = Field(
+        "sqlite:var/catalog.sqlite", description="DuckLake catalog: sqlite:FILE, or postgres:LIBPQ-STRING."
+    )
+    profile: str = Field("micro", description="Name of the profile that is indexed and searched.")
+    dump: str = Field("", description="Source that the nightly index polls, e.g. civitai-dump:s3://bucket/prefix.")
+    device: str = Field("auto", description="torch device of generation and embedding; auto takes CUDA if it is there.")
+    images_per_step: Annotated[int, Field(ge=1, description="Images that one sampling step makes together.")] = 8
+    loras_per_batch: Annotated[int, Field(ge=1, description="LoRAs that one mapped task indexes.")] = 4
+    evidence_pairs: Annotated[int, Field(ge=0, description="Pairs per LoRA whose images are kept.")] = 6
+    gpu_queue: str = Field("", description="Celery queue of the GPU tasks; empty: the executor's default queue.")
+    retry_delay_s: Annotated[int, Field(ge=0, description="First wait before a task is tried again; it doubles.")] = 30
+    max_file_mb: Annotated[int, Field(ge=1, description="A LoRA file above this size is refused.")] = 4096
+
+    @field_validator("store")
+    @classmethod
+    def _store_is_absolute(cls, value: str) -> str:
+        return value.rstrip("/") if "://" in value else str(Path(value).absolute())
+
+    @field_validator("catalog")
+    @classmethod
+    def _catalog_has_a_kind(cls, value: str) -> str:
+        kind, _, rest = value.partition(":")
+        if kind not in {"sqlite", "postgres"} or not rest:
+            raise ValueError("write sqlite:FILE or postgres:LIBPQ-STRING")
+        return f"sqlite:{Path(rest).absolute()}" if kind == "sqlite" else value
+
+
+@cache
+def load_settings() -> Settings:
+    """Read the environment once.
+
+    Raises:
+        SettingsError: a variable has a wrong value; the message names the variable and what is wrong with it.
+    """
+    try:
+        return Settings()
+    except ValidationError as exc:
+        faults = "; ".join(f"CARLOS_{str(e['loc'][0]).upper()}: {e['msg']}" for e in exc.errors())
+        raise SettingsError(f"{faults} (docs/operations.md lists every setting)") from exc

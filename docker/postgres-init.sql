@@ -1,0 +1,2 @@
+/* Run once, when the volume is new: the database of DuckLake's catalog, beside Airflow's own. */
+create database carlos_catalog;

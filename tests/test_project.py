@@ -1,0 +1,61 @@
+"""The project's own recipes: exact versions, a help that lists everything, scripts that can be read by bash."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+SCRIPTS = sorted(path for path in (REPOSITORY / "scripts").iterdir() if path.is_file())
+
+
+def constraints() -> dict[str, str]:
+    lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    return {normal(name): version for name, version in pins.items()}
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_constraints_are_exact_and_name_no_place():
+    lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
+    assert [line for line in lines if not re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)] == []
+
+
+def test_every_dependency_is_pinned():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    wanted = [*project["dependencies"], *(r for extra in project["optional-dependencies"].values() for r in extra)]
+    names = {normal(re.split(r"[^A-Za-z0-9._-]", requirement)[0]) for requirement in wanted}
+    assert len(names) > 20
+    assert names - set(constraints()) == set()
+
+
+def test_duckdb_and_its_extensions_are_of_one_version():
+    versions = {version for name, version in constraints().items() if name.startswith("duckdb")}
+    assert versions == {"1.5.5"}
+
+
+def test_make_alone_prints_every_recipe():
+    printed = subprocess.run(["make", "-s"], cwd=REPOSITORY, capture_output=True, text=True, check=True).stdout
+    recipes = re.findall(r"^([a-z]+):", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert re.findall(r"^  make (\w+) +\S", printed, re.MULTILINE) == recipes
+
+
+@pytest.mark.parametrize("script", [*SCRIPTS, REPOSITORY / ".ci" / "run"], ids=lambda path: path.name)
+def test_scripts_are_bash_that_stops_at_the_first_error(script):
+    assert subprocess.run(["bash", "-n", script], check=False).returncode == 0
+    if script.stat().st_mode & 0o111:
+        assert script.read_text().startswith("#!/usr/bin/env bash\n")
+        assert "set -euo pipefail" in script.read_text()
+
+
+def test_without_a_way_to_install_packages_the_scripts_say_so(tmp_path):
+    """No apt-get and no sudo on the PATH: `install_packages` fails and touches nothing."""
+    command = ["/bin/bash", "-c", ". scripts/as-root; install_packages postgresql || echo refused"]
+    env = {"PATH": str(tmp_path)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "refused\n"

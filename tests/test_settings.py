@@ -1,0 +1,44 @@
+"""Settings come from the environment and say what is wrong with them."""
+
+import pytest
+
+from carlos_tasks.errors import SettingsError
+from carlos_tasks.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings(monkeypatch: pytest.MonkeyPatch):
+    for name in ("CARLOS_STORE", "CARLOS_CATALOG"):
+        monkeypatch.delenv(name, raising=False)
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+def test_values_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARLOS_STORE", "s3://bucket/prefix/")
+    monkeypatch.setenv("CARLOS_CATALOG", "postgres:dbname=carlos")
+    settings = load_settings()
+    assert (settings.store, settings.catalog) == ("s3://bucket/prefix", "postgres:dbname=carlos")
+
+
+def test_a_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARLOS_STORE", "lake")
+    assert load_settings().store.startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("CARLOS_CATALOG", "mysql:host=db", "CARLOS_CATALOG.*write sqlite:FILE or postgres:"),
+        ("CARLOS_CATALOG", "sqlite:", "CARLOS_CATALOG.*write sqlite:FILE"),
+        ("CARLOS_IMAGES_PER_STEP", "0", "CARLOS_IMAGES_PER_STEP.*greater than or equal to 1"),
+        ("CARLOS_LORAS_PER_BATCH", "many", "CARLOS_LORAS_PER_BATCH.*integer"),
+    ],
+)
+def test_a_wrong_value_names_the_variable_and_the_fault(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=message):
+        load_settings()
