@@ -1,0 +1,125 @@
+"""The DuckLake catalog: connecting to it, and bringing its schema, macros and views up to date.
+
+DuckDB's extensions are loaded from wheels (`duckdb-extension-<name>`): nothing is downloaded at run time.
+"""
+
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from carlos_tasks.errors import NotFound, SettingsError
+from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.migrate import migrate
+from carlos_tasks.lake.objects import open_store
+from carlos_tasks.settings import Settings
+
+__all__ = ["connect", "migrate"]
+
+# No download of extensions, and no query that reads the variables of the Python program around it.
+_NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
+_SCANNER = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
+
+
+def connect(settings: Settings, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
+    """Open the lake: a DuckDB connection with the catalog attached as `carlos` and in use.
+
+    Args:
+        settings: `catalog` and `store` say where the lake lies; credentials come from boto3's and libpq's own chains.
+        read_only: nothing can be written through the connection. False also makes a catalog that is not there yet.
+
+    Raises:
+        NotFound: there is no catalog yet, and the connection is read-only.
+        SettingsError: an extension's wheel is absent, or there are no credentials.
+        PassingError: catalog or storage did not answer.
+    """
+    kind, _, place = settings.catalog.partition(":")
+    if kind == "sqlite":
+        _prepare_file(Path(place), read_only)
+    store = open_store(settings.store)
+    con = duckdb.connect(config=_NOTHING_FROM_OUTSIDE)
+    try:
+        with lake_errors():
+            con.execute("SET TimeZone = 'UTC'")
+            _load(con, "ducklake", _SCANNER[kind])
+            if store.uri.startswith("s3://"):
+                _load(con, "httpfs")
+                _create_secret(con, store.uri)
+            _attach(con, settings.catalog, f"{store.uri}/lake/", read_only)
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _literal(text: str) -> str:
+    """Quote a text as a SQL literal, for the few statements that take no parameters."""
+    if "\0" in text:
+        raise ValueError("a SQL literal cannot hold a NUL")
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _prepare_file(path: Path, read_only: bool) -> None:
+    if not read_only:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    elif not path.is_file():
+        raise NotFound(f"there is no catalog at {path} yet (`carlos index` makes one)")
+
+
+def _load(con: duckdb.DuckDBPyConnection, *names: str) -> None:
+    for name in names:
+        wheel = f"duckdb-extension-{name.replace('_', '-')}"
+        try:
+            folder = files(f"duckdb_extension_{name}")
+        except ModuleNotFoundError as exc:
+            raise SettingsError(f"{wheel} is not installed (pip install {wheel}=={duckdb.__version__})") from exc
+        binary = Path(str(folder)) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+        if not binary.is_file():
+            raise SettingsError(f"{wheel} is not the one for duckdb {duckdb.__version__}")
+        con.execute(f"LOAD {_literal(str(binary))}")
+
+
+def _create_secret(con: duckdb.DuckDBPyConnection, uri: str) -> None:
+    """Hand boto3's credentials and endpoint to DuckDB, as parameters: no statement holds them."""
+    import boto3
+
+    from carlos_tasks.lake.s3_store import s3_client
+
+    found = boto3.Session().get_credentials()
+    if found is None:
+        raise SettingsError("no credentials for object storage (set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)")
+    credentials = found.get_frozen_credentials()
+    client = s3_client()
+    scheme, _, host = str(client.meta.endpoint_url).partition("://")
+    bucket = uri.removeprefix("s3://").partition("/")[0]
+    con.execute(
+        "CREATE OR REPLACE SECRET carlos_store (TYPE s3, KEY_ID $key, SECRET $secret, SESSION_TOKEN $token, "
+        "REGION $region, ENDPOINT $endpoint, USE_SSL $ssl, URL_STYLE 'path', SCOPE $scope)",
+        {
+            "key": credentials.access_key,
+            "secret": credentials.secret_key,
+            "token": credentials.token or "",
+            "region": client.meta.region_name,
+            "endpoint": host,
+            "ssl": scheme == "https",
+            "scope": f"s3://{bucket}",
+        },
+    )
+
+
+def _attach(con: duckdb.DuckDBPyConnection, catalog: str, data_path: str, read_only: bool) -> None:
+    # Inlining off: a small insert would be kept as text in the catalog database, and floats are facts here.
+    options = [f"DATA_PATH {_literal(data_path)}", "DATA_INLINING_ROW_LIMIT 0"]
+    if read_only:
+        options += ["READ_ONLY", "CREATE_IF_NOT_EXISTS false"]
+    if catalog.startswith("sqlite:"):
+        # Readers go on while the one committer writes; the busy time-out is in milliseconds.
+        options += ["META_BUSY_TIMEOUT 5000"] + ([] if read_only else ["META_JOURNAL_MODE 'WAL'"])
+    con.execute(f"ATTACH {_literal(f'ducklake:{catalog}')} AS carlos ({', '.join(options)})")
+    con.execute("USE carlos")
+    # One committer: when another commit came in between, fail and be run again, instead of appending twice.
+    con.execute("SET ducklake_max_retry_count = 0")

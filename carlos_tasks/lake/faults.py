@@ -1,0 +1,40 @@
+"""What DuckDB's errors mean for us: passing or permanent, and never with a password in the text."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import duckdb
+
+from carlos_tasks.errors import CarlosError, PassingError, PermanentError
+
+_SECRET_VALUE = re.compile(r"(password|passfile|sslpassword)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s\"]+)", re.IGNORECASE)
+_URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
+# What SQLite and PostgreSQL say when two commits want the same snapshot number, and DuckLake on a conflict.
+_OVERTAKEN = re.compile(r"locked|duplicate key|unique constraint|serialize access|deadlock|conflict", re.IGNORECASE)
+_TRANSIENT = re.compile(
+    r"locked|could not connect|unable to connect|could not establish|connection (refused|reset|closed|to server)"
+    r"|server closed|timed? ?out|too many (clients|connections)|HTTP (code )?(5\d\d|429)",
+    re.IGNORECASE,
+)
+
+
+@contextmanager
+def lake_errors() -> Iterator[None]:
+    """Turn DuckDB's errors into PassingError (a conflict, a lock, the network) or PermanentError (the rest)."""
+    try:
+        yield
+    except duckdb.Error as exc:
+        text = redact(str(exc))
+        fault: CarlosError = PermanentError(f"lake: {text}")
+        if isinstance(exc, duckdb.TransactionException) and _OVERTAKEN.search(text):
+            fault = PassingError("another commit of the lake came in between; nothing was written, run it again")
+        elif isinstance(exc, duckdb.OperationalError) and _TRANSIENT.search(text):
+            fault = PassingError(f"lake: {text}")
+        # Not chained: a traceback would print the original's text, and that may hold the connection string.
+        raise fault from None
+
+
+def redact(text: str) -> str:
+    """Strike the passwords of libpq strings and URLs from a text."""
+    return _URL_PASSWORD.sub(r"\1:***@", _SECRET_VALUE.sub(r"\1\2***", text))

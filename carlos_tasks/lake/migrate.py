@@ -1,0 +1,83 @@
+"""Bringing the catalog up to date with `sql/`, in one snapshot, and in none where nothing changed."""
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import duckdb
+
+from carlos_tasks.errors import SettingsError
+from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.transaction import transaction
+
+#: Folders of sql/ in the order in which their files are applied: a view uses macros, a search macro uses views.
+FOLDERS = ("schema", "macros", "views", "search")
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One file of sql/, by its path below sql/; its hash says whether it changed."""
+
+    path: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def sql_folder() -> Path:
+    """Return sql/ of the repository, or its copy inside the installed package.
+
+    Raises:
+        SettingsError: neither is there.
+    """
+    repository = Path(__file__).resolve().parents[2] / "sql"
+    packaged = Path(str(files("carlos_tasks"))) / "_sql"
+    for folder in (repository, packaged):
+        if (folder / "schema").is_dir():
+            return folder
+    raise SettingsError("the sql/ folder is missing from this installation")
+
+
+def sql_files() -> list[SqlFile]:
+    """Return what `migrate` applies, in order."""
+    top = sql_folder()
+    paths = [path for folder in FOLDERS for path in sorted((top / folder).glob("*.sql"))]
+    return [SqlFile(path.relative_to(top).as_posix(), path.read_text(encoding="utf-8")) for path in paths]
+
+
+def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Apply the files of sql/ that the catalog has not seen in this form; return their paths.
+
+    A changed file makes every later one apply again, since DuckDB binds a view's macros when the view is made.
+    All in one transaction: a catalog is at the old state or at the new one.
+    """
+    wanted = sql_files()
+    with lake_errors():
+        applied = _applied(con)
+        first = next((i for i, file in enumerate(wanted) if applied.get(file.path) != file.sha256), len(wanted))
+        todo = wanted[first:]
+        if todo:
+            _apply(con, todo)
+    return [file.path for file in todo]
+
+
+def _applied(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    there = con.execute(
+        "from duckdb_tables() where database_name = 'carlos' and schema_name = 'core' and table_name = 'migration'"
+    ).fetchone()
+    if not there:
+        return {}
+    newest = "select path, arg_max(sha256, applied_at) from core.migration group by path"
+    return dict(con.execute(newest).fetchall())
+
+
+def _apply(con: duckdb.DuckDBPyConnection, todo: list[SqlFile]) -> None:
+    with transaction(con, "migrate", {"files": len(todo)}):
+        for file in todo:
+            con.execute(file.text)
+        rows = [[file.path for file in todo], [file.sha256 for file in todo]]
+        con.execute("insert into core.migration select unnest($1), unnest($2), now()", rows)

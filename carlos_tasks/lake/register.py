@@ -1,0 +1,121 @@
+"""Making the catalog know what exists already: a profile, and parquet shards in object storage."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import duckdb
+import pyarrow as pa
+
+from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.lake.outcomes import OutcomeRecord
+from carlos_tasks.lake.shards import BASELINE, shard_prefix
+
+if TYPE_CHECKING:
+    from carlos_tasks.profile import Profile, PromptSet
+
+
+def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool:
+    """Write a profile, its thresholds and its prompts where they are new or changed; tell whether any was.
+
+    Run it inside a transaction. The definition never changes under one profile_id; thresholds and prompt sets may,
+    and are replaced whole.
+    """
+    definition = json.dumps(profile.identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    (changed,) = con.execute(
+        "insert into core.profile by name select $profile_id as profile_id, $name as name, "
+        "$definition as definition, now() as created_at "
+        "where not exists (from core.profile where profile_id = $profile_id)",
+        {"profile_id": profile.profile_id, "name": profile.name, "definition": definition},
+    ).fetchall()[0]
+    changed += _put_thresholds(con, profile)
+    for prompts in (profile.indexing_prompts(), profile.search_prompts()):
+        changed += _put_prompts(con, prompts)
+    return bool(changed)
+
+
+def _put_thresholds(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool:
+    wanted = sorted((name, limit.value, limit.origin) for name, limit in profile.thresholds.items())
+    known = con.execute(
+        "select name, value, origin from core.threshold where profile_id = ? order by name", [profile.profile_id]
+    ).fetchall()
+    if known == wanted:
+        return False
+    con.execute("delete from core.threshold where profile_id = ?", [profile.profile_id])
+    for row in wanted:
+        con.execute("insert into core.threshold values (?, ?, ?, ?)", [profile.profile_id, *row])
+    return True
+
+
+def _put_prompts(con: duckdb.DuckDBPyConnection, prompts: "PromptSet") -> bool:
+    wanted = pa.Table.from_pylist([{"prompt_set": prompts.prompt_set, **p.model_dump()} for p in prompts.prompts])
+    with registered(con, "wanted", wanted):
+        (differing,) = con.execute(
+            "with known as (select prompt_set, prompt_id, category, subcategory, text from core.prompt "
+            "where prompt_set = $prompt_set), "
+            "given as (select prompt_set, prompt_id, category, subcategory, text from wanted) "
+            "select count(*) from ((from known except from given) union all (from given except from known))",
+            {"prompt_set": prompts.prompt_set},
+        ).fetchall()[0]
+        if differing:
+            con.execute("delete from core.prompt where prompt_set = ?", [prompts.prompt_set])
+            con.execute("insert into core.prompt by name from wanted")
+    return bool(differing)
+
+
+def baseline_shards(store: ObjectStore, profile_id: str) -> list[str]:
+    """Return the keys of the baseline's shards that are in the store."""
+    return [item.key for item in store.list(shard_prefix(profile_id, BASELINE)) if item.key.endswith(".parquet")]
+
+
+def unregistered(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Iterable[str]) -> list[str]:
+    """Return those of the shards that the catalog does not know yet, in order, each once."""
+    listed = con.execute("select data_file from ducklake_list_files('carlos', 'embedding', schema => 'core')")
+    known = {path for (path,) in listed.fetchall()}
+    return [key for key in dict.fromkeys(keys) if store.url(key) not in known]
+
+
+def incomplete_shards(
+    con: duckdb.DuckDBPyConnection, store: ObjectStore, outcomes: Sequence[OutcomeRecord]
+) -> dict[str, str]:
+    """Tell which embedded LoRAs lack shards or rows: lora_id to one sentence. Reads the shards' footers only."""
+    faults = {}
+    for outcome in outcomes:
+        there = {item.key for item in store.list(shard_prefix(outcome.profile_id, outcome.lora_id))}
+        missing = sorted(set(outcome.shards) - there)
+        if missing or not outcome.shards:
+            faults[outcome.lora_id] = f"{len(missing)} of {len(outcome.shards)} shards are not in the store"
+    whole = {o.lora_id: o for o in outcomes if o.lora_id not in faults}
+    owner = {store.url(key): lora_id for lora_id, o in whole.items() for key in o.shards}
+    found = dict.fromkeys(whole, 0)
+    if owner:
+        footers = con.execute("select file_name, num_rows from parquet_file_metadata($1)", [list(owner)])
+        for name, n_rows in footers.fetchall():
+            found[owner[name]] += n_rows
+    for lora_id, n_rows in found.items():
+        if n_rows != whole[lora_id].n_pairs:
+            faults[lora_id] = f"its shards hold {n_rows} rows, not {whole[lora_id].n_pairs}"
+    return faults
+
+
+def register_shards(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[str]) -> int:
+    """Make the shards part of core.embedding, without a copy; return their number of rows."""
+    if not keys:
+        return 0
+    urls = [store.url(key) for key in keys]
+    con.execute(
+        "call ducklake_add_data_files('carlos', 'embedding', $1, schema => 'core', hive_partitioning => true)", [urls]
+    )
+    (n_rows,) = con.execute("select sum(num_rows) from parquet_file_metadata($1)", [urls]).fetchall()[0]
+    return int(n_rows)
+
+
+@contextmanager
+def registered(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> Iterator[None]:
+    """Let SQL read an Arrow table under a name."""
+    con.register(name, table)
+    try:
+        yield
+    finally:
+        con.unregister(name)

@@ -1,0 +1,37 @@
+"""One transaction of the lake: one snapshot, with who and what in its commit message."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import duckdb
+
+
+@contextmanager
+def transaction(con: duckdb.DuckDBPyConnection, message: str, facts: Mapping[str, Any]) -> Iterator[None]:
+    """Run statements as one commit; an error, of the commit itself too, leaves nothing behind.
+
+    Args:
+        con: a connection that may write.
+        message: what the commit does, for `mart.commit_log`.
+        facts: details for the log; what the block adds to them is recorded as well.
+    """
+    con.execute("begin")
+    try:
+        yield
+        con.execute(
+            "call carlos.set_commit_message('carlos', $message, extra_info => $facts)",
+            {"message": message, "facts": json.dumps(facts, sort_keys=True)},
+        )
+        con.execute("commit")
+    except BaseException:
+        with suppress(duckdb.TransactionException):  # a commit that failed has ended the transaction already
+            con.execute("rollback")
+        raise
+
+
+def snapshot_id(con: duckdb.DuckDBPyConnection) -> int:
+    """Return the newest snapshot of the lake."""
+    (newest,) = con.execute("select max(snapshot_id) from ducklake_snapshots('carlos')").fetchall()[0]
+    return int(newest)

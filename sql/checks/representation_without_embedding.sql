@@ -1,0 +1,10 @@
+/* Measured representations of which there are no embeddings. Must return no rows. */
+select profile_id, lora_id, measured
+from core.representation as representation
+where
+    measured in ('measured', 'degenerate')
+    and not exists (
+        from core.embedding as embedding
+        where embedding.profile_id = representation.profile_id and embedding.lora_id = representation.lora_id
+    )
+order by profile_id, lora_id;

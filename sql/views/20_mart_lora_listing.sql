@@ -1,0 +1,39 @@
+/* What the sources say of each LoRA. Grain: one row per lora_id that a listing carries. Re-uploads share a row: the
+   name shown is the earliest listing's, and `names` holds all. Untrusted text. */
+create or replace view mart.lora_listing as
+with
+-- The newest state of each file's record.
+record as (
+    from raw.listing
+    where lora_id is not null
+    qualify row_number() over (
+        partition by source, model_id, version_id, file_id, lora_id order by seen_at desc, payload_sha256
+    ) = 1
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by lora_id
+            order by try_cast(published_at as timestamptz) nulls last, seen_at, source, model_id, version_id, file_id
+        ) as place
+    from record
+)
+
+select
+    lora_id,
+    min_by(name, place) filter (place = 1) as name,
+    list(distinct name order by name) filter (name is not null) as names,
+    count(*) as n_listings,
+    list(source || '#' || model_id || '/' || version_id order by place) as listings,
+    max(creator) filter (place = 1) as creator,
+    max(description) filter (place = 1) as description,
+    max(tags) filter (place = 1) as tags,
+    max(base_model_claimed) filter (place = 1) as base_model_claimed,
+    max(trained_words) filter (place = 1) as trained_words,
+    max(nsfw_level) filter (place = 1) as nsfw_level,
+    max(published_at) filter (place = 1) as published_at
+from ranked
+group by lora_id;
+comment on view mart.lora_listing is 'What the sources say of a LoRA, untrusted; one row per lora_id.';

@@ -1,0 +1,86 @@
+"""Fixtures of the whole suite: a real S3 server, both object stores, settings of a throwaway lake, the lake itself."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.objects import ObjectStore, open_store
+from carlos_tasks.profile import Profile, load_profile
+from carlos_tasks.settings import Settings
+from carlos_tasks.stack.s3_server import S3Server, start_s3_server
+
+BUCKET = "carlos-tests"
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """`rclone serve s3` on loopback with a bucket; boto3 finds it by the environment while a test uses it."""
+    server = start_s3_server(tmp_path_factory.mktemp("s3"))
+    try:
+        server.create_bucket(BUCKET)
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def s3_uri(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A prefix of its own in the bucket, with boto3's environment set for this test."""
+    for name, value in s3_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{secrets.token_hex(4)}"
+
+
+@pytest.fixture(params=["folder", "s3"])
+def store_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty object store, once a folder and once S3."""
+    return str(tmp_path / "store") if request.param == "folder" else str(request.getfixturevalue("s3_uri"))
+
+
+@pytest.fixture
+def store(store_uri: str) -> ObjectStore:
+    """The object store at `store_uri`."""
+    return open_store(store_uri)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Settings of an empty lake in a folder, with an SQLite catalog."""
+    return Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+
+
+@pytest.fixture
+def lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A migrated lake of `settings`, open for writing."""
+    with connect(settings, read_only=False) as con:
+        migrate(con)
+        yield con
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_settings_from_outside() -> Iterator[None]:
+    """A developer's own CARLOS_… variables must not reach the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("CARLOS_")]:
+            patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def micro() -> Profile:
+    """The micro world's profile, with the weights that ship."""
+    return load_profile("micro")
+
+
+@pytest.fixture(scope="session")
+def backbone(micro: Profile) -> Any:
+    """The micro world's pipeline, loaded once."""
+    from carlos_tasks.generation.backbone import load_backbone
+
+    return load_backbone(micro.identity, "cpu")

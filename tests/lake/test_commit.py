@@ -1,0 +1,362 @@
+"""The two commits: one snapshot each, nothing twice, nothing lost, whatever was killed before."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from carlos_tasks.errors import NotFound, PassingError, PermanentError, ProfileMismatch
+from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.checks import run_checks
+from carlos_tasks.lake.commit import CommitReport, commit_index, commit_intake
+from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.intake_schema import intake_bytes, intake_key
+from carlos_tasks.lake.objects import ObjectStore, open_store
+from carlos_tasks.lake.transaction import snapshot_id, transaction
+from carlos_tasks.profile import Profile
+from carlos_tasks.settings import Settings
+from tests.lake.small_index import baseline, embedded, small_profile, with_effect, write_outcome, write_shards
+
+#: Files of sql/commit that are tested here.
+TESTED_SQL = {"add_listings", "add_loras", "add_outcomes", "add_rejections", "insert_unmeasured"}
+
+Rows = Callable[[str], list[tuple[Any, ...]]]
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+REPRESENTATION = "select * exclude (computed_at) from core.representation order by lora_id"
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Profile:
+    """A profile of 5 prompts and 3 seeds."""
+    return small_profile(tmp_path / "prompts")
+
+
+@pytest.fixture
+def place(settings: Settings) -> ObjectStore:
+    """The store of `settings`."""
+    return open_store(settings.store)
+
+
+@pytest.fixture
+def rows(settings: Settings) -> Iterator[Rows]:
+    """Ask the lake of `settings` as anybody would, through one reader that sees every later commit."""
+    readers: list[duckdb.DuckDBPyConnection] = []
+
+    def ask(query: str) -> list[tuple[Any, ...]]:
+        if not readers:
+            readers.append(connect(settings))
+        return readers[0].execute(query).fetchall()
+
+    yield ask
+    for reader in readers:
+        reader.close()
+
+
+def known_loras(settings: Settings, *lora_ids: str) -> None:
+    """Take LoRAs in, so that the lake's checks find nothing to complain about."""
+    listed = [
+        listing(model_id=lora_id, lora_id=lora_id, lora={"base_model": "micro-xl", "rank": 4}) for lora_id in lora_ids
+    ]
+    key = intake_key("s", "known")
+    open_store(settings.store).write(key, intake_bytes(listed))
+    commit_intake(settings, key)
+
+
+def listing(**fields: Any) -> dict[str, Any]:
+    """One listing row of an intake file."""
+    return {
+        "kind": "listing",
+        "source": "s",
+        "model_id": "1",
+        "version_id": "1",
+        "file_id": "1",
+        "shard_key": "models/00001.json",
+        "seen_at": NOW,
+        "payload_sha256": "first",
+        "name": "Robert'); drop table core.lora; --",
+        "license": "{}",
+        "payload": "{}",
+    } | fields
+
+
+def rejection(**fields: Any) -> dict[str, Any]:
+    """One rejection row of an intake file."""
+    reason = {"reason": "truncated", "detail": "it ends early", "quarantine_key": "quarantine/x/file"}
+    return listing(kind="rejection", payload_sha256=None, name=None, rejection=reason) | fields
+
+
+FACTS = {
+    "family": "peft",
+    "base_model": "micro-xl",
+    "rank": 4,
+    "trigger_words": ["w"],
+    "file_key": "files/a.safetensors",
+}
+
+
+def test_intake_adds_listings_refusals_and_loras(settings: Settings, place: ObjectStore, rows: Rows) -> None:
+    key = intake_key("s", "models/00001.json")
+    given = [
+        listing(lora_id="a", lora=FACTS),
+        listing(model_id="2", lora_id="a", lora=FACTS | {"trigger_words": ["other"]}),
+        listing(model_id="3"),
+        rejection(model_id="3"),
+    ]
+    place.write(key, intake_bytes(given))
+    first = commit_intake(settings, key)
+    assert (first.n_new_listings, first.n_new_rejections, first.n_new_loras) == (3, 1, 1)
+    assert rows("select lora_id, family, rank, trigger_words, first_seen_at from core.lora") == [
+        ("a", "peft", 4, ["w"], NOW)
+    ]
+    assert rows("select model_id, lora_id, name from raw.listing order by all")[0] == (
+        "1",
+        "a",
+        "Robert'); drop table core.lora; --",
+    )
+    assert rows("select model_id, reason, detail, quarantine_key from raw.rejection") == [
+        ("3", "truncated", "it ends early", "quarantine/x/file")
+    ]
+
+
+def test_a_second_intake_of_the_same_changes_nothing(settings: Settings, place: ObjectStore) -> None:
+    key = intake_key("s", "models/00001.json")
+    place.write(key, intake_bytes([listing(lora_id="a", lora=FACTS), rejection(model_id="3")]))
+    first = commit_intake(settings, key)
+    second = commit_intake(settings, key)
+    assert (second.n_new_listings, second.n_new_rejections, second.n_new_loras) == (0, 0, 0)
+    assert second.snapshot_id == first.snapshot_id
+
+
+def test_a_changed_record_or_new_bytes_are_another_row(settings: Settings, place: ObjectStore, rows: Rows) -> None:
+    key = intake_key("s", "models/00001.json")
+    for changed in ({}, {"payload_sha256": "second"}, {"payload_sha256": "second", "lora_id": "b", "lora": FACTS}):
+        place.write(key, intake_bytes([listing(**{"lora_id": "a", "lora": FACTS} | changed)]))
+        assert commit_intake(settings, key).n_new_listings == 1
+    assert rows("select count(*), count(distinct lora_id) from raw.listing") == [(3, 2)]
+
+
+def test_an_intake_file_that_is_not_there(settings: Settings) -> None:
+    with pytest.raises(NotFound):
+        commit_intake(settings, "intake/0.parquet")
+
+
+def test_index_commit_measures_and_makes_one_snapshot(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
+) -> None:
+    known_loras(settings, "a", "b", "c", "d")
+    before = rows("select max(snapshot_id) from mart.commit_log")[0][0]
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    keys = [
+        embedded(place, profile, "a", with_effect(base, 1)),
+        embedded(place, profile, "b", with_effect(base, 2), flags={0: "nan", 3: "black"}),
+        write_outcome(place, profile, "c", status="unpatched", reason="no_layer_patched"),
+        write_outcome(place, profile, "d", status="failed", reason="out_of_memory", detail="it's large"),
+    ]
+    report = commit_index(settings, profile, keys)
+    assert report == CommitReport(before + 1, 4, 45, {"failed": 1, "measured": 2, "unpatched": 1})
+    question = "select lora_id, measured, n_pairs, n_flagged, direction is null from core.representation order by 1"
+    assert rows(question) == [
+        ("a", "measured", 15, 0, False),
+        ("b", "measured", 13, 2, False),
+        ("c", "unpatched", 0, 0, True),
+        ("d", "failed", 0, 0, True),
+    ]
+    assert rows("select lora_id, status, reason, detail, seconds from core.outcome order by 1")[-1] == (
+        "d",
+        "failed",
+        "out_of_memory",
+        "it's large",
+        1.5,
+    )
+    assert rows("select message, facts ->> 'n_embeddings' from mart.commit_log limit 1") == [("index", "45")]
+    with connect(settings) as con:
+        assert run_checks(con) == []
+
+
+def test_a_second_commit_of_the_same_changes_nothing(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    keys = [embedded(place, profile, "a", with_effect(base, 1)), write_outcome(place, profile, "b", status="failed")]
+    first = commit_index(settings, profile, keys)
+    before = rows(REPRESENTATION)
+    second = commit_index(settings, profile, [*keys[::-1], keys[0]])
+    assert second == CommitReport(first.snapshot_id, 0, 0, {})
+    assert rows(REPRESENTATION) == before
+    assert rows("select count(*) from core.embedding") == [(30,)]
+    assert rows("select count(*) from core.outcome") == [(2,)]
+
+
+def test_loras_committed_one_by_one_get_the_same_bits(tmp_path: Path, profile: Profile) -> None:
+    found = []
+    for name, groups in (("together", [["a", "b"]]), ("apart", [["b"], ["a"]])):
+        settings = Settings(store=str(tmp_path / name / "store"), catalog=f"sqlite:{tmp_path / name / 'c.sqlite'}")
+        place = open_store(settings.store)
+        base = baseline(profile, 64)
+        write_shards(place, profile, "base", base)
+        for group in groups:
+            keys = [embedded(place, profile, lora_id, with_effect(base, ord(lora_id))) for lora_id in group]
+            commit_index(settings, profile, keys)
+        with connect(settings) as con:
+            found.append(con.execute(REPRESENTATION).fetchall())
+    assert found[0] == found[1]
+
+
+def test_the_baseline_comes_with_the_first_commit_that_sees_it(
+    settings: Settings, place: ObjectStore, profile: Profile
+) -> None:
+    write_shards(place, profile, "base", baseline(profile))
+    assert commit_index(settings, profile, []).n_embeddings == 15
+    key = embedded(place, profile, "a", with_effect(baseline(profile), 1))
+    assert commit_index(settings, profile, [key]).n_embeddings == 15
+
+
+def test_without_its_baseline_nothing_is_committed(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
+) -> None:
+    key = embedded(place, profile, "a", with_effect(baseline(profile), 1))
+    with pytest.raises(ProfileMismatch, match="no baseline"):
+        commit_index(settings, profile, [key])
+    assert rows("select count(*) from core.embedding") == [(0,)]
+    assert rows("select count(*) from core.outcome") == [(0,)]
+
+
+@pytest.mark.parametrize("how", ["shard missing", "rows missing", "no shards named"])
+def test_a_lora_whose_shards_are_incomplete_fails_and_may_be_repaired(
+    settings: Settings, place: ObjectStore, profile: Profile, how: str, rows: Rows
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    whole = embedded(place, profile, "whole", with_effect(base, 1))
+    broken = embedded(place, profile, "broken", with_effect(base, 2))
+    if how == "shard missing":
+        place.delete(f"shards/profile_id={profile.profile_id}/lora_id=broken/00001.parquet")
+    elif how == "rows missing":
+        shards = write_shards(place, profile, "broken", with_effect(base, 2))
+        write_outcome(place, profile, "broken", shards=shards[:2], n_pairs=15)
+    else:
+        write_outcome(place, profile, "broken", n_pairs=15)
+    assert commit_index(settings, profile, [whole, broken]).statuses == {"failed": 1, "measured": 1}
+    assert rows("select lora_id, reason from core.outcome where status = 'failed'") == [("broken", "shards_incomplete")]
+    assert rows("select count(*) from core.embedding where lora_id = 'broken'") == [(0,)]
+    assert commit_index(settings, profile, [whole, broken]).statuses == {}
+
+    embedded(place, profile, "broken", with_effect(base, 2))
+    assert commit_index(settings, profile, [broken]).statuses == {"measured": 1}
+    assert rows("select measured from core.representation where lora_id = 'broken'") == [("measured",)]
+
+
+def test_a_failed_lora_that_later_succeeds_is_replaced(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    commit_index(settings, profile, [write_outcome(place, profile, "a", status="failed", reason="out_of_memory")])
+    shards = write_shards(place, profile, "a", with_effect(base, 1))
+    later = write_outcome(place, profile, "a", shards=shards, n_pairs=15, attempted_at="2026-01-03T00:00:00+00:00")
+    assert commit_index(settings, profile, [later]).statuses == {"measured": 1}
+    assert rows("select lora_id, measured from core.representation") == [("a", "measured")]
+    assert rows("select status from core.outcome order by attempted_at") == [("failed",), ("embedded",)]
+
+
+def test_a_measured_lora_is_left_as_it_is(settings: Settings, place: ObjectStore, profile: Profile, rows: Rows) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    commit_index(settings, profile, [embedded(place, profile, "a", with_effect(base, 1))])
+    late = write_outcome(place, profile, "a", status="failed", attempted_at="2026-01-03T00:00:00+00:00")
+    assert commit_index(settings, profile, [late]).statuses == {}
+    assert rows("select measured from core.representation") == [("measured",)]
+
+
+def test_outcomes_are_checked(settings: Settings, place: ObjectStore, profile: Profile, tmp_path: Path) -> None:
+    other = small_profile(tmp_path / "other", n_prompts=2)
+    with pytest.raises(ProfileMismatch, match="belongs to profile"):
+        commit_index(settings, profile, [write_outcome(place, other, "a")])
+    with pytest.raises(PermanentError, match="no outcome"):
+        commit_index(settings, profile, [write_outcome(place, profile, "a", status="splendid")])
+    foreign = f"shards/profile_id={profile.profile_id}/lora_id=other/00000.parquet"
+    with pytest.raises(PermanentError, match="no shard of this LoRA"):
+        commit_index(settings, profile, [write_outcome(place, profile, "a", shards=[foreign])])
+    with pytest.raises(PermanentError, match="not the key of a shard"):
+        commit_index(settings, profile, [write_outcome(place, profile, "a", shards=["../../etc/passwd"])])
+    with pytest.raises(NotFound):
+        commit_index(settings, profile, ["outcomes/absent.json"])
+
+
+def test_a_profile_is_registered_with_thresholds_and_prompts(settings: Settings, tmp_path: Path, rows: Rows) -> None:
+    limit = {"strength_max": {"value": 9.8, "origin": "paper"}}
+    first = small_profile(tmp_path / "prompts", thresholds=limit)
+    one = commit_index(settings, first, []).snapshot_id
+    assert rows("select profile_id, name from core.profile") == [(first.profile_id, "micro")]
+    assert rows("select name, value, origin from core.threshold") == [("strength_max", 9.8, "paper")]
+    assert rows("select prompt_set, count(*) from core.prompt group by 1 order by 1") == [
+        ("test-indexing", 5),
+        ("test-retrieval", 2),
+    ]
+    assert commit_index(settings, first, []).snapshot_id == one
+
+    changed = small_profile(tmp_path / "prompts", thresholds={"strength_min": {"value": 1.0, "origin": "quantile"}})
+    assert changed.profile_id == first.profile_id
+    assert commit_index(settings, changed, []).snapshot_id == one + 1
+    assert rows("select name, value, origin from core.threshold") == [("strength_min", 1.0, "quantile")]
+    assert rows("select count(*) from core.profile") == [(1,)]
+
+
+def test_of_two_commits_at_once_the_later_one_is_told_to_come_again(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    key = embedded(place, profile, "a", with_effect(base, 1))
+    commit_index(settings, profile, [])
+    overtaking_commit(settings, lambda: commit_index(settings, profile, [key]))
+    assert rows("select count(*) from core.embedding") == [(30,)]
+    assert commit_index(settings, profile, [key]).statuses == {}
+
+
+def overtaking_commit(settings: Settings, meanwhile: Callable[[], object]) -> None:
+    """Begin a commit, let another one happen, and see the first refused."""
+
+    def late_commit(con: duckdb.DuckDBPyConnection) -> None:
+        with lake_errors(), transaction(con, "late", {}):
+            con.execute("insert into core.threshold values ('late', 'strength_max', 1.0, 'test')")
+            meanwhile()
+
+    with connect(settings, read_only=False) as con:
+        with pytest.raises(PassingError, match="another commit"):
+            late_commit(con)
+        assert con.execute("select count(*) from core.threshold where profile_id = 'late'").fetchall() == [(0,)]
+
+
+def test_a_lake_in_s3(s3_uri: str, tmp_path: Path, profile: Profile) -> None:
+    base = baseline(profile)
+    found = []
+    for uri in (s3_uri, str(tmp_path / "store")):
+        settings = Settings(store=uri, catalog=f"sqlite:{tmp_path / uri.rpartition('/')[2]}.sqlite")
+        known_loras(settings, "a")
+        write_shards(open_store(uri), profile, "base", base)
+        key = embedded(open_store(uri), profile, "a", with_effect(base, 1))
+        first = commit_index(settings, profile, [key])
+        assert first.statuses == {"measured": 1}
+        assert commit_index(settings, profile, [key]).snapshot_id == first.snapshot_id
+        with connect(settings) as con:
+            assert run_checks(con) == []
+            found.append(con.execute(REPRESENTATION).fetchall())
+    assert found[0] == found[1]
+
+
+def test_readers_see_the_old_lake_until_the_commit(settings: Settings, lake: duckdb.DuckDBPyConnection) -> None:
+    with connect(settings) as reader:
+        newest = snapshot_id(reader)
+        lake.execute("begin")
+        lake.execute("insert into core.threshold values ('p', 'strength_max', 1.0, 'test')")
+        assert reader.execute("select count(*) from core.threshold").fetchall() == [(0,)]
+        lake.execute("commit")
+        assert reader.execute("select count(*) from core.threshold").fetchall() == [(1,)]
+        assert reader.execute(f"select count(*) from core.threshold at (version => {newest})").fetchall() == [(0,)]  # noqa: S608

@@ -1,0 +1,67 @@
+"""sql/ is applied once, in one snapshot, and again where a file changed."""
+
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from carlos_tasks.errors import PermanentError
+from carlos_tasks.lake import migrate as migration
+from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
+from carlos_tasks.lake.transaction import snapshot_id
+from carlos_tasks.settings import Settings
+
+
+def test_everything_is_applied_in_one_snapshot(settings: Settings) -> None:
+    with connect(settings, read_only=False) as con:
+        before = snapshot_id(con)
+        assert migrate(con) == [file.path for file in sql_files()]
+        assert snapshot_id(con) == before + 1
+
+
+def test_nothing_changed_makes_no_snapshot(settings: Settings, lake: duckdb.DuckDBPyConnection) -> None:
+    before = snapshot_id(lake)
+    assert migrate(lake) == []
+    assert snapshot_id(lake) == before
+    with connect(settings) as reader:
+        assert migrate(reader) == []
+
+
+def test_a_changed_file_and_those_after_it_are_applied_again(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake.execute("insert into core.threshold values ('p', 'strength_max', 1.0, 'test')")
+    files = sql_files()
+    number = next(n for n, file in enumerate(files) if file.path.startswith("views/"))
+    changed = SqlFile(files[number].path, files[number].text.replace("max(value) filter", "min(value) filter"))
+    monkeypatch.setattr(migration, "sql_files", lambda: [*files[:number], changed, *files[number + 1 :]])
+    assert migrate(lake) == [file.path for file in files[number:]]
+    assert migrate(lake) == []
+    assert lake.execute("select count(*) from core.threshold").fetchall() == [(1,)]
+
+
+def test_a_file_that_fails_leaves_the_old_state(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, files = snapshot_id(lake), sql_files()
+    added = [
+        SqlFile("views/98_new.sql", "create view mart.new as select 1 as x"),
+        SqlFile("views/99_bad.sql", "create view mart.bad as select * from absent"),
+    ]
+    monkeypatch.setattr(migration, "sql_files", lambda: files + added)
+    with pytest.raises(PermanentError, match="absent"):
+        migrate(lake)
+    assert snapshot_id(lake) == before
+    with pytest.raises(duckdb.CatalogException):
+        lake.execute("from mart.new")
+
+
+def test_files_are_in_the_order_in_which_they_depend_on_each_other() -> None:
+    folders = [file.path.partition("/")[0] for file in sql_files()]
+    assert list(dict.fromkeys(folders)) == list(migration.FOLDERS)
+    assert folders == sorted(folders, key=migration.FOLDERS.index)
+
+
+def test_the_folder_lies_in_the_repository_here() -> None:
+    assert sql_folder() == Path(__file__).parents[2] / "sql"

@@ -1,0 +1,275 @@
+"""The SQL of the representations against the definitions, on embeddings of every awkward kind."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from carlos_tasks.lake.migrate import sql_files, sql_folder
+
+TESTED_SQL = {"insert_representation"}
+STATEMENT = (sql_folder() / "commit" / "insert_representation.sql").read_text(encoding="utf-8")
+
+Doubles = NDArray[np.float64]
+Pair = tuple[str, int]
+Embeddings = dict[Pair, list[float] | None]
+
+
+@pytest.fixture(scope="module")
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    """The tables and macros of `core`, without a catalog around them."""
+    with duckdb.connect() as con:
+        con.execute("attach ':memory:' as carlos; use carlos; create schema core")
+        for file in sql_files():
+            if file.path.endswith(("core_embedding.sql", "core_representation.sql")):
+                con.execute(file.text.replace("alter table core.embedding set partitioned by", "-- "))
+            elif file.path.startswith("macros/"):
+                con.execute(file.text)
+        yield con
+
+
+def represent(
+    con: duckdb.DuckDBPyConnection,
+    base: Embeddings,
+    loras: dict[str, Embeddings],
+    flags: dict[tuple[str, Pair], str] | None = None,
+    order: int = 0,
+) -> dict[str, dict[str, Any]]:
+    """Put embeddings into core.embedding, in an order of choice, and compute their representations."""
+    rows = [
+        {
+            "profile_id": "p",
+            "lora_id": lora_id,
+            "prompt_id": prompt_id,
+            "seed": seed,
+            "embedding": embedding,
+            "flag": (flags or {}).get((lora_id, (prompt_id, seed))),
+        }
+        for lora_id, pairs in {"base": base, **loras}.items()
+        for (prompt_id, seed), embedding in pairs.items()
+    ]
+    np.random.default_rng(order).shuffle(rows)
+    schema = pa.schema(
+        [(name, pa.string()) for name in ("profile_id", "lora_id", "prompt_id", "flag")]
+        + [("seed", pa.int32()), ("embedding", pa.list_(pa.float32()))]
+    )
+    con.execute("delete from core.embedding; delete from core.representation")
+    con.register("given_rows", pa.Table.from_pylist(rows, schema=schema))
+    con.execute("insert into core.embedding by name from given_rows")
+    con.execute(STATEMENT, {"profile_id": "p", "lora_ids": list(loras)})
+    answer = con.execute("select * exclude (computed_at) from core.representation")
+    names = [column[0] for column in answer.description or []]
+    found = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    return {row["lora_id"]: row for row in found}
+
+
+def embeddings(values: Doubles, seeds: int) -> Embeddings:
+    """Rows of a matrix as embeddings of prompts with so many seeds each."""
+    return {(f"p{n // seeds}", n % seeds): row.tolist() for n, row in enumerate(values.astype(np.float32))}
+
+
+def differences(base: Embeddings, lora: Embeddings) -> Doubles:
+    """Pair by key, in float64."""
+    rows = [np.array(x, np.float64) - np.array(base[pair], np.float64) for pair, x in sorted(lora.items())]
+    return np.array(rows)
+
+
+def consistency_nxn(v: Doubles) -> float | None:
+    """The definition: the mean of all pairwise cosines of the differences that are not zero."""
+    v = v[np.linalg.norm(v, axis=1) > 0]
+    if len(v) < 2:
+        return None
+    units = v / np.linalg.norm(v, axis=1, keepdims=True)
+    cosines = units @ units.T
+    return float(cosines[np.triu_indices(len(v), k=1)].mean())
+
+
+def jackknife(estimates: list[float | None]) -> float | None:
+    """Standard error from delete-one estimates, as the textbook writes it."""
+    known = np.array([e for e in estimates if e is not None])
+    n = len(known)
+    return float(np.sqrt((n - 1) / n * ((known - known.mean()) ** 2).sum())) if n >= 2 else None
+
+
+def random_index(seed: int, prompts: int, seeds: int, dimension: int) -> tuple[Embeddings, Embeddings]:
+    """A baseline and a LoRA with an effect and noise."""
+    rng = np.random.default_rng(seed)
+    base = rng.normal(size=(prompts * seeds, dimension))
+    lora = base + 0.4 * rng.normal(size=dimension) + 0.5 * rng.normal(size=base.shape)
+    return embeddings(base, seeds), embeddings(lora, seeds)
+
+
+@pytest.mark.parametrize(
+    ("prompts", "seeds", "dimension"), [(30, 4, 64), (5, 3, 8), (6, 1, 8), (4, 5, 512), (2, 9, 3), (2, 1, 1)]
+)
+def test_a_representation_is_what_the_definitions_say(
+    con: duckdb.DuckDBPyConnection, prompts: int, seeds: int, dimension: int
+) -> None:
+    base, lora = random_index(1, prompts, seeds, dimension)
+    row = represent(con, base, {"a": lora})["a"]
+    v = differences(base, lora)
+    lengths = np.linalg.norm(v, axis=1)
+    assert row["measured"] == "measured"
+    assert (row["n_pairs"], row["n_prompts"], row["n_zero"], row["n_flagged"]) == (prompts * seeds, prompts, 0, 0)
+    np.testing.assert_allclose(row["direction"], v.mean(axis=0), rtol=1e-5, atol=1e-6)
+    assert row["strength"] == pytest.approx(lengths.mean(), rel=1e-9)
+    assert row["consistency"] == pytest.approx(consistency_nxn(v), abs=1e-6)
+
+    prompt_of = np.array([int(p.removeprefix("p")) for p, _ in sorted(lora)])
+    left_out = [v[prompt_of != p] for p in range(prompts)]
+    strength_se = jackknife([float(np.linalg.norm(part, axis=1).mean()) for part in left_out])
+    assert row["strength_se"] == pytest.approx(strength_se, rel=1e-6, abs=1e-9)
+    consistency_se = jackknife([consistency_nxn(part) for part in left_out])
+    if consistency_se is None:
+        assert row["consistency_se"] is None
+    else:
+        assert row["consistency_se"] == pytest.approx(consistency_se, rel=1e-5, abs=1e-7)
+
+    y = np.array([base[pair] for pair in sorted(base)])
+    x = y + v
+    assert row["prompt_retention"] == pytest.approx(spread(x, prompt_of) / spread(y, prompt_of), rel=1e-6)
+
+
+def spread(x: NDArray[np.float64], prompt_of: NDArray[np.int64]) -> float:
+    """How far the prompts' mean vectors lie from the mean of all, squared and weighted by their pairs."""
+    return sum(
+        (prompt_of == p).sum() * float(((x[prompt_of == p].mean(axis=0) - x.mean(axis=0)) ** 2).sum())
+        for p in np.unique(prompt_of)
+    )
+
+
+vectors = st.lists(st.floats(-8, 8, width=32), min_size=3, max_size=3)
+# Few prompts, seeds and whole vectors drawn again: duplicates, zero differences and single pairs are common.
+indexes = st.dictionaries(st.tuples(st.sampled_from(["p1", "p2", "p3"]), st.integers(0, 5)), vectors, min_size=1)
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(base=indexes, data=st.data())
+def test_consistency_and_strength_hold_for_any_embeddings(
+    con: duckdb.DuckDBPyConnection, base: Embeddings, data: st.DataObject
+) -> None:
+    same = st.sampled_from(list(base.values()))
+    lora: Embeddings = {pair: data.draw(same | vectors, label=str(pair)) for pair in base}
+    row = represent(con, base, {"a": lora}, order=data.draw(st.integers(0, 3)))["a"]
+    v = differences(base, lora)
+    lengths = np.linalg.norm(v, axis=1)
+    assert row["n_zero"] == int((lengths == 0).sum())
+    assert row["strength"] == pytest.approx(float(lengths.mean()), rel=1e-6, abs=1e-12)
+    expected = consistency_nxn(v)
+    if expected is None:
+        assert row["consistency"] is None
+    else:
+        assert row["consistency"] == pytest.approx(expected, abs=1e-6)
+    np.testing.assert_allclose(row["direction"], v.mean(axis=0), atol=1e-5)
+
+
+def test_the_same_embeddings_give_the_same_bits(con: duckdb.DuckDBPyConnection) -> None:
+    base, lora = random_index(2, 40, 5, 96)
+    _, other = random_index(3, 40, 5, 96)
+    con.execute("set threads = 2")
+    alone = represent(con, base, {"a": lora}, order=1)["a"]
+    con.execute("set threads = 1")
+    together = represent(con, base, {"0": other, "a": lora, "z": lora}, order=2)
+    assert together["a"] == alone
+    assert together["z"] == alone | {"lora_id": "z"}
+    assert together["0"] != alone
+
+
+def test_a_flag_on_either_side_leaves_the_pair_out(con: duckdb.DuckDBPyConnection) -> None:
+    base, lora = random_index(4, 6, 3, 8)
+    flagged: dict[tuple[str, Pair], str] = {("base", ("p1", 0)): "black", ("a", ("p2", 1)): "nan"}
+    with_flags = represent(con, base, {"a": lora | {("p2", 1): None}}, flags=flagged)["a"]
+    kept = {pair: e for pair, e in lora.items() if pair not in {("p1", 0), ("p2", 1)}}
+    without = represent(con, base, {"a": kept})["a"]
+    assert (with_flags["n_flagged"], without["n_flagged"]) == (2, 0)
+    assert with_flags | {"n_flagged": 0} == without
+
+
+def test_a_nan_that_is_flagged_reaches_no_number(con: duckdb.DuckDBPyConnection) -> None:
+    base, lora = random_index(4, 6, 3, 8)
+    row = represent(con, base, {"a": lora | {("p0", 0): [float("nan")] * 8}}, flags={("a", ("p0", 0)): "nan"})["a"]
+    numbers = [row["strength"], row["consistency"], row["consistency_se"], row["prompt_retention"], *row["direction"]]
+    assert np.isfinite(numbers).all()
+
+
+def test_more_than_half_flagged_is_degenerate(con: duckdb.DuckDBPyConnection) -> None:
+    base, lora = random_index(5, 2, 2, 4)
+    pairs = sorted(base)
+    half = represent(con, base, {"a": lora}, flags={("a", p): "black" for p in pairs[:2]})["a"]
+    assert (half["measured"], half["n_flagged"], half["direction"] is None) == ("measured", 2, False)
+    more = represent(con, base, {"a": lora}, flags={("a", p): "black" for p in pairs[:3]})["a"]
+    assert (more["measured"], more["n_flagged"], more["direction"]) == ("degenerate", 3, None)
+    everything = represent(con, base, {"a": lora}, flags={("a", p): "nan" for p in pairs})["a"]
+    assert (everything["measured"], everything["n_pairs"], everything["n_flagged"]) == ("degenerate", 0, 4)
+    assert (everything["strength"], everything["consistency"], everything["strength_se"]) == (None, None, None)
+
+
+def test_no_difference_at_all(con: duckdb.DuckDBPyConnection) -> None:
+    base, _ = random_index(6, 3, 2, 4)
+    row = represent(con, base, {"a": base})["a"]
+    assert (row["strength"], row["n_zero"], row["n_pairs"]) == (0.0, 6, 6)
+    assert (row["consistency"], row["consistency_se"], row["direction_cosine_lower"]) == (None, None, None)
+    assert row["direction"] == [0.0] * 4
+    assert row["prompt_retention"] == pytest.approx(1.0)
+
+
+def test_one_pair_has_strength_and_no_consistency(con: duckdb.DuckDBPyConnection) -> None:
+    row = represent(con, {("p", 0): [0.0, 0.0]}, {"a": {("p", 0): [3.0, 4.0]}})["a"]
+    assert (row["strength"], row["consistency"], row["strength_se"], row["prompt_retention"]) == (5.0, None, None, None)
+    assert row["direction"] == [3.0, 4.0]
+
+
+def test_the_same_image_whatever_the_prompt_retains_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    base, _ = random_index(7, 5, 2, 4)
+    row = represent(con, base, {"a": {pair: [1.0, 2.0, 3.0, 4.0] for pair in base}})["a"]
+    assert row["prompt_retention"] == pytest.approx(0.0, abs=1e-8)
+
+
+def test_pairs_without_a_baseline_do_not_count(con: duckdb.DuckDBPyConnection) -> None:
+    base, lora = random_index(8, 3, 2, 4)
+    row = represent(con, base, {"a": lora | {("stranger", 0): [9.0] * 4, ("p0", 99): [9.0] * 4}})["a"]
+    assert row == represent(con, base, {"a": lora})["a"]
+
+
+def test_only_the_loras_asked_for_are_computed(con: duckdb.DuckDBPyConnection) -> None:
+    base, lora = random_index(9, 3, 2, 4)
+    assert set(represent(con, base, {"a": lora})) == {"a"}
+    con.execute("delete from core.representation")
+    con.execute(STATEMENT, {"profile_id": "p", "lora_ids": ["b", "b"]})
+    con.execute(STATEMENT, {"profile_id": "other", "lora_ids": ["a"]})
+    assert con.execute("from core.representation").fetchall() == []
+
+
+@pytest.mark.parametrize(
+    ("dimension", "pull", "noise", "most_too_high"),
+    [(32, 0.0, 1.5, 0), (32, 1.5, 0.5, 12), (512, 4.0, 1.0, 12)],
+    ids=["seeds are independent", "prompts pull", "prompts pull hard"],
+)
+def test_the_lower_bound_is_rarely_above_the_truth(
+    con: duckdb.DuckDBPyConnection, dimension: int, pull: float, noise: float, most_too_high: int
+) -> None:
+    """Simulated: a true direction, prompts that pull their own way, seeds that repeat their prompt."""
+    rng = np.random.default_rng(10)
+    truth = rng.normal(size=dimension)
+    base = np.zeros((60, dimension))
+    loras = {}
+    for number in range(60):
+        own_way = np.repeat(pull * rng.normal(size=(20, dimension)), 3, axis=0)
+        loras[str(number)] = embeddings(truth + own_way + noise * rng.normal(size=base.shape), 3)
+    rows = represent(con, embeddings(base, 3), loras)
+    truth /= np.linalg.norm(truth)
+    excess = np.array(
+        [
+            r["direction_cosine_lower"] - np.dot(r["direction"], truth) / np.linalg.norm(r["direction"])
+            for r in rows.values()
+        ]
+    )
+    assert (excess > 0).sum() <= most_too_high
+    assert excess.max() < 0.02
+    assert min(r["direction_cosine_lower"] for r in rows.values()) > 0.4

@@ -1,0 +1,78 @@
+"""Rows given, rows expected: fills tables of a lake inside a transaction that is rolled back after the test."""
+
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+Row = dict[str, Any]
+Rows = dict[str, list[Row]]
+
+_TIME = "2026-01-01 00:00:00+00"
+
+#: What a row needs and a test does not care about.
+_DEFAULTS: Rows = {
+    "raw.listing": [
+        {
+            "source": "s",
+            "model_id": "1",
+            "version_id": "1",
+            "file_id": "1",
+            "seen_at": _TIME,
+            "shard_key": "k",
+            "payload_sha256": "x",
+        }
+    ],
+    "raw.rejection": [
+        {
+            "source": "s",
+            "model_id": "1",
+            "version_id": "1",
+            "file_id": "1",
+            "reason": "truncated",
+            "rejected_at": _TIME,
+            "shard_key": "k",
+        }
+    ],
+    "core.lora": [{"lora_id": "a", "base_model": "micro-xl", "first_seen_at": _TIME}],
+    "core.profile": [
+        {
+            "profile_id": "p",
+            "name": "test",
+            "definition": '{"backbone": {"base_model": "micro-xl"}}',
+            "created_at": _TIME,
+        }
+    ],
+    "core.threshold": [{"profile_id": "p"}],
+    "core.embedding": [{"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "seed": 0, "embedding": [1.0, 2.0]}],
+    "core.representation": [
+        {
+            "profile_id": "p",
+            "lora_id": "a",
+            "measured": "measured",
+            "direction": [1.0, 0.0],
+            "strength": 1.0,
+            "consistency": 0.5,
+            "n_pairs": 1,
+            "n_flagged": 0,
+            "computed_at": _TIME,
+        }
+    ],
+}
+
+
+def fill(con: duckdb.DuckDBPyConnection, given: Rows) -> None:
+    """Insert rows by column name; what a row does not say takes the table's defaults above."""
+    for table, rows in given.items():
+        (default,) = _DEFAULTS[table]
+        for row in rows:
+            con.register("given_row", pa.Table.from_pylist([default | row]))
+            con.execute(f"insert into {table} by name from given_row")
+            con.unregister("given_row")
+
+
+def answer(con: duckdb.DuckDBPyConnection, query: str, parameters: Row | None = None) -> list[Row]:
+    """Run a query and return its rows as dictionaries."""
+    result = con.execute(query, parameters or {})
+    names = [column[0] for column in result.description or []]
+    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]

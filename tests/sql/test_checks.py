@@ -1,0 +1,83 @@
+"""Every check of sql/checks: one lake that is sound, and for each check rows that it must find."""
+
+import duckdb
+import pytest
+
+from carlos_tasks.lake.checks import check_names, run_check, run_checks
+from tests.sql.lake_rows import Rows, fill
+
+SOUND: Rows = {
+    "raw.listing": [{"lora_id": "a"}, {"file_id": "2", "lora_id": None}],
+    "raw.rejection": [{"file_id": "2"}],
+    "core.lora": [{"lora_id": "a"}, {"lora_id": "broken"}],
+    "core.profile": [{}],
+    "core.embedding": [
+        {"lora_id": "base"},
+        {"lora_id": "base", "seed": 1},
+        {"embedding": [3.0, 4.0]},
+        {"embedding": None, "seed": 1, "flag": "nan"},
+    ],
+    "core.representation": [
+        {"n_pairs": 1, "n_flagged": 1},
+        {"lora_id": "broken", "measured": "failed", "direction": None, "strength": None, "consistency": None},
+    ],
+}
+
+#: check -> rows that spoil the sound lake
+SPOILT: dict[str, Rows] = {
+    "orphan_embedding": {"core.embedding": [{"lora_id": "stranger", "prompt_id": "p1"}]},
+    "pair_without_baseline": {"core.embedding": [{"prompt_id": "p9"}]},
+    "duplicate_embedding": {"core.embedding": [{"embedding": [3.0, 4.0]}]},
+    "mixed_dimension": {"core.embedding": [{"prompt_id": "p2", "embedding": [1.0, 2.0, 3.0]}]},
+    "representation_without_embedding": {"core.representation": [{"lora_id": "b"}]},
+    "embedding_without_representation": {"core.embedding": [{"lora_id": "broken"}]},
+    "duplicate_representation": {"core.representation": [{}]},
+    "representation_not_finite": {"core.representation": [{"lora_id": "b", "direction": [1.0, float("nan")]}]},
+    "pair_count": {"core.representation": [{"lora_id": "b", "n_pairs": 1, "n_flagged": 0}]},
+    "listing_without_lora": {"raw.listing": [{"file_id": "3", "lora_id": "stranger"}]},
+    "duplicate_lora": {"core.lora": [{"lora_id": "a"}]},
+}
+
+
+def test_a_sound_lake_passes(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, SOUND)
+    assert run_checks(con) == []
+
+
+def test_an_empty_lake_passes(con: duckdb.DuckDBPyConnection) -> None:
+    assert run_checks(con) == []
+
+
+@pytest.mark.parametrize("name", check_names())
+def test_check_finds_its_fault(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    fill(con, SOUND)
+    fill(con, SPOILT[name])
+    failure = run_check(con, name)
+    assert failure is not None
+    assert (failure.check, failure.n_rows) == (name, len(failure.rows))
+    assert failure.meaning.endswith(".")
+    assert name in {found.check for found in run_checks(con)}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"direction": None},
+        {"strength": None},
+        {"strength": float("inf")},
+        {"consistency": float("nan")},
+        {"strength_se": float("nan")},
+        {"prompt_retention": float("inf")},
+    ],
+)
+def test_every_number_of_a_representation_is_looked_at(con: duckdb.DuckDBPyConnection, row: dict[str, float]) -> None:
+    fill(con, {"core.representation": [row]})
+    assert run_check(con, "representation_not_finite")
+
+
+def test_a_failure_shows_the_first_rows_and_counts_all(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, {"core.lora": [{"lora_id": f"l{number // 2:02d}"} for number in range(60)]})
+    failure = run_check(con, "duplicate_lora")
+    assert failure is not None
+    assert (failure.n_rows, len(failure.rows)) == (30, 20)
+    assert failure.rows[0] == {"lora_id": "l00", "n_rows": 2}

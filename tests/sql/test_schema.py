@@ -1,0 +1,73 @@
+"""Everything in sql/ says what it is, in the catalog or in its file, and is tested."""
+
+import re
+
+import duckdb
+import pytest
+
+from carlos_tasks.lake.checks import check_names
+from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
+from tests.lake import test_commit, test_representation
+from tests.sql import test_checks, test_macros, test_search, test_views
+from tests.sql.lake_rows import answer
+
+OBJECT = re.compile(r"create (?:or replace )?(table|view|macro)(?: if not exists)? (\w+\.\w+)")
+ALL_FILES = sorted(path.relative_to(sql_folder()).as_posix() for path in sql_folder().rglob("*.sql"))
+
+
+def objects(kind: str) -> dict[str, SqlFile]:
+    """The tables, views or macros of sql/ and the file that makes each."""
+    found = {}
+    for file in sql_files():
+        for of_kind, name in OBJECT.findall(file.text):
+            if of_kind == kind:
+                found[name] = file
+    return found
+
+
+def test_a_file_holds_one_object_and_is_named_after_it() -> None:
+    for file in sql_files():
+        names = [name for _, name in OBJECT.findall(file.text)]
+        if file.path != "schema/00_schemas.sql":
+            (name,) = names
+            stem = re.sub(r"^\d+_", "", file.path.rpartition("/")[2].removesuffix(".sql"))
+            assert stem in {name.partition(".")[2], name.replace(".", "_")}
+
+
+@pytest.mark.parametrize("path", ALL_FILES)
+def test_a_file_opens_by_saying_what_it_is(path: str) -> None:
+    text = (sql_folder() / path).read_text(encoding="utf-8")
+    assert text.startswith("/* "), "a comment comes first"
+    comment = text.partition("*/")[0]
+    assert len(comment) > 40
+    if path.startswith(("schema/1", "schema/2", "schema/3", "views/", "search/")):
+        assert "Grain: one row per" in comment
+
+
+def test_tables_and_columns_have_comments(con: duckdb.DuckDBPyConnection) -> None:
+    tables = answer(con, "from duckdb_tables() where database_name = 'carlos'")
+    assert {f"{t['schema_name']}.{t['table_name']}" for t in tables} == set(objects("table"))
+    assert [t["table_name"] for t in tables if not t["comment"]] == []
+    columns = answer(
+        con,
+        "select schema_name, table_name, column_name from duckdb_columns() where database_name = 'carlos' "
+        "and comment is null and (schema_name, table_name) in (select (schema_name, table_name) "
+        "from duckdb_tables() where database_name = 'carlos')",
+    )
+    assert columns == []
+
+
+def test_views_have_comments(con: duckdb.DuckDBPyConnection) -> None:
+    views = answer(con, "from duckdb_views() where database_name = 'carlos' and schema_name in ('raw', 'core', 'mart')")
+    assert {f"{v['schema_name']}.{v['view_name']}" for v in views} == set(objects("view"))
+    assert [v["view_name"] for v in views if not v["comment"]] == []
+
+
+def test_every_object_is_tested() -> None:
+    search = {name for name, file in objects("macro").items() if file.path.startswith("search/")}
+    assert set(objects("macro")) - search == {f"core.{name}" for name in test_macros.CASES}
+    assert search == {f"mart.{name}" for name in test_search.TESTED}
+    assert set(objects("view")) == {f"mart.{name}" for name in test_views.TESTED}
+    assert set(check_names()) == set(test_checks.SPOILT)
+    commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
+    assert commits == {*test_commit.TESTED_SQL, *test_representation.TESTED_SQL}
