@@ -1,0 +1,216 @@
+"""Civitai's records, whole, old, broken and hostile: every one becomes a listing or a rejection."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.sources.civitai import read_license, read_model
+from carlos_tasks.sources.listing import Listing, Rejection
+from tests.sources.models import a_file, a_model, a_version
+
+DATA = Path(__file__).parents[3] / "shared" / "data" / "civitai_samples"
+
+
+def read(model: object) -> list[Listing | Rejection]:
+    return list(read_model("civitai-dump", model, "models/00001.json#0"))
+
+
+def read_one(model: object) -> Listing:
+    (listing,) = read(model)
+    assert isinstance(listing, Listing)
+    return listing
+
+
+def test_a_whole_record() -> None:
+    listing = read_one(a_model())
+    assert listing == Listing(
+        source="civitai-dump",
+        model_id="11",
+        version_id="21",
+        file_id="31",
+        name="Stripes",
+        version_name="v1.0",
+        description="<p>Everything in <b>stripes</b>.</p>",
+        creator="zebra",
+        tags=("style", "pattern"),
+        base_model_claimed="SDXL 1.0",
+        trained_words=("striped", "in stripes"),
+        nsfw_level=3,
+        file_name="stripes.safetensors",
+        file_format="SafeTensor",
+        size_bytes=2560,
+        sha256_claimed="ab" * 32,
+        published_at="2025-12-18T09:16:12.062Z",
+        license={
+            "allow_commercial_use": ["Image", "RentCivit"],
+            "allow_no_credit": True,
+            "allow_derivatives": True,
+            "allow_different_license": False,
+        },
+        payload=listing.payload,
+    )
+
+
+def test_the_payload_holds_each_level_without_its_children() -> None:
+    payload = read_one(a_model(stats={"downloadCount": 7})).payload
+    assert payload["model"]["stats"] == {"downloadCount": 7}
+    assert "modelVersions" not in payload["model"]
+    assert "files" not in payload["version"]
+    assert payload["file"] == a_file()
+
+
+@pytest.mark.parametrize(
+    ("given_value", "expected"),
+    [
+        ("Sell", ["Sell"]),
+        ("None", []),
+        ("{Image,RentCivit}", ["Image", "RentCivit"]),
+        ("{}", []),
+        (["Rent", "Image"], ["Image", "Rent"]),
+        ([], []),
+        (None, None),
+        (7, []),
+    ],
+)
+def test_commercial_use_comes_in_three_shapes(given_value: object, expected: list[str] | None) -> None:
+    assert read_license({"allowCommercialUse": given_value})["allow_commercial_use"] == expected
+
+
+def test_a_record_of_2023() -> None:
+    old_file = {
+        "id": 31,
+        "name": "x.safetensors",
+        "type": "Model",
+        "format": "PickleTensor",
+        "sizeKB": 10,
+        "hashes": {},
+    }
+    listing = read_one(
+        a_model(allowCommercialUse="Sell", tags=[{"name": "style"}], modelVersions=[a_version(files=[old_file])])
+    )
+    assert (listing.file_format, listing.tags, listing.sha256_claimed) == ("PickleTensor", ("style",), None)
+
+
+def test_missing_and_null_fields_leave_a_listing() -> None:
+    for nothing in ({}, dict.fromkeys(("name", "metadata", "hashes", "sizeKB", "primary"))):
+        file = {"id": 31, "type": "Model"} | nothing
+        version = {"id": 21, "files": [file], "baseModel": None, "trainedWords": None, "nsfwLevel": None}
+        listing = read_one({"id": 11, "type": "LoCon", "modelVersions": [version], "creator": None, "tags": None})
+        assert (listing.name, listing.creator, listing.base_model_claimed, listing.trained_words) == ("", "", "", ())
+        assert (listing.size_bytes, listing.sha256_claimed, listing.nsfw_level, listing.published_at) == (None,) * 4
+        assert listing.license["allow_commercial_use"] is None
+
+
+@pytest.mark.parametrize(
+    ("model", "reason"),
+    [
+        ("a string", Reason.RECORD_INVALID),
+        (None, Reason.RECORD_INVALID),
+        ([], Reason.RECORD_INVALID),
+        (a_model(id=None), Reason.RECORD_INVALID),
+        (a_model(id="../../etc"), Reason.RECORD_INVALID),
+        (a_model(id=-1), Reason.RECORD_INVALID),
+        (a_model(id=True), Reason.RECORD_INVALID),
+        (a_model(id=10**30), Reason.RECORD_INVALID),
+        (a_model(type="Checkpoint"), Reason.NOT_A_LORA),
+        (a_model(type=None), Reason.NOT_A_LORA),
+        (a_model(type=["LORA"]), Reason.NOT_A_LORA),
+        (a_model(modelVersions=None), Reason.NO_FILES),
+        (a_model(modelVersions=[]), Reason.NO_FILES),
+        (a_model(modelVersions="v1"), Reason.RECORD_INVALID),
+        (a_model(modelVersions=[7]), Reason.RECORD_INVALID),
+        (a_model(modelVersions=[a_version(id=None)]), Reason.RECORD_INVALID),
+        (a_model(modelVersions=[a_version(files=[])]), Reason.NO_FILES),
+        (a_model(modelVersions=[a_version(files=None)]), Reason.NO_FILES),
+        (a_model(modelVersions=[a_version(files={"a": 1})]), Reason.RECORD_INVALID),
+        (a_model(modelVersions=[a_version(files=["x"])]), Reason.RECORD_INVALID),
+        (a_model(modelVersions=[a_version(files=[a_file(id="a/b")])]), Reason.RECORD_INVALID),
+        (a_model(modelVersions=[a_version(files=[a_file(type="Training Data")])]), Reason.NOT_A_MODEL_FILE),
+        (a_model(modelVersions=[a_version(files=[a_file(type="Config", primary=True)])]), Reason.NOT_A_MODEL_FILE),
+        (
+            a_model(modelVersions=[a_version(files=[a_file(type=None, primary=None, name="a.zip")])]),
+            Reason.NOT_A_MODEL_FILE,
+        ),
+    ],
+)
+def test_what_cannot_be_listed_is_one_rejection(model: object, reason: Reason) -> None:
+    (rejection,) = read(model)
+    assert isinstance(rejection, Rejection)
+    assert rejection.reason is reason
+    assert rejection.detail.isprintable()
+
+
+@pytest.mark.parametrize("kind", ["LORA", "LoCon", "DoRA", "locon"])
+def test_lora_types_are_listed(kind: str) -> None:
+    assert read_one(a_model(type=kind)).model_id == "11"
+
+
+def test_every_file_of_every_version_is_one_record() -> None:
+    versions = [
+        a_version(1, files=[a_file(1), a_file(2, type="Training Data"), a_file(3, type="Pruned Model")]),
+        a_version(2, files=[]),
+        "broken",
+        a_version(4, files=[a_file(4), None]),
+    ]
+    records = read(a_model(modelVersions=versions))
+    told = [(r.version_id, r.file_id, r.reason if isinstance(r, Rejection) else "listed") for r in records]
+    assert told == [
+        ("1", "1", "listed"),
+        ("1", "2", Reason.NOT_A_MODEL_FILE),
+        ("1", "3", "listed"),
+        ("2", "", Reason.NO_FILES),
+        ("#2", "", Reason.RECORD_INVALID),
+        ("4", "4", "listed"),
+        ("4", "#1", Reason.RECORD_INVALID),
+    ]
+
+
+def test_claims_that_make_no_sense_are_not_taken_over() -> None:
+    file = a_file(sizeKB=float("inf"), hashes={"SHA256": "A5F58EB1C33616..."})
+    version = a_version(files=[file], nsfwLevel=2**80, trainedWords="stripes", publishedAt=["now"])
+    listing = read_one(a_model(modelVersions=[version]))
+    assert (listing.size_bytes, listing.sha256_claimed, listing.nsfw_level) == (None, None, None)
+    assert (listing.trained_words, listing.published_at) == ((), None)
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data, Civitai's own samples, is not here")
+def test_civitai_s_own_sample_is_a_checkpoint() -> None:
+    page = json.loads((DATA / "docs_models_list_item_0.json").read_text())
+    (model,) = page["items"]
+    (rejection,) = read(model)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.model_id, rejection.reason, rejection.detail) == ("827184", Reason.NOT_A_LORA, "type Checkpoint")
+    listing = read_one(model | {"type": "LORA"})
+    assert (listing.base_model_claimed, listing.size_bytes, listing.sha256_claimed) == ("Illustrious", 6938040678, None)
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.dictionaries(st.sampled_from(sorted(a_model())), ANY_JSON, max_size=3),
+    st.dictionaries(st.sampled_from(sorted(a_version())), ANY_JSON, max_size=3),
+    st.dictionaries(st.sampled_from(sorted(a_file())), ANY_JSON, max_size=3),
+)
+def test_any_json_in_any_field_is_listed_or_rejected(
+    of_model: dict[str, Any], of_version: dict[str, Any], of_file: dict[str, Any]
+) -> None:
+    model = a_model(modelVersions=[a_version(files=[a_file() | of_file]) | of_version]) | of_model
+    records = read(model)
+    assert records
+    for record in records:
+        if isinstance(record, Listing):
+            json.dumps(record.payload, allow_nan=False, ensure_ascii=False).encode()
+            assert "\n" not in record.name + record.creator + record.base_model_claimed + record.file_name
+        else:
+            assert record.reason in set(Reason)

@@ -1,0 +1,154 @@
+"""A folder of LoRA files with the sidecars that LoRA managers write."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from carlos_tasks.errors import NotFound, RejectedFile
+from carlos_tasks.lake.folder_store import FolderStore
+from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.sources.folder import Folder
+from carlos_tasks.sources.listing import Listing, Rejection
+from tests.sources.models import a_file, a_version
+
+CIVITAI_INFO = a_version(modelId=11, model={"name": "Stripes", "type": "LORA", "nsfw": False, "poi": False})
+
+
+@pytest.fixture
+def top(tmp_path: Path) -> Path:
+    return tmp_path / "loras"
+
+
+def put(top: Path, name: str, content: bytes | Mapping[str, object] = b"bytes") -> None:
+    path = top / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+
+
+def the_listing(top: Path, shard_key: str = ".") -> Listing:
+    (listing,) = Folder(FolderStore(top)).listings(shard_key)
+    assert isinstance(listing, Listing)
+    return listing
+
+
+def test_every_directory_with_model_files_is_a_shard(top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, "a.png")
+    put(top, "style/b.safetensors")
+    put(top, "style/deep/c.SAFETENSORS")
+    put(top, "pictures/d.png")
+    folder = Folder(FolderStore(top))
+    assert [shard.key for shard in folder.shards()] == [".", "style", "style/deep"]
+    for shard in folder.shards():
+        assert folder.shard(shard.key) == shard
+        assert [record.file_id for record in folder.listings(shard.key)] == [
+            {".": "a.safetensors", "style": "style/b.safetensors", "style/deep": "style/deep/c.SAFETENSORS"}[shard.key]
+        ]
+    with pytest.raises(NotFound):
+        folder.shard("gone")
+
+
+def test_a_shard_changes_when_a_sidecar_does(top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, "a.json", {"activation text": "stripes"})
+    folder = Folder(FolderStore(top))
+    before = folder.shard(".")
+    assert folder.shard(".") == before
+    put(top, "a.json", {"activation text": "dots"})
+    os.utime(top / "a.json", ns=(1, 1))
+    assert folder.shard(".").etag != before.etag
+
+
+def test_a_file_without_a_sidecar(top: Path) -> None:
+    put(top, "my lora v2.safetensors")
+    listing = the_listing(top)
+    assert listing == Listing(
+        source=f"folder:{top}",
+        model_id="my lora v2",
+        version_id="",
+        file_id="my lora v2.safetensors",
+        name="my lora v2",
+        file_name="my lora v2.safetensors",
+        file_format="safetensors",
+        size_bytes=5,
+    )
+
+
+def test_civitai_helper_s_sidecar(top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, "a.civitai.info", CIVITAI_INFO)
+    put(top, "a.json", {"activation text": "not read"})
+    listing = the_listing(top)
+    assert (listing.name, listing.version_name, listing.base_model_claimed) == ("Stripes", "v1.0", "SDXL 1.0")
+    assert listing.trained_words == ("striped", "in stripes")
+    assert listing.sha256_claimed == "ab" * 32
+    assert listing.size_bytes == 5  # as it lies here, not as Civitai lists it
+    assert listing.payload["version"]["modelId"] == 11
+
+
+def test_the_hash_of_one_of_several_files_is_not_claimed(top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, "a.civitai.info", CIVITAI_INFO | {"files": [a_file(1), a_file(2)]})
+    assert the_listing(top).sha256_claimed is None
+
+
+def test_comfyui_lora_manager_s_sidecar(top: Path) -> None:
+    put(top, "a.safetensors")
+    sidecar = {"model_name": "My stripes", "sha256": "CD" * 32, "base_model": "Pony", "tags": ["mine"], "civitai": {}}
+    put(top, "a.metadata.json", sidecar)
+    listing = the_listing(top)
+    assert (listing.name, listing.base_model_claimed, listing.tags) == ("My stripes", "Pony", ("mine",))
+    assert listing.sha256_claimed == "cd" * 32
+
+
+def test_a1111_s_sidecar(top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, "a.json", {"description": "stripes", "sd version": "SDXL", "activation text": "striped, zebra"})
+    listing = the_listing(top)
+    assert (listing.name, listing.description, listing.base_model_claimed) == ("a", "stripes", "SDXL")
+    assert listing.trained_words == ("striped", "zebra")
+
+
+@pytest.mark.parametrize("content", [b"", b"[1]", b"{", b"\xff", b'{"a":' * 100_000])
+def test_a_broken_sidecar_takes_nothing_from_its_file(content: bytes, top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, "a.civitai.info", content)
+    listing = the_listing(top)
+    assert (listing.name, listing.payload) == ("a", {"sidecar_fault": "not a JSON object"})
+
+
+def test_pickles_are_listed_so_that_they_are_seen(top: Path) -> None:
+    for ending in ("pt", "ckpt", "bin", "zip"):
+        put(top, f"a.{ending}")
+    assert len(list(Folder(FolderStore(top)).listings("."))) == 4
+
+
+@pytest.mark.parametrize(
+    "name", ["line\nbreak.safetensors", "back\\slash.safetensors", "x" * 200 + "\x1b[31m.safetensors"]
+)
+def test_a_file_whose_name_is_no_key_is_refused_and_stops_nothing(name: str, top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, name)
+    records = list(Folder(FolderStore(top)).listings("."))
+    assert {type(record) for record in records} == {Listing, Rejection}
+    (rejection,) = (record for record in records if isinstance(record, Rejection))
+    assert rejection.reason is Reason.RECORD_INVALID
+    assert rejection.file_id.isprintable()
+
+
+def test_a_folder_in_s3(store: ObjectStore, tmp_path: Path) -> None:
+    store.write("style/a.safetensors", b"bytes")
+    store.write("style/a.json", b'{"activation text": "striped"}')
+    folder = Folder(store)
+    (shard,) = folder.shards()
+    (listing,) = folder.listings(shard.key)
+    assert isinstance(listing, Listing)
+    assert (listing.file_id, listing.trained_words) == ("style/a.safetensors", ("striped",))
+    folder.fetch(listing, tmp_path / "bytes", max_bytes=5)
+    assert (tmp_path / "bytes").read_bytes() == b"bytes"
+    with pytest.raises(RejectedFile, match="file_too_large"):
+        folder.fetch(listing, tmp_path / "bytes", max_bytes=4)
