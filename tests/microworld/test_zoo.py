@@ -1,0 +1,127 @@
+"""The dump: Civitai's shape, the same bytes each time, and every file the case that the ground truth says."""
+
+import hashlib
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from safetensors import SafetensorError
+from safetensors.numpy import load
+
+from carlos_tasks.microworld import ground_truth
+from carlos_tasks.microworld.modifiers import EFFECT_NAMES
+from carlos_tasks.microworld.zoo import write_dump
+
+
+@pytest.fixture(scope="module")
+def dump(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dump")
+    write_dump(folder)
+    return folder
+
+
+def models(dump: Path) -> list[dict[str, Any]]:
+    return [model for path in sorted((dump / "models").iterdir()) for model in json.loads(path.read_text())["items"]]
+
+
+def files(dump: Path) -> dict[int, dict[str, Any]]:
+    return {
+        file["id"]: file for model in models(dump) for version in model["modelVersions"] for file in version["files"]
+    }
+
+
+def truths() -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads(ground_truth.PATH.read_text())["files"]
+    return entries
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_second_dump_has_the_same_bytes(dump: Path, tmp_path: Path) -> None:
+    write_dump(tmp_path)
+    for path in sorted(path for path in dump.rglob("*") if path.is_file()):
+        assert digest(tmp_path / path.relative_to(dump)) == digest(path), path.name
+
+
+def test_the_dump_holds_two_shards_and_one_file_per_listed_file(dump: Path) -> None:
+    assert [path.name for path in sorted((dump / "models").iterdir())] == ["00001.json", "00002.json"]
+    assert {int(path.name) for path in (dump / "files").iterdir()} == set(files(dump))
+
+
+def test_models_have_the_fields_of_a_civitai_listing(dump: Path) -> None:
+    for model in models(dump):
+        assert {"id", "name", "description", "type", "tags", "creator", "stats", "modelVersions"} <= set(model)
+        for version in model["modelVersions"]:
+            assert {"id", "baseModel", "publishedAt", "trainedWords", "files", "downloadUrl", "air"} <= set(version)
+            for file in version["files"]:
+                assert {"id", "name", "sizeKB", "type", "metadata", "hashes", "primary"} <= set(file)
+
+
+def test_ids_are_unique(dump: Path) -> None:
+    versions = [version["id"] for model in models(dump) for version in model["modelVersions"]]
+    listed = [file["id"] for model in models(dump) for v in model["modelVersions"] for file in v["files"]]
+    for ids in ([model["id"] for model in models(dump)], versions, listed):
+        assert len(ids) == len(set(ids))
+
+
+def test_only_one_listing_states_a_wrong_hash(dump: Path) -> None:
+    wrong = [
+        number
+        for number, file in files(dump).items()
+        if file["hashes"]["SHA256"].lower() != digest(dump / "files" / str(number))
+    ]
+    assert wrong == [entry["file_id"] for entry in truths() if entry["rejection"] == "sha256_mismatch"]
+    assert len(wrong) == 1
+
+
+def test_the_ground_truth_is_that_of_the_shipped_files(dump: Path) -> None:
+    assert json.loads(ground_truth.PATH.read_text()) == ground_truth.build()
+    assert {entry["file_id"]: entry["sha256"] for entry in truths()} == {
+        number: digest(dump / "files" / str(number)) for number in files(dump)
+    }
+
+
+def test_thirty_good_loras_cover_every_effect(dump: Path) -> None:
+    good = {entry["sha256"]: tuple(entry["effects"]) for entry in truths() if entry["status"] == "ok"}
+    assert len(good) >= 30
+    alone = Counter(effects[0] for effects in good.values() if len(effects) == 1)
+    assert set(alone) == set(EFFECT_NAMES)
+    assert sum(count >= 2 for count in alone.values()) >= 6
+    assert sum(len(effects) == 2 for effects in good.values()) >= 3
+
+
+def test_one_file_is_listed_under_two_models() -> None:
+    by_bytes = Counter(entry["sha256"] for entry in truths())
+    assert [count for count in by_bytes.values() if count > 1] == [2]
+    twice = [entry["model_id"] for entry in truths() if by_bytes[entry["sha256"]] == 2]
+    assert len(set(twice)) == 2
+
+
+def test_every_hard_case_occurs() -> None:
+    statuses = {entry["status"] for entry in truths()}
+    assert statuses == {None, "ok", "no_effect", "overpowering", "inconsistent", "degenerate", "unpatched"}
+    rejections = {entry["rejection"] for entry in truths()}
+    expected = {"base_model_not_indexed", "family_not_supported", "pickle", "truncated", "sha256_mismatch"}
+    assert rejections == {None} | expected
+
+
+def test_files_that_are_not_refused_are_whole_safetensors(dump: Path) -> None:
+    for entry in truths():
+        data = (dump / "files" / str(entry["file_id"])).read_bytes()
+        if entry["status"] is not None:
+            assert all(key.endswith(("lora_A.weight", "lora_B.weight")) for key in load(data))
+        elif entry["rejection"] in ("pickle", "truncated", "sha256_mismatch"):
+            with pytest.raises(SafetensorError):
+                load(data)
+
+
+def test_there_are_enough_queries_of_both_wordings() -> None:
+    queries = json.loads(ground_truth.PATH.read_text())["queries"]
+    counts = Counter((query["effect"], query["wording"]) for query in queries)
+    assert len({query["text"] for query in queries}) == len(queries) >= 60
+    assert min(counts.values()) >= 2
+    assert {effect for effect, _ in counts} == set(EFFECT_NAMES)
