@@ -1,0 +1,84 @@
+"""How the command line speaks: JSON for programs, tables and bars for people."""
+
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+Row = Mapping[str, Any]
+BAR_CELLS = 12
+
+
+def print_json(rows: Sequence[Row]) -> None:
+    """Write one JSON array of objects to standard output and nothing else."""
+    json.dump([{name: _plain(value) for name, value in row.items()} for row in rows], sys.stdout, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def print_table(rows: Sequence[Row], columns: Sequence[str], bar: str | None = None, title: str | None = None) -> None:
+    """Write a table; text from outside is shown as it is, never read as markup or as terminal commands.
+
+    Args:
+        rows: what to show.
+        columns: which columns, in order; one that a row lacks is empty.
+        bar: a column of numbers in [0, 1] that also gets a bar.
+        title: shown above.
+    """
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        numbers = [row[column] for row in rows if row.get(column) is not None]
+        is_number = bool(numbers) and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+        # Folding keeps every character of an id or a path that somebody will copy.
+        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+    if bar:
+        table.add_column("")
+    for row in rows:
+        cells = [Text(_shown(row.get(column))) for column in columns]
+        table.add_row(*cells, *([Text(_bar(row[bar]), style="green")] if bar else []))
+    Console().print(table)
+
+
+def printable(text: str) -> str:
+    """Text with its control and direction characters shown as escapes: names must not drive the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _bar(share: float | None) -> str:
+    return "█" * round(BAR_CELLS * min(max(share or 0.0, 0.0), 1.0))
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, datetime):
+        return value.isoformat(sep=" ", timespec="seconds")
+    if isinstance(value, list | tuple):
+        if len(value) > 8 and all(isinstance(item, float) for item in value):
+            return f"[{len(value)} numbers]"
+        return printable(", ".join(map(str, value)))
+    return printable(str(value))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if value is None or isinstance(value, str | int | bool) else str(value)

@@ -1,0 +1,1 @@
+"""CLIP features of images and texts, raw: never normalised, never halved (Strength is a length)."""

@@ -1,0 +1,74 @@
+"""Sample images: one generator per (prompt_id, seed), so that the company an image is made in never changes it."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from carlos_tasks.errors import PassingError
+from carlos_tasks.profile import Prompt, Sampler
+
+log = logging.getLogger(__name__)
+
+
+def noise_seed(prompt_id: str, seed: int) -> int:
+    """The 63-bit seed of a pair's noise.
+
+    It depends on the prompt too: with the same noise under every prompt, pairs of different prompts would share it
+    and standard errors clustered by prompt would be too small.
+    """
+    digest = hashlib.sha256(f"{prompt_id}\n{seed}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") >> 1
+
+
+def sample_images(
+    pipeline: Any, sampler: Sampler, pairs: Sequence[tuple[Prompt, int]], suffix: str, images_per_step: int
+) -> Any:
+    """Draw one image per pair.
+
+    Args:
+        pipeline: the backbone, with or without a LoRA.
+        sampler: steps, guidance and size.
+        pairs: (prompt, seed) in the order of the result.
+        suffix: appended to every prompt (the LoRA's trigger words; empty for the baseline).
+        images_per_step: how many are drawn together; halved when the device runs out of memory.
+
+    Returns:
+        torch float32 (n, 3, height, width) on the CPU in [0, 1]; NaN stays NaN.
+
+    Raises:
+        PassingError: not even one image at a time fits into the device's memory.
+    """
+    import torch
+
+    images, start, together = [], 0, images_per_step
+    while start < len(pairs):
+        batch = pairs[start : start + together]
+        try:
+            images.append(_draw(pipeline, sampler, batch, suffix))
+        except torch.OutOfMemoryError as exc:
+            if together == 1:
+                raise PassingError(f"out of memory on {pipeline.device} with one image at a time: {exc}") from exc
+            together = max(1, together // 2)
+            torch.cuda.empty_cache()
+            log.warning("out of memory on %s: going on with %d images at a time", pipeline.device, together)
+            continue
+        start += len(batch)
+    return torch.cat(images)
+
+
+def _draw(pipeline: Any, sampler: Sampler, batch: Sequence[tuple[Prompt, int]], suffix: str) -> Any:
+    import torch
+
+    generators = [torch.Generator("cpu").manual_seed(noise_seed(prompt.prompt_id, seed)) for prompt, seed in batch]
+    with torch.inference_mode():
+        drawn = pipeline(
+            prompt=[prompt.text + suffix for prompt, _ in batch],
+            generator=generators,
+            num_inference_steps=sampler.steps,
+            guidance_scale=sampler.guidance_scale,
+            width=sampler.width_px,
+            height=sampler.height_px,
+            output_type="pt",
+        )
+    return drawn.images.float().cpu()

@@ -1,0 +1,1 @@
+"""What the platform shows to people: the contact sheet, and later the reports."""

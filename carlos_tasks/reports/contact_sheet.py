@@ -1,0 +1,110 @@
+"""The contact sheet: one PNG, a row per LoRA, each kept pair as the baseline and, beside it, the LoRA's image."""
+
+import io
+from typing import Any
+
+from carlos_tasks.errors import NotFound
+from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.objects import ObjectStore, open_store
+from carlos_tasks.lake.shards import BASELINE
+from carlos_tasks.profile import Profile
+from carlos_tasks.settings import Settings
+from carlos_tasks.worker import evidence_key, evidence_pairs
+
+TILE_PX = 64
+GAP_PX = 8
+LABEL_PX = 330
+PAPER, INK, FAINT = "#ffffff", "#1b1f24", "#6e7781"
+STATUS_COLOURS = {"ok": "#1a7f37", "no_effect": "#6e7781"}
+WARNING = "#b35900"
+
+
+def write_contact_sheet(settings: Settings, profile: Profile) -> str:
+    """Draw the sheet of one profile from its evidence images and store it.
+
+    Returns:
+        The key of the PNG in the store.
+
+    Raises:
+        NotFound: nothing is indexed under the profile yet.
+    """
+    with connect(settings) as con:
+        loras = con.execute(
+            "select lora_id, name, status, strength, consistency from mart.lora where profile_id = ? "
+            "order by status <> 'ok', status, name, lora_id",
+            [profile.profile_id],
+        ).fetchall()
+    if not loras:
+        raise NotFound(f"nothing is indexed under profile {profile.name} yet: run carlos index")
+    store = open_store(settings.store)
+    pairs = evidence_pairs(profile, settings.evidence_pairs)
+    data = draw_contact_sheet(store, profile.profile_id, loras, pairs)
+    key = f"reports/contact-sheet-{profile.profile_id}.png"
+    store.write(key, data)
+    return key
+
+
+def draw_contact_sheet(
+    store: ObjectStore, profile_id: str, loras: list[tuple[Any, ...]], pairs: list[tuple[str, int]]
+) -> bytes:
+    """Draw the sheet.
+
+    Args:
+        store: where the evidence images lie; a missing one is drawn as an empty frame.
+        profile_id: whose images.
+        loras: (lora_id, name, status, strength, consistency), a row each.
+        pairs: (prompt_id, seed), a pair of columns each.
+
+    Returns:
+        The PNG.
+    """
+    from PIL import Image, ImageDraw, ImageFont
+
+    big, small = ImageFont.load_default(14), ImageFont.load_default(11)
+    row_px, head_px = TILE_PX + GAP_PX, 34
+    pair_px = 2 * TILE_PX + GAP_PX
+    sheet = Image.new("RGB", (LABEL_PX + len(pairs) * pair_px + GAP_PX, head_px + len(loras) * row_px + GAP_PX), PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((GAP_PX, 10), f"profile {profile_id}: each pair is baseline | LoRA", INK, big)
+    baseline = [_tile(store, profile_id, BASELINE, pair) for pair in pairs]
+    for number, (lora_id, name, status, strength, consistency) in enumerate(loras):
+        top = head_px + number * row_px
+        draw.text((GAP_PX, top + 6), _printable(name or "(no name)", 40), INK, big)
+        draw.text((GAP_PX, top + 27), status, STATUS_COLOURS.get(status, WARNING), big)
+        facts = "" if strength is None else f"S {strength:.2f}   C {_figure(consistency)}   "
+        draw.text((GAP_PX, top + 47), f"{facts}{lora_id[:12]}", FAINT, small)
+        for column, pair in enumerate(pairs):
+            left = LABEL_PX + column * pair_px
+            for offset, tile in ((0, baseline[column]), (TILE_PX, _tile(store, profile_id, lora_id, pair))):
+                box = (left + offset, top, left + offset + TILE_PX, top + TILE_PX)
+                if tile is None:
+                    draw.rectangle(box, outline=FAINT)
+                    draw.text((box[0] + 6, top + 25), "no image", FAINT, small)
+                else:
+                    sheet.paste(tile, box[:2])
+    buffer = io.BytesIO()
+    sheet.save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def _tile(store: ObjectStore, profile_id: str, lora_id: str, pair: tuple[str, int]) -> Any:
+    from PIL import Image
+
+    try:
+        data = store.read(evidence_key(profile_id, lora_id, *pair))
+    except NotFound:
+        return None
+    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    # The micro world's pixels should be seen as they are; a photograph is scaled down smoothly.
+    how = Image.Resampling.NEAREST if picture.width <= TILE_PX else Image.Resampling.LANCZOS
+    return picture.resize((TILE_PX, TILE_PX), how)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _printable(text: str, length: int) -> str:
+    """What the built-in font can draw: Latin letters as they are, the rest as a dot, so that nothing turns to boxes."""
+    shown = "".join(c if " " <= c <= "~" or "\xa1" <= c <= "\xff" else "·" for c in text)
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
