@@ -1,0 +1,79 @@
+"""### index_loras: from one shard of the dump to LoRAs that can be searched
+
+One run per shard that `discover_loras` announced; one run at a time, so that no LoRA is planned twice. Every
+task can be killed and run again. `ingest` checks every file (bad ones go to quarantine) → `commit_intake` writes
+listings, LoRAs and refusals → `plan` makes batches of what has no representation, or says that there is nothing
+to do → `make_baseline`: the bare backbone's images, once per profile → `index_batch`, mapped: generate, embed,
+store → `commit_index` computes the representations, in one transaction → `run_checks`, `contact_sheet`.
+
+A failed batch takes nothing from the others: what was finished is committed, and the run is marked failed.
+
+**By hand.** A run with a partition key takes in that shard (`POST /api/v2/dags/index_loras/dagRuns` with
+`{"logical_date": null, "partition_key": "models/00000.json"}`); one without indexes what waits.
+"""
+
+from typing import Any
+
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import PartitionedAssetTimetable, dag, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from carlos_tasks.orchestration import DUMP, LAKE_COMMIT, default_args, gpu_args, names_a_shard, nightly, nothing_to_do
+from carlos_tasks.settings import load_settings
+
+NEW_SHARD = PartitionedAssetTimetable(assets=DUMP)
+
+
+@dag(schedule=NEW_SHARD, max_active_runs=1, default_args=default_args(), doc_md=__doc__, tags=["carlos"])
+def index_loras() -> None:
+    """Wire the stages of `carlos_tasks.nightly`."""
+
+    @task
+    def ingest(*, dag_run: Any) -> Any:
+        if not names_a_shard(dag_run.partition_key):
+            raise nothing_to_do("no shard is named; what waits in the lake is indexed.")
+        return nightly().ingest(load_settings(), load_settings().dump, dag_run.partition_key)
+
+    @task(pool=LAKE_COMMIT)
+    def commit_intake(report: Any) -> Any:
+        return nightly().commit_intake(load_settings(), report["intake_key"])
+
+    @task(trigger_rule="none_failed")
+    def plan(*, ti: Any) -> Any:
+        planned = nightly().plan(load_settings())
+        if not planned["batches"]:
+            raise nothing_to_do(f"every LoRA of the lake is indexed with profile {planned['profile_id']}.")
+        ti.xcom_push("plan_id", planned["plan_id"])
+        return planned["batches"]
+
+    @task(**gpu_args())
+    def make_baseline() -> Any:
+        return nightly().make_baseline(load_settings())
+
+    @task(map_index_template="{{ task.op_kwargs['manifest'] }}", **gpu_args())
+    def index_batch(manifest: str) -> Any:
+        return nightly().index_batch(load_settings(), manifest)
+
+    # It follows failed batches too, and commits the LoRAs that they had finished.
+    @task(pool=LAKE_COMMIT, trigger_rule="all_done_min_one_success")
+    def commit_index(plan_id: Any) -> Any:
+        return nightly().commit_index(load_settings(), plan_id)
+
+    @task
+    def run_checks() -> None:
+        if failures := nightly().run_checks(load_settings()):
+            raise AirflowFailException(f"{len(failures)} checks of the lake fail: {failures}")
+
+    @task
+    def contact_sheet() -> Any:
+        return nightly().contact_sheet(load_settings())
+
+    # A run ends as its last task does: this one fails with any batch, although the commit went on without it.
+    finished = EmptyOperator(task_id="finished", trigger_rule="none_failed")
+    manifests = plan()
+    batches = index_batch.expand(manifest=manifests)
+    commit_intake(ingest()) >> manifests >> make_baseline() >> batches >> finished
+    batches >> commit_index(manifests["plan_id"]) >> [run_checks(), contact_sheet()] >> finished
+
+
+index_loras()

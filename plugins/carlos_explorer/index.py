@@ -1,0 +1,78 @@
+"""What the pages show, read from the lake with a connection that cannot write."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from carlos_tasks.errors import NotFound
+from carlos_tasks.settings import Settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Row = dict[str, Any]
+
+LORAS_PER_PAGE = 100
+STATUSES = ("ok", "no_effect", "overpowering", "inconsistent", "degenerate", "unpatched", "failed")
+
+_COMMITS = "select snapshot_id, committed_at, author, message, facts from mart.commit_log limit 10"
+_LORAS = """
+    select lora_id, name, status, strength, consistency, n_pairs, n_listings, base_model, lora_rank
+    from mart.lora
+    where profile_id = $profile_id and ($status is null or status = $status)
+    order by strength desc nulls last, lora_id
+    limit $limit offset $offset
+"""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The first page: `profiles` are rows of mart.index_health, the configured profile first."""
+
+    profiles: list[Row]
+    commits: list[Row]
+    rejections: list[Row]
+
+
+def overview(settings: Settings) -> Overview:
+    """Health of the index, its last commits, and the refusals by reason; all empty while there is no lake."""
+    from carlos_tasks.lake.catalog import connect
+
+    try:
+        with connect(settings) as con:
+            health = "from mart.index_health order by profile != $p, profile"
+            return Overview(
+                profiles=_rows(con, health, {"p": settings.profile}),
+                commits=_rows(con, _COMMITS),
+                rejections=_rows(con, "from mart.rejection_by_reason limit 100"),
+            )
+    except NotFound:
+        return Overview([], [], [])
+
+
+def loras(settings: Settings, profile_id: str, status: str | None, page: int) -> list[Row]:
+    """One page of the LoRAs of a profile, the strongest first; one row more than a page has if there is another."""
+    from carlos_tasks.lake.catalog import connect
+
+    window = {"limit": LORAS_PER_PAGE + 1, "offset": (page - 1) * LORAS_PER_PAGE}
+    try:
+        with connect(settings) as con:
+            return _rows(con, _LORAS, {"profile_id": profile_id, "status": status, **window})
+    except NotFound:
+        return []
+
+
+def contact_sheet(settings: Settings, profile_id: str) -> bytes:
+    """The contact sheet's PNG.
+
+    Raises:
+        NotFound: none has been drawn for this profile.
+    """
+    from carlos_tasks.lake.objects import open_store
+
+    return open_store(settings.store).read(f"reports/contact-sheet-{profile_id}.png")
+
+
+def _rows(con: "DuckDBPyConnection", statement: str, parameters: Row | None = None) -> list[Row]:
+    answer = con.execute(statement, parameters or {})
+    names = [column[0] for column in answer.description]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]

@@ -1,0 +1,117 @@
+"""The DAG files: thin, documented, light to parse, and wired so that a failed batch loses nothing of the others."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+FILES = sorted((REPOSITORY / "dags").glob("*.py"))
+
+
+def read_dags(home: Path, **environment: str) -> dict[str, Any]:
+    """What a fresh Airflow process reads from dags/."""
+    settings = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "PYTHONPATH": str(REPOSITORY),
+        **environment,
+    }
+    script = Path(__file__).with_name("read_dags.py")
+    subprocess.run(
+        [sys.executable, str(script), str(REPOSITORY / "dags"), str(home / "dags.json")],
+        env={**os.environ, **settings},
+        check=True,
+        capture_output=True,
+    )
+    found: dict[str, Any] = json.loads((home / "dags.json").read_text())
+    return found
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return read_dags(tmp_path_factory.mktemp("airflow"))
+
+
+@pytest.fixture(scope="module")
+def index_tasks(found: dict[str, Any]) -> dict[str, Any]:
+    tasks: dict[str, Any] = found["dags"]["index_loras"]["tasks"]
+    return tasks
+
+
+def test_every_file_can_be_imported(found: dict[str, Any]) -> None:
+    assert found["errors"] == {}
+    assert set(found["dags"]) == {path.stem for path in FILES} == {"discover_loras", "index_loras"}
+
+
+def test_parsing_imports_nothing_heavy(found: dict[str, Any]) -> None:
+    assert found["heavy"] == []
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_file_is_wiring_and_no_more(path: Path) -> None:
+    assert len(path.read_text().splitlines()) < 80
+
+
+def test_the_docstring_of_the_file_is_the_documentation(found: dict[str, Any]) -> None:
+    for name, dag in found["dags"].items():
+        assert dag["doc"].startswith(f"### {name}: ")
+        assert all(f"`{other}`" in dag["doc"] for other in found["dags"] if other != name)
+
+
+def test_the_documentation_names_every_stage(found: dict[str, Any], index_tasks: dict[str, Any]) -> None:
+    doc = found["dags"]["index_loras"]["doc"]
+    assert [task for task in index_tasks if f"`{task}`" not in doc] == ["finished"]
+
+
+def test_one_run_at_a_time_so_that_no_lora_is_planned_twice(found: dict[str, Any]) -> None:
+    assert {dag["max_active_runs"] for dag in found["dags"].values()} == {1}
+    assert not any(dag["catchup"] for dag in found["dags"].values())
+
+
+def test_the_device_and_the_committer_have_their_pools(index_tasks: dict[str, Any]) -> None:
+    by_pool: dict[str, set[str]] = {}
+    for name, task in index_tasks.items():
+        by_pool.setdefault(task["pool"], set()).add(name)
+    assert by_pool["gpu"] == {"make_baseline", "index_batch"}
+    assert by_pool["lake_commit"] == {"commit_intake", "commit_index"}
+    pools = json.loads((REPOSITORY / "dags" / "pools.json").read_text())
+    assert set(by_pool) == {*pools, "default_pool"}
+    assert pools["lake_commit"]["slots"] == 1
+
+
+def test_tasks_of_the_device_end_within_the_hour(index_tasks: dict[str, Any]) -> None:
+    assert {index_tasks[name]["timeout"] for name in ("make_baseline", "index_batch")} == {3600}
+
+
+def test_passing_errors_are_retried_with_back_off_and_permanent_ones_never(found: dict[str, Any]) -> None:
+    for dag in found["dags"].values():
+        for task in dag["tasks"].values():
+            assert task["retries"] == 3
+            assert task["retry_delay"] == 30
+            assert task["retry_exponential_backoff"] == 2
+            [(errors, action)] = task["policy"]
+            assert action == "fail"
+            assert "carlos_tasks.errors.PermanentError" in errors.split(",")
+
+
+def test_a_failed_batch_does_not_stop_the_commit_but_fails_the_run(index_tasks: dict[str, Any]) -> None:
+    assert index_tasks["index_batch"]["mapped"]
+    commit, finished = index_tasks["commit_index"], index_tasks["finished"]
+    assert commit["trigger_rule"].lower().endswith("all_done_min_one_success")
+    assert "index_batch" in commit["upstream"]
+    assert finished["trigger_rule"].lower().endswith("none_failed")
+    assert set(finished["upstream"]) == {"index_batch", "run_checks", "contact_sheet"}
+    leaves = set(index_tasks) - {name for task in index_tasks.values() for name in task["upstream"]}
+    assert leaves == {"finished"}
+
+
+def test_the_queue_and_the_delay_come_from_the_settings(tmp_path: Path) -> None:
+    tasks = read_dags(tmp_path, CARLOS_GPU_QUEUE="gpu", CARLOS_RETRY_DELAY_S="5")["dags"]["index_loras"]["tasks"]
+    assert {name for name, task in tasks.items() if task["queue"] == "gpu"} == {"make_baseline", "index_batch"}
+    assert {task["retry_delay"] for task in tasks.values()} == {5}
