@@ -6,6 +6,7 @@ direction in the micro world and is reported on its own.
 """
 
 import json
+import logging
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,6 +34,7 @@ def by_metadata(settings: Settings) -> Ranking:
     """The baseline: BM25 over name, description, tags and trigger words of the LoRAs that were measured."""
     import bm25s
 
+    logging.getLogger("bm25s").setLevel(logging.WARNING)
     profile = load_profile(settings.profile)
     with connect(settings) as con:
         loras = con.execute(

@@ -120,7 +120,8 @@ def _print_hits(options: argparse.Namespace, hits: list[dict[str, Any]]) -> int:
     if options.json:
         print_json(hits)
     elif hits:
-        print_table(hits, HIT_COLUMNS, bar="score")
+        # The first digits of an id name it as well, and leave room for the name.
+        print_table([{**hit, "lora_id": hit["lora_id"][:12]} for hit in hits], HIT_COLUMNS, bar="score")
     else:
         print("nothing is indexed under this profile yet: run carlos index, or make demo")
     return 0

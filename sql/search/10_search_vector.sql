@@ -9,7 +9,7 @@ create or replace macro mart.search_vector(vec, k, profile := '') as table (
             candidate.profile_id,
             candidate.lora_id,
             case when len(candidate.direction) = len(vec)
-                then list_cosine_similarity(candidate.direction, vec::float[]) end as score,
+                then core.cosine(candidate.direction, vec::float[]) end as score,
             candidate.strength,
             candidate.consistency,
             candidate.direction_cosine_lower,

@@ -16,7 +16,7 @@ create or replace macro mart.similar(id, k, profile := '') as table (
         select
             candidate.profile_id,
             candidate.lora_id,
-            list_cosine_similarity(candidate.direction, wanted.direction) as score,
+            core.cosine(candidate.direction, wanted.direction) as score,
             candidate.strength,
             candidate.consistency,
             candidate.direction_cosine_lower,

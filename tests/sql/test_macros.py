@@ -36,6 +36,12 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
         ("one vector a prompt is plain consistency", "core.consistency_between_prompts(0.0, 2.0, 2, 2)", -1.0),
         ("one prompt has none", "core.consistency_between_prompts(4.0, 4.0, 2, 4)", None),
     ],
+    "cosine": [
+        ("of lengths it knows nothing", "core.cosine([2.0, 0.0]::float[], [5.0, 0.0]::float[])", 1.0),
+        ("at right angles", "core.cosine([1.0, 0.0]::float[], [0.0, 3.0]::float[])", 0.0),
+        ("opposite", "core.cosine([1.0, 1.0]::float[], [-1.0, -1.0]::float[])", -1.0),
+        ("of nothing it is nothing", "core.cosine(null::float[], [1.0]::float[])", None),
+    ],
     "jackknife_se": [
         ("of means it is the standard error of the mean", "round(core.jackknife_se([4.0, 3.5, 3.0]), 9)", 0.577350269),
         ("the same estimate always", "core.jackknife_se([0.5, 0.5, 0.5])", 0.0),
