@@ -1,6 +1,7 @@
 """The contact sheet: one PNG, a row per LoRA, each kept pair as the baseline and, beside it, the LoRA's image."""
 
 import io
+import unicodedata
 from typing import Any
 
 from carlos_tasks.errors import NotFound
@@ -105,6 +106,7 @@ def _figure(value: float | None) -> str:
 
 
 def _printable(text: str, length: int) -> str:
-    """What the built-in font can draw: Latin letters as they are, the rest as a dot, so that nothing turns to boxes."""
-    shown = "".join(c if " " <= c <= "~" or "\xa1" <= c <= "\xff" else "·" for c in text)
+    """What the built-in font can draw: accents are dropped, other scripts become dots, and nothing turns to boxes."""
+    plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    shown = "".join(c if " " <= c <= "~" else "·" for c in plain)
     return shown if len(shown) <= length else f"{shown[: length - 1]}…"

@@ -7,6 +7,7 @@ import duckdb
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.generation.backbone import choose_device
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.profile import Profile, load_profile
 from carlos_tasks.retrieval.query import query_vector
 from carlos_tasks.settings import Settings
@@ -92,6 +93,7 @@ def _check_k(k: int) -> None:
 
 
 def _rows(con: duckdb.DuckDBPyConnection, statement: str, parameters: Row) -> list[Row]:
-    answer = con.execute(statement, parameters)
-    names = [column[0] for column in answer.description]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    with lake_errors():
+        answer = con.execute(statement, parameters)
+        names = [column[0] for column in answer.description]
+        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
