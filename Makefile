@@ -27,7 +27,7 @@ down: $(READY) ## stop what `make up` started
 
 test: $(READY) ## unit tests, then the end-to-end tests
 	@scripts/install-services
-	@echo "unit tests"; time $(BIN)/pytest -q -m "not end_to_end"
+	@echo "unit tests"; time OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "not end_to_end"
 	@echo "end-to-end tests"; time $(BIN)/pytest -q -m end_to_end
 
 check: $(READY) ## ruff, ruff format, mypy, and the test of the documentation

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from carlos_tasks.errors import CarlosError, PassingError, PermanentError
+from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentError
 
 _SECRET_VALUE = re.compile(r"(password|passfile|sslpassword)(\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s\"]+)", re.IGNORECASE)
 _URL_PASSWORD = re.compile(r"(://[^:/@\s]*):[^@\s]*@")
@@ -17,17 +17,21 @@ _TRANSIENT = re.compile(
     r"|server closed|timed? ?out|too many (clients|connections)|HTTP (code )?(5\d\d|429)",
     re.IGNORECASE,
 )
+# A catalog database in which no lake was made yet, opened to read.
+_NO_LAKE = re.compile(r"Existing DuckLake.*does not exist", re.DOTALL)
 
 
 @contextmanager
 def lake_errors() -> Iterator[None]:
-    """Turn DuckDB's errors into PassingError (a conflict, a lock, the network) or PermanentError (the rest)."""
+    """Turn DuckDB's errors into PassingError (conflict, lock, network), NotFound (no lake) or PermanentError."""
     try:
         yield
     except duckdb.Error as exc:
         text = redact(str(exc))
         fault: CarlosError = PermanentError(f"lake: {text}")
-        if isinstance(exc, duckdb.TransactionException) and _OVERTAKEN.search(text):
+        if _NO_LAKE.search(text):
+            fault = NotFound("there is no lake in the catalog database yet (`carlos index` makes one)")
+        elif isinstance(exc, duckdb.TransactionException) and _OVERTAKEN.search(text):
             fault = PassingError("another commit of the lake came in between; nothing was written, run it again")
         elif isinstance(exc, duckdb.OperationalError) and _TRANSIENT.search(text):
             fault = PassingError(f"lake: {text}")

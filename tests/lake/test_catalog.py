@@ -178,6 +178,12 @@ def postgres(tmp_path: Path) -> Iterator[str]:
         shutil.rmtree(sockets, ignore_errors=True)
 
 
+def test_a_postgres_database_without_a_lake_says_so(postgres: str, tmp_path: Path) -> None:
+    settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres}")
+    with pytest.raises(NotFound, match="carlos index"):
+        connect(settings)
+
+
 def test_a_postgres_catalog_holds_the_same_lake(postgres: str, tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres}")
     profile = small_profile(tmp_path / "prompts")
