@@ -45,6 +45,7 @@ bench: $(READY) ## every benchmark, one after the other
 
 microworld: $(READY) ## train the micro world's models and LoRAs again from their seed
 	@$(BIN)/python -m carlos_tasks.microworld.train all --out carlos_tasks/microworld/weights
+	@$(BIN)/python -m carlos_tasks.microworld.ground_truth
 	@$(BIN)/python -m carlos_tasks.seal_profile micro
 
 clean: ## remove the environment, caches and var/ (the local lake and Airflow's state)
