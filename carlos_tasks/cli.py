@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("statement", metavar="SQL", help="e.g. 'from mart.index_health'")
 
     command = _command(commands, "validate", _validate, "check LoRA files before anything loads them")
+    command.set_defaults(reads_lake=False)
     command.add_argument("files", metavar="FILE", nargs="+", type=Path)
 
     command = _command(commands, "index", _index, "index a source in this process, without Airflow")
