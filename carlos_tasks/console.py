@@ -3,7 +3,7 @@
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,10 +12,13 @@ Row = Mapping[str, Any]
 BAR_CELLS = 12
 
 
-def print_json(rows: Sequence[Row]) -> None:
-    """Write one JSON array of objects to standard output and nothing else."""
-    json.dump([{name: _plain(value) for name, value in row.items()} for row in rows], sys.stdout, ensure_ascii=False)
-    sys.stdout.write("\n")
+def print_json(rows: Iterable[Row]) -> None:
+    """Write one JSON array of objects to standard output and nothing else, each as soon as it is there."""
+    sys.stdout.write("[")
+    for number, row in enumerate(rows):
+        sys.stdout.write(", " if number else "")
+        json.dump({name: _plain(value) for name, value in row.items()}, sys.stdout, ensure_ascii=False)
+    sys.stdout.write("]\n")
 
 
 def print_table(rows: Sequence[Row], columns: Sequence[str], bar: str | None = None, title: str | None = None) -> None:

@@ -17,8 +17,8 @@ from carlos_tasks.settings import load_settings
 
 log = logging.getLogger(__name__)
 
-DUMP = Asset("civitai_dump")
-"""The dump that is polled; a partition of it is one shard, named by the shard's key."""
+LORA_SHARDS = Asset("lora_shards")
+"""What the sources list; a partition of it is one shard of one source (`carlos_tasks.partitions`)."""
 
 GPU = "gpu"
 LAKE_COMMIT = "lake_commit"
@@ -67,11 +67,6 @@ def nightly() -> ModuleType:
 def backlog_partition() -> str:
     """The partition of a night without new shards, but with LoRAs that wait in the lake."""
     return f"{_BACKLOG}{datetime.now(UTC):%Y-%m-%d}"
-
-
-def names_a_shard(partition_key: str | None) -> bool:
-    """Whether a run has a shard to take in; else it only indexes what waits in the lake."""
-    return partition_key is not None and not partition_key.startswith(_BACKLOG)
 
 
 def nothing_to_do(why: str) -> AirflowSkipException:

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from carlos_tasks.errors import SettingsError
+from carlos_tasks.partitions import check_source_uri
 
 
 class Settings(BaseSettings):
@@ -25,7 +26,10 @@ class Settings(BaseSettings):
         "sqlite:var/catalog.sqlite", description="DuckLake catalog: sqlite:FILE, or postgres:LIBPQ-STRING."
     )
     profile: str = Field("micro", description="Name of the profile that is indexed and searched.")
-    dump: str = Field("", description="Source that the nightly index polls, e.g. civitai-dump:s3://bucket/prefix.")
+    sources: str = Field(
+        "",
+        description="Sources that the nightly index polls, with spaces between, e.g. civitai-dump:s3://bucket/prefix.",
+    )
     device: str = Field("auto", description="torch device of generation and embedding; auto takes CUDA if it is there.")
     images_per_step: Annotated[int, Field(ge=1, description="Images that one sampling step makes together.")] = 8
     loras_per_batch: Annotated[int, Field(ge=1, description="LoRAs that one mapped task indexes.")] = 4
@@ -39,6 +43,19 @@ class Settings(BaseSettings):
     def _store_is_absolute(cls, value: str) -> str:
         return value.rstrip("/") if "://" in value else str(Path(value).absolute())
 
+    @field_validator("sources")
+    @classmethod
+    def _sources_can_be_named(cls, value: str) -> str:
+        uris = dict.fromkeys(_absolute(uri) for uri in value.split())
+        for uri in uris:
+            check_source_uri(uri)
+        return " ".join(uris)
+
+    @property
+    def source_uris(self) -> tuple[str, ...]:
+        """The URI of each source, once."""
+        return tuple(self.sources.split())
+
     @field_validator("catalog")
     @classmethod
     def _catalog_has_a_kind(cls, value: str) -> str:
@@ -46,6 +63,13 @@ class Settings(BaseSettings):
         if kind not in {"sqlite", "postgres"} or not rest:
             raise ValueError("write sqlite:FILE or postgres:LIBPQ-STRING")
         return f"sqlite:{Path(rest).absolute()}" if kind == "sqlite" else value
+
+
+def _absolute(source_uri: str) -> str:
+    """Make the folder that a source names absolute: a worker may run elsewhere."""
+    kind, _, where = source_uri.partition(":")
+    is_folder = kind in {"folder", "civitai-dump"} and where and "://" not in where
+    return f"{kind}:{Path(where).absolute()}" if is_folder else source_uri
 
 
 @cache

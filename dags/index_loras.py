@@ -1,4 +1,4 @@
-"""### index_loras: from one shard of the dump to LoRAs that can be searched
+"""### index_loras: from one shard of a source to LoRAs that can be searched
 
 One run per shard that `discover_loras` announced; one run at a time, so that no LoRA is planned twice. Every
 task can be killed and run again. `ingest` checks every file (bad ones go to quarantine) → `commit_intake` writes
@@ -9,7 +9,7 @@ store → `commit_index` computes the representations, in one transaction → `r
 A failed batch takes nothing from the others: what was finished is committed, and the run is marked failed.
 
 **By hand.** A run with a partition key takes in that shard (`POST /api/v2/dags/index_loras/dagRuns` with
-`{"logical_date": null, "partition_key": "models/00000.json"}`); one without indexes what waits.
+`{"logical_date": null, "partition_key": "folder:/my/loras!."}`); one without indexes what waits.
 """
 
 from typing import Any
@@ -18,10 +18,10 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import PartitionedAssetTimetable, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from carlos_tasks.orchestration import DUMP, LAKE_COMMIT, default_args, gpu_args, names_a_shard, nightly, nothing_to_do
+from carlos_tasks.orchestration import LAKE_COMMIT, LORA_SHARDS, default_args, gpu_args, nightly, nothing_to_do
 from carlos_tasks.settings import load_settings
 
-NEW_SHARD = PartitionedAssetTimetable(assets=DUMP)
+NEW_SHARD = PartitionedAssetTimetable(assets=LORA_SHARDS)
 
 
 @dag(schedule=NEW_SHARD, max_active_runs=1, default_args=default_args(), doc_md=__doc__, tags=["carlos"])
@@ -30,9 +30,9 @@ def index_loras() -> None:
 
     @task
     def ingest(*, dag_run: Any) -> Any:
-        if not names_a_shard(dag_run.partition_key):
-            raise nothing_to_do("no shard is named; what waits in the lake is indexed.")
-        return nightly().ingest(load_settings(), load_settings().dump, dag_run.partition_key)
+        if shard := nightly().shard_of(load_settings(), dag_run.partition_key):
+            return nightly().ingest(load_settings(), *shard)
+        raise nothing_to_do("no shard is named; what waits in the lake is indexed.")
 
     @task(pool=LAKE_COMMIT)
     def commit_intake(report: Any) -> Any:

@@ -88,7 +88,7 @@ def test_every_secret_is_asked_for_and_none_is_written_down():
 def test_every_setting_exists():
     known = {f"CARLOS_{name.upper()}" for name in Settings.model_fields}
     used = {name for name in environment() if name.startswith("CARLOS_")}
-    assert {"CARLOS_STORE", "CARLOS_CATALOG", "CARLOS_DUMP", "CARLOS_PROFILE"} <= used <= known
+    assert {"CARLOS_STORE", "CARLOS_CATALOG", "CARLOS_SOURCES", "CARLOS_PROFILE"} <= used <= known
 
 
 def test_the_settings_are_accepted():

@@ -27,9 +27,25 @@ def test_a_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().store.startswith("/")
 
 
+def test_sources_stand_in_one_variable_with_spaces_between(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().source_uris == ()
+    load_settings.cache_clear()
+    monkeypatch.setenv("CARLOS_SOURCES", " folder:/loras  civitai:https://civitai.com\nfolder:/loras ")
+    assert load_settings().source_uris == ("folder:/loras", "civitai:https://civitai.com")
+
+
+def test_a_source_s_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARLOS_SOURCES", "folder:loras civitai-dump:s3://bucket/dump")
+    folder, dump = load_settings().source_uris
+    assert folder.startswith("folder:/") and folder.endswith("/loras")
+    assert dump == "civitai-dump:s3://bucket/dump"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "message"),
     [
+        ("CARLOS_SOURCES", "folder:/loras /more", "CARLOS_SOURCES.*'/more' names no source; write KIND:WHERE"),
+        ("CARLOS_SOURCES", "folder:/what!", "CARLOS_SOURCES.*has a '!'"),
         ("CARLOS_CATALOG", "mysql:host=db", "CARLOS_CATALOG.*write sqlite:FILE or postgres:"),
         ("CARLOS_CATALOG", "sqlite:", "CARLOS_CATALOG.*write sqlite:FILE"),
         ("CARLOS_IMAGES_PER_STEP", "0", "CARLOS_IMAGES_PER_STEP.*greater than or equal to 1"),

@@ -5,31 +5,39 @@ value at all: each level that cannot be read becomes one Rejection, so that noth
 read, the record's place stands for it (`models/00001.json#17`, `#2`), so that two broken records stay two.
 """
 
-import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+import orjson
 
 from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.listing import Listing, Rejection
-from carlos_tasks.sources.text import clean_json, clean_line, clean_lines, clean_text
+from carlos_tasks.sources.text import clean_json, clean_line, clean_lines, clean_text, is_clean_json
 
+SOURCE = "civitai"  # dumps and the live API share its ids
 LORA_TYPES = frozenset({"lora", "locon", "dora"})
 MODEL_FILE_TYPES = frozenset({"model", "pruned model"})
 MAX_WORDS = 200
 MAX_WORD_CHARS = 2000  # creators put whole prompts into trainedWords
 MAX_TAGS = 200
+MAX_FILES = 5000  # of all versions of one model
+# A model's and a version's own fields stand in the payload of each of its files: a small record must not grow large.
+MAX_REPEATED_BYTES = 32 * 2**20
+FEW_FILES = 4  # of these even the largest record stays below that
+Clean = Callable[[Any], Any]
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _MAX_ID = 2**63 - 1
 
 
-def read_model(source: str, model: object, where: str) -> Iterator[Listing | Rejection]:
+def read_model(source: str, model: object, where: str, *, has_bytes: bool = True) -> Iterator[Listing | Rejection]:
     """Read one model of a dump or an API answer.
 
     Args:
         source: the source's name, for the listings.
         model: any parsed JSON value.
         where: the record's place, unique at the source, e.g. "models/00001.json#17".
+        has_bytes: False for a source of metadata alone.
     """
     if not isinstance(model, dict) or (model_id := read_id(model.get("id"))) is None:
         yield _reject(source, (where, "", ""), Reason.RECORD_INVALID, "not a model with an id")
@@ -43,9 +51,18 @@ def read_model(source: str, model: object, where: str) -> Iterator[Listing | Rej
         yield _reject(source, (model_id, "", ""), Reason.NO_FILES, "a model without versions")
     elif not isinstance(versions, list):
         yield _reject(source, (model_id, "", ""), Reason.RECORD_INVALID, "modelVersions is no list")
+    elif (n_files := _count_files(versions)) > MAX_FILES:
+        detail = f"{n_files} versions and files, at most {MAX_FILES} are read"
+        yield _reject(source, (model_id, "", ""), Reason.RECORD_TOO_LARGE, detail)
     else:
+        clean = _unchanged if is_clean_json(model) else clean_json
+        facts = _facts_of_model(model, n_files, clean) | {
+            "source": source,
+            "model_id": model_id,
+            "has_bytes": has_bytes,
+        }
         for number, version in enumerate(versions):
-            yield from _read_version(source, model_id, model, version, f"#{number}")
+            yield from _read_version(facts, version, f"#{number}", clean)
 
 
 def read_id(value: object) -> str | None:
@@ -78,9 +95,40 @@ def read_license(model: Mapping[str, Any]) -> dict[str, Any]:
     return {"allow_commercial_use": listed} | {k: v if isinstance(v, bool) else None for k, v in flags.items()}
 
 
-def _read_version(
-    source: str, model_id: str, model: dict[str, Any], version: object, where: str
-) -> Iterator[Listing | Rejection]:
+def _count_files(versions: list[Any]) -> int:
+    """Return how many records a model has at most."""
+    of_versions = (version.get("files") if isinstance(version, dict) else None for version in versions)
+    return sum(max(1, len(files)) if isinstance(files, list) else 1 for files in of_versions)
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _without(children: str, level: dict[str, Any], n_files: int, clean: Clean) -> Any:
+    """Return a level of the record for the payload, unless it would be repeated too often."""
+    told = clean({key: value for key, value in level.items() if key != children})
+    if n_files > FEW_FILES and n_files * len(orjson.dumps(told)) > MAX_REPEATED_BYTES:
+        return {"payload_fault": f"too large to stand in {n_files} listings, left out"}
+    return told
+
+
+def _facts_of_model(model: dict[str, Any], n_files: int, clean: Clean) -> dict[str, Any]:
+    """Return the fields that all listings of a model share; the payload is that of the model alone."""
+    creator = model.get("creator")
+    return {
+        "name": clean_line(model.get("name")),
+        "description": clean_text(model.get("description")),
+        "creator": clean_line(creator.get("username") if isinstance(creator, dict) else creator),
+        "tags": clean_lines(_tag_names(model.get("tags")), MAX_TAGS),
+        "nsfw_level": _nsfw_level(model.get("nsfwLevel")),
+        "license": read_license(model),
+        "payload": _without("modelVersions", model, n_files, clean),
+    }
+
+
+def _read_version(facts: dict[str, Any], version: object, where: str, clean: Clean) -> Iterator[Listing | Rejection]:
+    source, model_id = facts["source"], facts["model_id"]
     if not isinstance(version, dict) or (version_id := read_id(version.get("id"))) is None:
         yield _reject(source, (model_id, where, ""), Reason.RECORD_INVALID, "a version without an id")
         return
@@ -91,6 +139,7 @@ def _read_version(
     if not isinstance(files, list):
         yield _reject(source, (model_id, version_id, ""), Reason.RECORD_INVALID, "files is no list")
         return
+    facts = facts | _facts_of_version(facts, version, len(files), clean) | {"version_id": version_id}
     for number, file in enumerate(files):
         if not isinstance(file, dict) or (file_id := read_id(file.get("id"))) is None:
             yield _reject(source, (model_id, version_id, f"#{number}"), Reason.RECORD_INVALID, "a file without an id")
@@ -98,7 +147,19 @@ def _read_version(
             detail = f"file type {clean_line(file.get('type'), 40) or 'not given'}"
             yield _reject(source, (model_id, version_id, file_id), Reason.NOT_A_MODEL_FILE, detail)
         else:
-            yield _read_file(source, (model_id, version_id, file_id), model, version, file)
+            yield _read_file(facts, file_id, file, clean)
+
+
+def _facts_of_version(facts: dict[str, Any], version: dict[str, Any], n_files: int, clean: Clean) -> dict[str, Any]:
+    return {
+        "version_name": clean_line(version.get("name")),
+        "description": facts["description"] or clean_text(version.get("description")),
+        "base_model_claimed": clean_line(version.get("baseModel")),
+        "trained_words": clean_lines(version.get("trainedWords"), MAX_WORDS, MAX_WORD_CHARS),
+        "nsfw_level": _nsfw_level(version["nsfwLevel"]) if "nsfwLevel" in version else facts["nsfw_level"],
+        "published_at": clean_line(version.get("publishedAt") or version.get("createdAt"), 40) or None,
+        "payload": {"model": facts["payload"], "version": _without("files", version, n_files, clean)},
+    }
 
 
 def _is_model_file(file: Mapping[str, Any]) -> bool:
@@ -109,47 +170,27 @@ def _is_model_file(file: Mapping[str, Any]) -> bool:
     return file.get("primary") is True or clean_line(file.get("name")).lower().endswith(".safetensors")
 
 
-def _read_file(
-    source: str,
-    ids: tuple[str, str, str],
-    model: dict[str, Any],
-    version: dict[str, Any],
-    file: dict[str, Any],
-) -> Listing:
-    model_id, version_id, file_id = ids
-    facts, hashes, creator = _object(file.get("metadata")), _object(file.get("hashes")), model.get("creator")
-    nsfw = version.get("nsfwLevel", model.get("nsfwLevel"))
-    return Listing(
-        source=source,
-        model_id=model_id,
-        version_id=version_id,
-        file_id=file_id,
-        name=clean_line(model.get("name")),
-        version_name=clean_line(version.get("name")),
-        description=clean_text(model.get("description") or version.get("description")),
-        creator=clean_line(creator.get("username") if isinstance(creator, dict) else creator),
-        tags=clean_lines(_tag_names(model.get("tags")), MAX_TAGS),
-        base_model_claimed=clean_line(version.get("baseModel")),
-        trained_words=clean_lines(version.get("trainedWords"), MAX_WORDS, MAX_WORD_CHARS),
-        nsfw_level=nsfw if type(nsfw) is int and 0 <= nsfw < 2**31 else None,
-        file_name=clean_line(file.get("name")),
-        file_format=clean_line(facts.get("format") or file.get("format"), 40),
-        size_bytes=_bytes_of(file.get("sizeKB")),
-        sha256_claimed=read_sha256(hashes.get("SHA256")),
-        published_at=clean_line(version.get("publishedAt") or version.get("createdAt"), 40) or None,
-        license=read_license(model),
-        payload=clean_json({
-            "model": {key: value for key, value in model.items() if key != "modelVersions"},
-            "version": {key: value for key, value in version.items() if key != "files"},
-            "file": file,
-        }),
-    )  # fmt: skip
+def _read_file(facts: dict[str, Any], file_id: str, file: dict[str, Any], clean: Clean) -> Listing:
+    metadata, hashes = _object(file.get("metadata")), _object(file.get("hashes"))
+    own = {
+        "file_id": file_id,
+        "file_name": clean_line(file.get("name")),
+        "file_format": clean_line(metadata.get("format") or file.get("format"), 40),
+        "size_bytes": _bytes_of(file.get("sizeKB")),
+        "sha256_claimed": read_sha256(hashes.get("SHA256")),
+        "payload": facts["payload"] | {"file": clean(file)},
+    }
+    return Listing(**facts | own)
+
+
+def _nsfw_level(value: object) -> int | None:
+    return value if type(value) is int and 0 <= value < 2**31 else None
 
 
 def _bytes_of(size_kb: object) -> int | None:
     if isinstance(size_kb, bool) or not isinstance(size_kb, int | float):
         return None
-    return round(size_kb * 1024) if math.isfinite(size_kb) and 0 <= size_kb < 2**43 else None
+    return round(size_kb * 1024) if 0 <= size_kb < 2**43 else None
 
 
 def _tag_names(tags: object) -> object:

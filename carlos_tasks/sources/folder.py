@@ -2,7 +2,8 @@
 
 A shard is one directory (the top is "."), so that a folder that did not change costs one listing of it. A
 file's id is its path below the folder, as the store lists it: the store checks it again when the bytes are
-fetched.
+fetched. Symbolic links are not followed; each is refused, so that it is seen. What lies in a directory whose name
+nobody could open again is refused with the top.
 """
 
 import hashlib
@@ -20,7 +21,7 @@ from carlos_tasks.sources.sidecar import ENDINGS, MAX_BYTES, read_sidecar
 from carlos_tasks.sources.text import clean_line
 
 # Pickles and archives are listed too: the checks refuse them by their bytes, and so they are seen.
-MODEL_ENDINGS = frozenset({".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".zip"})
+MODEL_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".zip")
 MAX_PATH_CHARS = 1024
 TOP = "."
 
@@ -33,11 +34,11 @@ class Folder:
         self._store = store
 
     def shards(self) -> Iterator[ObjectInfo]:
-        """List the directories that hold model files."""
+        """List the directories that hold model files or links."""
         objects = sorted(self._store.list(), key=lambda info: (_directory(info), info.key))
         for directory, group in groupby(objects, key=_directory):
             members = list(group)
-            if any(_is_model(info) for info in members):
+            if any(_is_record(info) for info in members):
                 yield _shard_of(directory, members)
 
     def shard(self, shard_key: str) -> ObjectInfo:
@@ -48,10 +49,10 @@ class Folder:
         return _shard_of(shard_key, members)
 
     def listings(self, shard_key: str) -> Iterator[Listing | Rejection]:
-        """List the model files of one directory."""
+        """List the model files and links of one directory."""
         members = {info.key: info for info in self._members(shard_key)}
         for info in members.values():
-            if _is_model(info):
+            if _is_record(info):
                 yield self._listing(info, members)
 
     def fingerprint(self, listing: Listing) -> str:
@@ -68,9 +69,12 @@ class Folder:
         return [info for info in self._store.list(prefix) if _directory(info) == shard_key]
 
     def _listing(self, info: ObjectInfo, members: dict[str, ObjectInfo]) -> Listing | Rejection:
+        if info.is_link:
+            return self._refuse(info, Reason.LINK, "a symbolic link, which is not followed")
         if not _is_usable(info.key):
-            shown, detail = clean_line(info.key), "a path that is too long or has control characters"
-            return Rejection(self.uri, shown, "", shown, lora_id=None, reason=Reason.RECORD_INVALID, detail=detail)
+            return self._refuse(
+                info, Reason.RECORD_INVALID, "a path that is too long, leads away or has odd characters"
+            )
         stem = str(PurePosixPath(info.key).with_suffix(""))
         facts = {
             "source": self.uri,
@@ -84,21 +88,28 @@ class Folder:
         told = self._sidecar(stem, members)
         return Listing(**told | facts | {"name": told.get("name") or clean_line(PurePosixPath(stem).name)})
 
+    def _refuse(self, info: ObjectInfo, reason: Reason, detail: str) -> Rejection:
+        shown = clean_line(info.key)
+        return Rejection(self.uri, shown, "", shown, lora_id=None, reason=reason, detail=detail)
+
     def _sidecar(self, stem: str, members: dict[str, ObjectInfo]) -> dict[str, Any]:
         for key in (stem + ending for ending in ENDINGS):
-            if key not in members:
+            if key not in members or members[key].is_link:
                 continue
             if members[key].size > MAX_BYTES:
                 return {"payload": {"sidecar_fault": f"larger than {MAX_BYTES} bytes"}}
             try:
                 return read_sidecar(self._store.read(key))
+            except NotFound:
+                continue  # removed since the listing
             except ValueError:
                 return {"payload": {"sidecar_fault": "not a JSON object"}}
         return {}
 
 
 def _directory(info: ObjectInfo) -> str:
-    return info.key.rpartition("/")[0] or TOP
+    directory = info.key.rpartition("/")[0]
+    return directory if directory and _is_usable(directory) else TOP
 
 
 def _is_usable(key: str) -> bool:
@@ -108,12 +119,12 @@ def _is_usable(key: str) -> bool:
         return False
 
 
-def _is_model(info: ObjectInfo) -> bool:
-    return PurePosixPath(info.key).suffix.lower() in MODEL_ENDINGS
+def _is_record(info: ObjectInfo) -> bool:
+    return info.is_link or info.key.lower().endswith(MODEL_ENDINGS)
 
 
 def _shard_of(directory: str, members: list[ObjectInfo]) -> ObjectInfo:
     """Sum a directory up: its etag changes when any file of it does."""
     state = "\n".join(f"{info.key}\t{info.size}\t{info.etag}" for info in sorted(members, key=lambda i: i.key))
-    etag = hashlib.sha256(state.encode()).hexdigest()[:32]
+    etag = hashlib.sha256(state.encode(errors="surrogateescape")).hexdigest()[:32]
     return ObjectInfo(directory, sum(i.size for i in members), max(i.last_modified for i in members), etag)

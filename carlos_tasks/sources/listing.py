@@ -37,6 +37,7 @@ class Listing:
     published_at: str | None = None
     license: Mapping[str, Any] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)  # {"model": …, "version": …, "file": …}, without children
+    has_bytes: bool = True  # False: the source holds metadata alone, so that there is nothing to fetch or to miss
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@
 A sidecar says more about its file; one that cannot be read takes nothing away from it.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from carlos_tasks.sources.civitai import MAX_TAGS, MAX_WORD_CHARS, MAX_WORDS, read_license, read_sha256
+from carlos_tasks.sources.json_text import parse
 from carlos_tasks.sources.text import clean_json, clean_line, clean_lines, clean_text
 
 ENDINGS = (".civitai.info", ".metadata.json", ".json")  # the first that is there is read
@@ -23,10 +23,7 @@ def read_sidecar(data: bytes) -> dict[str, Any]:
     Raises:
         ValueError: not a JSON object.
     """
-    try:
-        fields = json.loads(data)
-    except RecursionError as exc:
-        raise ValueError("nested too deeply") from exc
+    fields = parse(data)
     if not isinstance(fields, dict):
         raise ValueError("not an object")
     version = _object(fields.get("civitai")) or fields

@@ -42,7 +42,7 @@ def carlos_settings(layout: Layout) -> dict[str, str]:
     own = {
         "CARLOS_STORE": STORE,
         "CARLOS_CATALOG": f"sqlite:{layout.catalog}",
-        "CARLOS_DUMP": f"civitai-dump:{DUMP}",
+        "CARLOS_SOURCES": f"civitai-dump:{DUMP}",
     }
     return {name: os.environ[name] for name in _PASSED_ON if name in os.environ} | own
 

@@ -87,11 +87,11 @@ class AirflowApi:
             if len(found) >= page["total_entries"] or not page["task_instances"]:
                 return found
 
-    def returned(self, dag_id: str, run_id: str, task_id: str) -> Any:
-        """What a task returned; None if it was skipped."""
+    def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
+        """What a task returned, or one mapped instance of it; None if it was skipped."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries"
-        found = {entry["key"] for entry in self.get(path)["xcom_entries"]}
-        return self.get(f"{path}/return_value")["value"] if "return_value" in found else None
+        found = {entry["key"] for entry in self.get(path, map_index=map_index)["xcom_entries"]}
+        return self.get(f"{path}/return_value", map_index=map_index)["value"] if "return_value" in found else None
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int = 1, map_index: int = -1) -> str:
         """What one try of a task logged, a line per event, and the errors that it was about."""

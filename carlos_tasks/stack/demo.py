@@ -71,7 +71,7 @@ def _index(api: AirflowApi, console: Console) -> dict[str, float]:
     """Follow the first discovery and the runs that it caused; returns the seconds that each task took in all."""
     discovery = wait_for_runs(api, "discover_loras", 1)
     follow_to_success(api, "discover_loras", discovery, console)
-    announced = api.returned("discover_loras", discovery[0], "announce_shards")
+    announced = api.returned("discover_loras", discovery[0], "announce_shards", map_index=0)
     runs = wait_for_runs(api, "index_loras", announced["n_partitions"])
     follow_to_success(api, "index_loras", runs, console)
     seconds: dict[str, float] = {}
@@ -119,9 +119,8 @@ def _discover_again(api: AirflowApi, console: Console) -> None:
     known = {run["dag_run_id"] for run in api.runs("index_loras")}
     run_id = api.trigger("discover_loras")
     follow_to_success(api, "discover_loras", [run_id], console)
-    said = [
-        line for line in api.log("discover_loras", run_id, "announce_shards").splitlines() if "Nothing to do" in line
-    ]
+    log = api.log("discover_loras", run_id, "announce_shards", map_index=0)
+    said = [line for line in log.splitlines() if "Nothing to do" in line]
     new = [run["dag_run_id"] for run in api.runs("index_loras") if run["dag_run_id"] not in known]
     if not said or new:
         raise CarlosError(f"the second discovery was to find nothing, but {new or 'it did not say so'}")

@@ -19,6 +19,7 @@ def describe(task: Any) -> dict[str, Any]:
         "retry_delay": task.retry_delay.total_seconds(),
         "timeout": task.execution_timeout.total_seconds() if task.execution_timeout else None,
         "mapped": task.is_mapped,
+        "in_mapped_group": task.get_closest_mapped_task_group() is not None,
         "upstream": sorted(task.upstream_task_ids),
         "policy": [(rule.exception_path, rule.action.value) for rule in task.retry_policy.rules],
     }

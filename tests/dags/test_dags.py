@@ -111,6 +111,19 @@ def test_a_failed_batch_does_not_stop_the_commit_but_fails_the_run(index_tasks: 
     assert leaves == {"finished"}
 
 
+def test_each_source_is_looked_at_by_itself_and_one_that_fails_fails_the_run(found: dict[str, Any]) -> None:
+    tasks = found["dags"]["discover_loras"]["tasks"]
+    assert {name for name, task in tasks.items() if task["in_mapped_group"]} == {"announce_shards", "move_watermark"}
+    assert tasks["move_watermark"]["upstream"] == ["announce_shards"]  # after the partitions are stored
+    assert tasks["announce_backlog"]["trigger_rule"].lower().endswith("all_done")
+    assert tasks["announce_backlog"]["upstream"] == ["announce_shards"]
+    # A run ends as its last tasks do: without its watermark moved, a source that failed is seen.
+    assert set(tasks) - {name for task in tasks.values() for name in task["upstream"]} == {
+        "move_watermark",
+        "announce_backlog",
+    }
+
+
 def test_the_queue_and_the_delay_come_from_the_settings(tmp_path: Path) -> None:
     tasks = read_dags(tmp_path, CARLOS_GPU_QUEUE="gpu", CARLOS_RETRY_DELAY_S="5")["dags"]["index_loras"]["tasks"]
     assert {name for name, task in tasks.items() if task["queue"] == "gpu"} == {"make_baseline", "index_batch"}

@@ -28,6 +28,7 @@ from tests.end_to_end.conftest import Stack
 pytestmark = pytest.mark.end_to_end
 
 PATIENCE_S = 240
+SOURCE = "civitai-dump:s3://civitai/dump"
 REPRESENTATIONS = "select * exclude (computed_at) from core.representation order by lora_id"
 EMBEDDINGS = "select * from core.embedding order by lora_id, prompt_id, seed"
 
@@ -55,8 +56,12 @@ def discover(stack: Stack, console: Console) -> tuple[str, list[str]]:
     known = [run["dag_run_id"] for run in stack.api.runs("index_loras")]
     run_id = stack.api.trigger("discover_loras")
     follow_to_success(stack.api, "discover_loras", [run_id], console)
-    announced = stack.api.returned("discover_loras", run_id, "announce_shards")
-    return run_id, wait_for_runs(stack.api, "index_loras", announced["n_partitions"] if announced else 0, known)
+    told = (
+        stack.api.returned("discover_loras", run_id, "announce_shards", map_index=0),
+        stack.api.returned("discover_loras", run_id, "announce_backlog"),
+    )
+    n_partitions = sum(announced["n_partitions"] for announced in told if announced)
+    return run_id, wait_for_runs(stack.api, "index_loras", n_partitions, known)
 
 
 @pytest.fixture(scope="session")
@@ -132,8 +137,9 @@ class TestNothingIsNew:
         before = stack.sql("select max(snapshot_id) as newest from mart.commit_log")
         run_id, caused = discover(stack, console)
         assert caused == []
-        assert "Nothing to do" in stack.api.log("discover_loras", run_id, "announce_shards")
-        assert {task["state"] for task in stack.api.tasks("discover_loras", run_id)} == {"skipped"}
+        assert "Nothing to do" in stack.api.log("discover_loras", run_id, "announce_shards", map_index=0)
+        states = {task["task_id"]: task["state"] for task in stack.api.tasks("discover_loras", run_id)}
+        assert states == dict.fromkeys(("announce_shards", "move_watermark", "announce_backlog"), "skipped")
         assert stack.sql("select max(snapshot_id) as newest from mart.commit_log") == before
 
     def test_a_shard_that_is_taken_in_again_changes_nothing(
@@ -143,7 +149,7 @@ class TestNothingIsNew:
             "select (select count(*) from raw.listing), (select count(*) from raw.rejection), count(*) from core.lora"
         )
         before = stack.sql(tables)
-        run_id = stack.api.trigger("index_loras", partition_key="models/00001.json")
+        run_id = stack.api.trigger("index_loras", partition_key=f"{SOURCE}!models/00001.json")
         follow_to_success(stack.api, "index_loras", [run_id], console)
         states = {task["task_id"]: task["state"] for task in stack.api.tasks("index_loras", run_id)}
         assert (states["ingest"], states["plan"], states["commit_index"]) == ("success", "skipped", "skipped")
@@ -160,7 +166,7 @@ def second_night(stack: Stack, first_night: dict[str, Any], console: Console) ->
         task = wait_until(f"try {try_number}", partial(running_batch, stack, run_id, try_number))
         os.kill(wait_until("its process", partial(stack.process_of, task), pause_s=0.05), signal.SIGKILL)
     [run] = follow(stack.api, "index_loras", [run_id], console)
-    assert run["partition_key"] == "models/00002.json"
+    assert run["partition_key"] == f"{SOURCE}!models/00002.json"
     return run_id
 
 

@@ -17,7 +17,7 @@ DATA = Path(__file__).parents[3] / "shared" / "data" / "civitai_samples"
 
 
 def read(model: object) -> list[Listing | Rejection]:
-    return list(read_model("civitai-dump", model, "models/00001.json#0"))
+    return list(read_model("civitai", model, "models/00001.json#0"))
 
 
 def read_one(model: object) -> Listing:
@@ -29,7 +29,7 @@ def read_one(model: object) -> Listing:
 def test_a_whole_record() -> None:
     listing = read_one(a_model())
     assert listing == Listing(
-        source="civitai-dump",
+        source="civitai",
         model_id="11",
         version_id="21",
         file_id="31",
@@ -171,11 +171,44 @@ def test_every_file_of_every_version_is_one_record() -> None:
 
 
 def test_claims_that_make_no_sense_are_not_taken_over() -> None:
+    assert read_one(a_model(modelVersions=[a_version(files=[a_file(sizeKB=10**400)])])).size_bytes is None
     file = a_file(sizeKB=float("inf"), hashes={"SHA256": "A5F58EB1C33616..."})
     version = a_version(files=[file], nsfwLevel=2**80, trainedWords="stripes", publishedAt=["now"])
     listing = read_one(a_model(modelVersions=[version]))
     assert (listing.size_bytes, listing.sha256_claimed, listing.nsfw_level) == (None, None, None)
     assert (listing.trained_words, listing.published_at) == ((), None)
+
+
+def test_a_model_of_thousands_of_files_is_one_rejection() -> None:
+    versions = [a_version(number, files=[a_file(1), a_file(2)]) for number in range(1, 2502)]
+    (rejection,) = read(a_model(modelVersions=versions))
+    assert isinstance(rejection, Rejection)
+    assert (rejection.reason, rejection.model_id) == (Reason.RECORD_TOO_LARGE, "11")
+
+
+def test_a_large_model_does_not_grow_with_its_files() -> None:
+    files = [a_file(number) for number in range(1, 1001)]
+    records = read(a_model(extra=["x" * 1000] * 50, modelVersions=[a_version(files=files)]))
+    assert len(records) == 1000
+    for record in records:
+        assert isinstance(record, Listing)
+        assert record.payload["model"] == {"payload_fault": "too large to stand in 1000 listings, left out"}
+        assert record.payload["version"]["name"] == "v1.0"
+        assert record.name == "Stripes"
+
+
+def test_a_record_that_is_not_clean_is_cleaned_on_every_level() -> None:
+    file = a_file(name="a\0b", note="c\u202ed")
+    listing = read_one(a_model(name="x\x1by", modelVersions=[a_version(extra=["e\x7ff"], files=[file])]))
+    assert (listing.name, listing.file_name) == ("x y", "a b")
+    assert (listing.payload["model"]["name"], listing.payload["file"]["note"]) == ("xy", "cd")
+    assert listing.payload["version"]["extra"] == ["ef"]
+
+
+def test_a_source_of_metadata_alone_says_so() -> None:
+    (listing,) = read_model("civitai", a_model(), "1#0", has_bytes=False)
+    assert isinstance(listing, Listing) and not listing.has_bytes
+    assert read_one(a_model()).has_bytes
 
 
 @pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data, Civitai's own samples, is not here")

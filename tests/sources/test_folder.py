@@ -2,14 +2,15 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from carlos_tasks.errors import NotFound, RejectedFile
 from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.lake.objects import ObjectInfo, ObjectStore
 from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.folder import Folder
 from carlos_tasks.sources.listing import Listing, Rejection
@@ -152,3 +153,83 @@ def test_a_folder_in_s3(store: ObjectStore, tmp_path: Path) -> None:
     assert (tmp_path / "bytes").read_bytes() == b"bytes"
     with pytest.raises(RejectedFile, match="file_too_large"):
         folder.fetch(listing, tmp_path / "bytes", max_bytes=4)
+
+
+def test_a_link_is_refused_and_not_followed(top: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "key.safetensors").write_bytes(b"s3cret")
+    put(top, "a.safetensors")
+    put(top, "style/b.safetensors")
+    (top / "a.json").symlink_to(secret / "key.safetensors")  # a sidecar
+    (top / "link.safetensors").symlink_to(secret / "key.safetensors")
+    (top / "inside.safetensors").symlink_to(top / "a.safetensors")
+    (top / "dangling.pt").symlink_to(tmp_path / "nowhere")
+    (top / "more").symlink_to(secret)
+    (top / "style" / "loop").symlink_to(top)
+    folder = Folder(FolderStore(top))
+    assert [shard.key for shard in folder.shards()] == [".", "style"]
+    records = [record for shard in folder.shards() for record in folder.listings(shard.key)]
+    listed = [record.file_id for record in records if isinstance(record, Listing)]
+    refused = {record.file_id: record.reason for record in records if isinstance(record, Rejection)}
+    assert listed == ["a.safetensors", "style/b.safetensors"]
+    links = ("a.json", "link.safetensors", "inside.safetensors", "dangling.pt", "more", "style/loop")
+    assert refused == dict.fromkeys(links, Reason.LINK)
+    assert "s3cret" not in repr(records)
+
+
+def test_a_directory_of_links_alone_is_seen(top: Path) -> None:
+    (top / "deep").mkdir(parents=True)
+    (top / "deep" / "x").symlink_to("/etc")
+    (shard,) = Folder(FolderStore(top)).shards()
+    (rejection,) = Folder(FolderStore(top)).listings(shard.key)
+    assert isinstance(rejection, Rejection) and rejection.reason is Reason.LINK
+
+
+def test_a_link_that_leads_elsewhere_is_another_state(top: Path) -> None:
+    put(top, "a.safetensors")
+    folder = Folder(FolderStore(top))
+    states = []
+    for target in ("/etc", "/usr"):
+        (top / "link").unlink(missing_ok=True)
+        (top / "link").symlink_to(target)
+        os.utime(top / "link", ns=(1, 1), follow_symlinks=False)
+        states.append(folder.shard(".").etag)
+    assert len(set(states)) == 2
+
+
+@pytest.mark.parametrize("name", ["line\nbreak", "back\\slash", "x\x1b[31m", "\udcff\udcfe"])
+def test_a_directory_whose_name_is_no_key_is_refused_with_the_top(name: str, top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, f"{name}/b.safetensors")
+    put(top, f"{name}/deep/c.safetensors")
+    folder = Folder(FolderStore(top))
+    (shard,) = folder.shards()
+    assert shard.key == "."
+    records = list(folder.listings("."))
+    assert [record.file_id for record in records if isinstance(record, Listing)] == ["a.safetensors"]
+    refused = [record for record in records if isinstance(record, Rejection)]
+    assert [record.reason for record in refused] == [Reason.RECORD_INVALID] * 2
+    assert all(record.file_id.isprintable() for record in refused)
+
+
+@pytest.mark.parametrize("key", ["../up.safetensors", "a//b.safetensors", "a/../../c.safetensors", "/d.safetensors"])
+def test_a_path_that_leads_away_is_refused(key: str) -> None:
+    """S3 takes any key; `BucketOf` lists one as a bucket would."""
+    folder = Folder(BucketOf(key))
+    (shard,) = folder.shards()
+    (rejection,) = folder.listings(shard.key)
+    assert isinstance(rejection, Rejection)
+    assert (rejection.reason, rejection.file_id) == (Reason.RECORD_INVALID, key)
+
+
+class BucketOf(FolderStore):
+    """A store that lists one object, whatever its key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(Path("/nowhere"))
+        self._key = key
+
+    def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
+        if self._key.startswith(prefix):
+            yield ObjectInfo(self._key, 5, datetime(2026, 1, 1, tzinfo=UTC), "etag")
