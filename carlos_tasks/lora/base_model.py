@@ -6,11 +6,11 @@ The surest sign is the width of the text features that the UNet's cross-attentio
 their blocks.
 """
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 
 from carlos_tasks.lora.header import Header
 from carlos_tasks.lora.layout import Layout, Module
+from carlos_tasks.lora.name_signs import Blocks, Signs, read_signs
 
 SD15, SD21, SDXL, SD3 = "sd-1.5", "sd-2.1", "sdxl", "sd-3"
 FLUX, QWEN_IMAGE, ANIMA, MICRO_XL, UNKNOWN = "flux", "qwen-image", "anima", "micro-xl", "unknown"
@@ -34,32 +34,19 @@ _CLAIMS = (
     (ANIMA, ("anima",)),
 )
 _BY_TEXT_WIDTH = {768: SD15, 1024: SD21}
-_CROSS_ATTENTION = re.compile(r"attn2_(?:processor_)?to_[kv]")
-_UNET_ATTENTION = re.compile(r"(?:down_blocks|up_blocks|mid_block|input_blocks|middle_block|output_blocks)_.*_attn1_")
-_DEEP_BLOCK = re.compile(r"(?:_attentions|put_blocks|middle_block)(?:_\d+)+_transformer_blocks_[1-9]\d*_")
-_SDXL_NAMES = re.compile(r"(?:input_blocks_[4-8]_1|middle_block_1|output_blocks_[0-5]_1)_")
-_SD1_NAMES = re.compile(r"(?:input_blocks_[12]_1|output_blocks_(?:[6-9]|1[01])_1)_")
-# SD 1.5 and 2.1 have attention at the finest level, SDXL has it at the coarsest of the way up instead
-_SD1_LEVELS = re.compile(r"(?:down_blocks_0|up_blocks_3)_attentions_")
-_SDXL_LEVELS = re.compile(r"up_blocks_0_attentions_")
-_TRANSFORMERS = (
-    (FLUX, re.compile(r"(?:^|_)double_blocks_\d+_(?:img|txt|processor)_"), "double_blocks of FLUX"),
-    (FLUX, re.compile(r"(?:^|_)single_blocks_\d+_(?:linear|modulation|processor)"), "single_blocks of FLUX"),
-    (FLUX, re.compile(r"(?:^|_)single_transformer_blocks_\d+_"), "single_transformer_blocks of FLUX"),
-    (SD3, re.compile(r"(?:^|_)joint_blocks_\d+_(?:x_block|context_block)_"), "joint_blocks of SD 3"),
-    (
-        QWEN_IMAGE,
-        re.compile(r"(?:^|_)transformer_blocks_\d+_(?:img|txt)_(?:mlp|mod)_"),
-        "img_mlp and txt_mlp of Qwen-Image",
-    ),
-    (
-        ANIMA,
-        re.compile(r"(?:^|_)blocks_\d+_(?:cross|self)_attn_(?:[qkv]|output)_proj"),
-        "blocks with cross_attn of Anima",
-    ),
-)
-_JOINT_BLOCK = re.compile(r"(?:^|_)transformer_blocks_\d+_(?:attn_|ff|norm)")
+_BY_TRANSFORMER_BLOCKS = {
+    Blocks.FLUX_DOUBLE: FLUX,
+    Blocks.FLUX_SINGLE: FLUX,
+    Blocks.FLUX_SINGLE_DIFFUSERS: FLUX,
+    Blocks.SD3_JOINT: SD3,
+    Blocks.QWEN: QWEN_IMAGE,
+    Blocks.ANIMA: ANIMA,
+}
+_FLUX_JOINT_BLOCKS = 19  # Qwen-Image has 60, of the same width and names
 _BY_JOINT_WIDTH = {1536: SD3, 2432: SD3, 3072: FLUX}
+
+
+Signed = Sequence[tuple[Signs, Module]]
 
 
 def tell_base_model(header: Header) -> tuple[str, str]:
@@ -69,7 +56,7 @@ def tell_base_model(header: Header) -> tuple[str, str]:
         (base_model, evidence): one of the names above, and one short sentence.
     """
     layout = header.layout
-    modules = {name.replace(".", "_"): module for name, module in layout.modules.items()}
+    modules = [(read_signs(name), module) for name, module in layout.modules.items()]
     finding = (
         _by_transformer_names(modules)
         or _by_cross_attention(modules)
@@ -90,15 +77,15 @@ def read_claim(claim: str) -> str | None:
     return None
 
 
-def _by_transformer_names(modules: Mapping[str, Module]) -> tuple[str, str] | None:
-    for base_model, pattern, sign in _TRANSFORMERS:
-        if any(pattern.search(name) for name in modules):
-            return base_model, f"keys name the {sign}"
-    return None
+def _by_transformer_names(modules: Signed) -> tuple[str, str] | None:
+    found = {signs.blocks for signs, _ in modules}
+    return next(
+        ((model, f"keys name the {kind}") for kind, model in _BY_TRANSFORMER_BLOCKS.items() if kind in found), None
+    )
 
 
-def _by_cross_attention(modules: Mapping[str, Module]) -> tuple[str, str] | None:
-    widths = _widths(module for name, module in modules.items() if _CROSS_ATTENTION.search(name))
+def _by_cross_attention(modules: Signed) -> tuple[str, str] | None:
+    widths = _widths(module for signs, module in modules if signs.is_cross_attention)
     if not widths:
         return None
     if len(widths) > 1:
@@ -107,48 +94,58 @@ def _by_cross_attention(modules: Mapping[str, Module]) -> tuple[str, str] | None
     return _BY_CROSS_WIDTH.get(width, UNKNOWN), f"cross-attention reads text features of width {width}"
 
 
-def _by_unet_blocks(modules: Mapping[str, Module]) -> tuple[str, str] | None:
-    widths = _widths(module for name, module in modules.items() if _UNET_ATTENTION.search(name))
+def _by_unet_blocks(modules: Signed) -> tuple[str, str] | None:
+    attention = [module for signs, module in modules if signs.is_unet_attention]
+    widths = _widths(attention) or _out_widths(attention)
     if widths and widths <= {64, 128}:
         return MICRO_XL, "attention of width 64 and 128"
-    if any(_DEEP_BLOCK.search(name) for name in modules):
+    if any(signs.is_deep for signs, _ in modules):
         return SDXL, "more than one transformer block in one attention"
-    if any(_SD1_NAMES.search(name) or _SD1_LEVELS.search(name) for name in modules):
+    if any(signs.is_sd1 for signs, _ in modules):
         return _by_projection(modules)
-    if any(_SDXL_LEVELS.search(name) for name in modules):
+    if any(signs.is_sdxl_level for signs, _ in modules):
         return SDXL, "attention in up_blocks.0"
-    if any(_SDXL_NAMES.search(name) for name in modules):
+    if any(signs.is_sdxl for signs, _ in modules):
         return SDXL, "kohya's block names for SDXL (input_blocks, output_blocks)"
     return None
 
 
-def _by_projection(modules: Mapping[str, Module]) -> tuple[str, str]:
+def _by_projection(modules: Signed) -> tuple[str, str]:
     """Tell SD 1.5 (proj_in is a convolution) from SD 2.1 (it is linear), both with attention at the finest level."""
-    for name, module in modules.items():
-        if name.endswith(("_proj_in", "_proj_out")) and (down := module.shapes.get("down")):
+    for signs, module in modules:
+        if signs.is_projection and (down := module.shapes.get("down")):
             if len(down) == 4:
                 return SD15, "attention at the finest level, proj_in is a convolution"
             return SD21, "attention at the finest level, proj_in is linear"
-    return _by_text_encoders(modules) or (UNKNOWN, "a UNet of SD 1.5 or 2.1: no key that tells which")
+    return _by_first_encoder(modules) or (UNKNOWN, "a UNet of SD 1.5 or 2.1: no key that tells which")
 
 
-def _by_joint_width(modules: Mapping[str, Module]) -> tuple[str, str] | None:
-    joint = [module for name, module in modules.items() if _JOINT_BLOCK.search(name)]
-    for width in sorted(_widths(joint) & _BY_JOINT_WIDTH.keys()):
+def _by_joint_width(modules: Signed) -> tuple[str, str] | None:
+    joint = [(signs.joint_block, module) for signs, module in modules if signs.joint_block is not None]
+    widths = _widths(module for _, module in joint)
+    for width in sorted(widths & _BY_JOINT_WIDTH.keys()):
+        deepest = max(number for number, _ in joint)
+        if _BY_JOINT_WIDTH[width] == FLUX and deepest >= _FLUX_JOINT_BLOCKS:
+            return QWEN_IMAGE, f"joint transformer blocks of width {width}, up to number {deepest}"
         return _BY_JOINT_WIDTH[width], f"joint transformer blocks of width {width}"
     return None
 
 
-def _by_text_encoders(modules: Mapping[str, Module]) -> tuple[str, str] | None:
-    starts = {name.split("_text_model_", 1)[0] for name in modules if "_text_model_" in name}
+def _by_text_encoders(modules: Signed) -> tuple[str, str] | None:
+    starts = {signs.text_encoder for signs, _ in modules}
     if starts & {"lora_te3", "text_encoder_3"}:
         return SD3, "a third text encoder"
     if starts & {"lora_te2", "text_encoder_2"}:
         return SDXL, "a second text encoder"
-    attention = (m for n, m in modules.items() if re.match(r"(?:lora_te|text_encoder)_text_model_.*_q_proj", n))
-    widths = _widths(attention)
-    if len(widths) == 1 and widths <= _BY_TEXT_WIDTH.keys():
-        return _BY_TEXT_WIDTH[min(widths)], f"text encoder of width {min(widths)}"
+    return _by_first_encoder(modules)
+
+
+def _by_first_encoder(modules: Signed) -> tuple[str, str] | None:
+    first = {"lora_te", "text_encoder"}
+    encoder = [module for signs, module in modules if signs.text_encoder in first]
+    widths = _widths(encoder) or _out_widths(encoder)
+    for width in sorted(widths & _BY_TEXT_WIDTH.keys()):
+        return _BY_TEXT_WIDTH[width], f"text encoder of width {width}"
     return None
 
 
@@ -166,6 +163,11 @@ def _by_bare_widths(layout: Layout) -> tuple[str, str] | None:
 
 def _widths(modules: Iterable[Module]) -> set[int]:
     return {width for module in modules if (width := module.in_width) is not None}
+
+
+def _out_widths(modules: Iterable[Module]) -> set[int]:
+    """For the families whose tensors say nothing of a module's input."""
+    return {width for module in modules if (width := module.out_width) is not None}
 
 
 def _join(widths: Iterable[int]) -> str:

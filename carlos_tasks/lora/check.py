@@ -1,21 +1,29 @@
-"""The checks of one file, before anything is loaded from it: hash, header, key family, base model."""
+"""The checks of one file, before anything is loaded from it: header, family, base model, modules, hashes, weights.
+
+The order is that of trust: nothing of a file is used before what stands before it was checked. A zip around one
+safetensors file is unpacked under limits (`archive`), and what was in it is judged like any other file.
+"""
 
 import hashlib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora.base_model import UNKNOWN, tell_base_model
-from carlos_tasks.lora.families import Family, tell_family
-from carlos_tasks.lora.header import read_header
+from carlos_tasks.lora.archive import MAX_UNPACKED_BYTES, is_zip, unpack
+from carlos_tasks.lora.base_model import UNKNOWN
+from carlos_tasks.lora.facts import tell_facts
+from carlos_tasks.lora.families import Family
+from carlos_tasks.lora.header import Header, read_header
+from carlos_tasks.lora.judgement import Fault, judge_table
 from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.lora.weights import SLICE_BYTES, scan_weights
 from carlos_tasks.sources.text import clean_line, clean_text
 
-CHECKS_VERSION = 1  # raise it when a change of the checks can change a verdict: stored verdicts are then not used again
+CHECKS_VERSION = 2  # raise it when a change of the checks can change a verdict: stored verdicts are then not used again
 MAX_METADATA_CHARS = 200_000  # a value: tag frequencies fit, embedded thumbnails are cut
+MAX_METADATA_ENTRIES = 2_000  # trainers write a hundred
 SIZE_TOLERANCE_BYTES = 1024  # listings round to kilobytes
-_BLOCK = 2**20
 
 # Of bytes that are not the ones listed, these say more: no model file came in their place at all.
 _TELLING = frozenset({Reason.WEB_PAGE, Reason.LFS_POINTER, Reason.EMPTY_FILE})
@@ -23,7 +31,11 @@ _TELLING = frozenset({Reason.WEB_PAGE, Reason.LFS_POINTER, Reason.EMPTY_FILE})
 
 @dataclass(frozen=True)
 class LoraFile:
-    """What the header of one file says. `rank` is the one that most modules have."""
+    """What one file is.
+
+    `rank` and `alpha` are those that most modules have. `modules` counts modules by component and kind
+    (`unet.attention`, `text_encoder.feed_forward`). Texts of the header are claims of its author.
+    """
 
     lora_id: str
     size_bytes: int
@@ -31,8 +43,15 @@ class LoraFile:
     base_model: str = UNKNOWN
     base_model_evidence: str = ""
     rank: int | None = None
+    alpha: float | None = None
     n_modules: int = 0
+    n_modules_matched: int | None = None  # None: the backbone's architecture is not known here
+    modules: Mapping[str, int] = field(default_factory=dict)
+    tensors_sha256: str | None = None  # of names, shapes and weights, without the metadata
+    base_model_in_metadata: str = ""  # ss_base_model_version or modelspec.architecture
+    license: str = ""  # modelspec.license
     trigger_words: tuple[str, ...] = ()
+    frequent_tags: tuple[str, ...] = ()  # the most frequent of ss_tag_frequency
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -43,6 +62,7 @@ class Examined:
     file: LoraFile
     reason: Reason | None = None
     detail: str = ""
+    unpacked: Path | None = None  # where the bytes of `file` lie, if they came in a zip
 
 
 def check_file(
@@ -74,59 +94,99 @@ def examine_file(
     sha256_claimed: str | None = None,
     size_claimed: int | None = None,
     accepted_base_models: Collection[str] | None = None,
+    unpack_to: Path | None = None,
+    max_bytes: int = MAX_UNPACKED_BYTES,
 ) -> Examined:
-    """Tell what a file is and whether the index can use it. Its tensors are hashed, and never read as tensors.
+    """Tell what a file is and whether the index can use it. Its weights are hashed and looked at, never loaded.
 
     Args:
         path: a local copy that nobody else writes.
-        sha256_claimed: 64 lower-case hex digits, or None if the listing claims none.
+        sha256_claimed: 64 lower-case hex digits, or None if the listing claims none; of a zip, the zip's.
         size_claimed: bytes; compared only where no SHA-256 is claimed.
         accepted_base_models: base models that the index uses; None accepts every one.
+        unpack_to: where the file in a zip is written; None refuses every zip.
+        max_bytes: how large the file in a zip may be.
     """
-    blank = LoraFile(sha256_of(path), path.stat().st_size)
-    mismatch = _compare(blank, sha256_claimed, size_claimed)
     try:
         header = read_header(path)
+        scan = scan_weights(path, header)
     except RejectedFile as exc:
+        blank = LoraFile(sha256_of(path), path.stat().st_size)
+        mismatch = _compare(blank, sha256_claimed, size_claimed)
         if mismatch and exc.reason not in _TELLING:
             reason, detail = mismatch
             return Examined(blank, reason, f"{detail}; {exc.reason}: {exc.detail}")
+        if unpack_to is None or not is_zip(path):
+            return Examined(blank, Reason(exc.reason), exc.detail)
+        try:
+            unpack(path, unpack_to, max_bytes)
+        except RejectedFile as refused:
+            return Examined(blank, Reason(refused.reason), refused.detail)
+        return replace(examine_file(unpack_to, accepted_base_models=accepted_base_models), unpacked=unpack_to)
+    file, fault = _tell(header, path)
+    file = replace(file, lora_id=scan.sha256, tensors_sha256=scan.tensors_sha256)
+    fault = _compare(file, sha256_claimed, size_claimed) or fault or scan.fault
+    if fault is None and accepted_base_models is not None and file.base_model not in accepted_base_models:
+        fault = Reason.BASE_MODEL_NOT_INDEXED, f"base model {file.base_model}: {file.base_model_evidence}"
+    return Examined(file, *fault) if fault else Examined(file)
+
+
+def inspect_header(path: Path) -> Examined:
+    """Tell what the header alone tells: milliseconds for a file of any size, and neither hash nor weights.
+
+    Args:
+        path: a safetensors file; a zip is refused unopened.
+    """
+    blank = LoraFile("", path.stat().st_size)
+    try:
+        file, fault = _tell(read_header(path), path)
+    except RejectedFile as exc:
         return Examined(blank, Reason(exc.reason), exc.detail)
-    family = tell_family(header)
-    base_model, evidence = tell_base_model(header)
-    file = LoraFile(
-        lora_id=blank.lora_id,
-        size_bytes=blank.size_bytes,
-        family=family.family.value,
-        base_model=base_model,
-        base_model_evidence=evidence,
-        rank=family.rank,
-        n_modules=family.n_modules,
-        trigger_words=_trigger_words(header.metadata),
-        metadata=clean_metadata(header.metadata),
-    )
-    if fault := mismatch or family.fault:
-        return Examined(file, *fault)
-    if accepted_base_models is not None and base_model not in accepted_base_models:
-        return Examined(file, Reason.BASE_MODEL_NOT_INDEXED, f"base model {base_model}: {evidence}")
-    return Examined(file)
+    return Examined(file, *fault) if fault else Examined(file)
 
 
 def sha256_of(path: Path) -> str:
-    """Hash a file in blocks."""
+    """Hash a file in slices."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+        while data := file.read(SLICE_BYTES):
+            digest.update(data)
     return digest.hexdigest()
 
 
 def clean_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
-    """Return a header's metadata as it is stored: sorted, without control characters, long values cut."""
-    return {clean_line(key): clean_text(metadata[key], MAX_METADATA_CHARS) for key in sorted(metadata)}
+    """Return a header's metadata as it is stored: sorted, without control characters, long values and lists cut."""
+    return {
+        clean_line(key): clean_text(metadata[key][: MAX_METADATA_CHARS + 1], MAX_METADATA_CHARS)
+        for key in sorted(metadata)[:MAX_METADATA_ENTRIES]
+    }
 
 
-def _compare(file: LoraFile, sha256_claimed: str | None, size_claimed: int | None) -> tuple[Reason, str] | None:
+def _tell(header: Header, path: Path) -> tuple[LoraFile, Fault | None]:
+    """Tell what names, shapes and metadata say, and the first fault among them; the hashes are left out."""
+    told = judge_table(header)
+    facts = tell_facts(header, path)
+    file = LoraFile(
+        lora_id="",
+        size_bytes=header.size_bytes,
+        family=told.family.family.value,
+        base_model=told.base_model,
+        base_model_evidence=told.evidence,
+        rank=told.family.rank,
+        alpha=facts.alpha,
+        n_modules=told.family.n_modules,
+        n_modules_matched=told.n_modules_matched,
+        modules=facts.modules,
+        base_model_in_metadata=facts.base_model_in_metadata,
+        license=facts.license,
+        trigger_words=facts.trigger_words,
+        frequent_tags=facts.frequent_tags,
+        metadata=clean_metadata(header.metadata),
+    )
+    return file, told.fault
+
+
+def _compare(file: LoraFile, sha256_claimed: str | None, size_claimed: int | None) -> Fault | None:
     if sha256_claimed is not None:
         if file.lora_id == sha256_claimed:
             return None
@@ -137,13 +197,3 @@ def _compare(file: LoraFile, sha256_claimed: str | None, size_claimed: int | Non
     if size_claimed is None or abs(file.size_bytes - size_claimed) <= SIZE_TOLERANCE_BYTES:
         return None
     return Reason.SIZE_MISMATCH, f"listed with {size_claimed} bytes, the file has {file.size_bytes}"
-
-
-def _trigger_words(metadata: Mapping[str, str]) -> tuple[str, ...]:
-    """Return modelspec's trigger phrase.
-
-    Kohya's tag frequencies are no substitute: the most frequent tag of a style's captions ("1girl") would
-    change the very image that is measured.
-    """
-    phrase = clean_line(metadata.get("modelspec.trigger_phrase"), 2000)
-    return (phrase,) if phrase else ()

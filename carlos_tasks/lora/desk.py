@@ -36,6 +36,8 @@ class Desk:
             return Verdict(None, Reason.MISSING_FILE, "the source lists it and has no bytes for it"), False
         except RejectedFile as exc:
             verdict, is_known = Verdict(None, Reason(exc.reason), exc.detail), False
+            if verdict.reason is Reason.NOT_PUBLIC:  # as long as its owner wants, whatever the bytes are
+                return verdict, is_known
         else:
             verdict, is_known = self._examine(listing)
         write_receipt(self.store, receipt, verdict)
@@ -48,31 +50,36 @@ class Desk:
         return self.store.exists(verdict.quarantine_key or file_key(verdict.file.lora_id))
 
     def _examine(self, listing: Listing) -> tuple[Verdict, bool]:
+        unpack_to = self.path.with_name(f"{self.path.name}-unpacked")
         try:
             examined = examine_file(
                 self.path,
                 sha256_claimed=listing.sha256_claimed,
                 size_claimed=listing.size_bytes,
                 accepted_base_models=self.accepted_base_models,
+                unpack_to=unpack_to,
+                max_bytes=self.max_bytes,
             )
+            path = examined.unpacked or self.path  # of a zip, what was in it is the LoRA
             if examined.reason is None:
-                return Verdict(examined.file), self._keep(file_key(examined.file.lora_id))
-            quarantine_key = self._quarantine(listing, examined)
+                return Verdict(examined.file), self._keep(path, file_key(examined.file.lora_id))
+            quarantine_key = self._quarantine(path, listing, examined)
         finally:
             self.path.unlink(missing_ok=True)
+            unpack_to.unlink(missing_ok=True)
         return Verdict(examined.file, examined.reason, examined.detail, quarantine_key), False
 
-    def _keep(self, key: str) -> bool:
-        """Store the local file under a key that its hash gives, unless it is there; tell whether it was."""
+    def _keep(self, path: Path, key: str) -> bool:
+        """Store a local file under a key that its hash gives, unless it is there; tell whether it was."""
         is_known = self.store.exists(key)
         if not is_known:
-            self.store.upload(self.path, key)
+            self.store.upload(path, key)
         return is_known
 
-    def _quarantine(self, listing: Listing, examined: Examined) -> str:
+    def _quarantine(self, path: Path, listing: Listing, examined: Examined) -> str:
         """Keep a refused file with what its source says of it; the first listing of the same bytes stays."""
         folder = f"quarantine/{examined.file.lora_id}"
-        self._keep(f"{folder}/file")
+        self._keep(path, f"{folder}/file")
         if not self.store.exists(f"{folder}/rejection.json"):
             story = {
                 "source_uri": self.source.uri,

@@ -1,18 +1,18 @@
-"""Which trainer's key layout a file has (its family), and whether the index can load it as it should act.
+"""Which trainer's key layout a file has (its family), and whether its tensors are whole.
 
-Supported are plain LoRA pairs under kohya's or diffusers' names. PEFT's own names (`base_model.model.…`, or
-none) are let through: diffusers loads them without an error and patches nothing, which the index finds out
-and records as "unpatched". Every other family raises in diffusers 0.42, or loses a part without a word
-(DoRA's scale), and is refused.
+Which families are attached, and how, stands in `loading`; whether the modules are those of the backbone is told by
+`architecture`.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from carlos_tasks.lora.header import Header
-from carlos_tasks.lora.layout import Layout, Module, Style
+from carlos_tasks.lora.layout import Layout, place_tensor
 from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.lora.styles import Style
 
 
 class Family(StrEnum):
@@ -38,7 +38,12 @@ class Family(StrEnum):
     UNKNOWN = "unknown"
 
 
-SUPPORTED = frozenset({Family.KOHYA, Family.DIFFUSERS, Family.PEFT})
+NEVER_LOADED: Mapping[Family, str] = {
+    Family.CLONEOFSIMO: "its layers are numbered, and nothing says which layer a number means",
+    Family.TEXTUAL_INVERSION: "an embedding changes no weight",
+    Family.CHECKPOINT: "a whole model, not a change of one",
+    Family.UNKNOWN: "keys of no known trainer, or of several",
+}
 
 # The first style that a file has names its family: a LoKr file with a DoRA scale is a LoKr file.
 _BY_STYLE = {
@@ -54,14 +59,19 @@ _BY_STYLE = {
     Style.ATTENTION_PROCESSOR: Family.ATTENTION_PROCESSOR,
     Style.NUMBERED: Family.CLONEOFSIMO,
 }
-_KOHYA_PREFIXES = ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_", "lora_te3_", "lora_transformer_")
-_DIFFUSERS_PREFIXES = ("unet.", "text_encoder.", "text_encoder_2.", "text_encoder_3.", "transformer.")
+_BY_PREFIX = (
+    (Family.KOHYA, ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_", "lora_te3_", "lora_transformer_", "lycoris_")),
+    (Family.DIFFUSERS, ("unet.", "text_encoder.", "text_encoder_2.", "text_encoder_3.", "transformer.")),
+    (Family.AI_TOOLKIT, ("diffusion_model.",)),
+    (Family.PEFT, ("",)),
+)
+_FLOATS = frozenset({"F16", "BF16", "F32", "F64", "F8_E4M3", "F8_E5M2"})
 _PLAIN = (Style.PEFT_NAMES, Style.OLD_DIFFUSERS, Style.KOHYA)
 
 
 @dataclass(frozen=True)
 class FamilyFinding:
-    """What the keys say: family, modules with weights, the rank that most modules have, and why it cannot be loaded."""
+    """What the keys say: family, modules with weights, the rank that most modules have, and what is wrong with them."""
 
     family: Family
     n_modules: int
@@ -73,13 +83,10 @@ def tell_family(header: Header) -> FamilyFinding:
     """Tell a file's family from the names and shapes of its tensors."""
     layout = header.layout
     family = _family_of(layout)
-    pairs = {
-        name: module for name, module in layout.modules.items() if "down" in module.shapes and "up" in module.shapes
-    }
-    ranks = Counter(module.shapes["down"][0] for module in pairs.values() if module.shapes["down"])
+    ranks = Counter(rank for module in layout.modules.values() if (rank := module.change.rank) is not None)
     rank = max(ranks, key=lambda rank: (ranks[rank], rank)) if ranks else None
-    fault = _fault_of(layout, family)
-    return FamilyFinding(family, len(pairs) or len(layout.modules), rank, fault)
+    fault = _fault_of(layout, family) or _fault_of_dtypes(header)
+    return FamilyFinding(family, len(layout.modules), rank, fault)
 
 
 def _family_of(layout: Layout) -> Family:
@@ -95,60 +102,37 @@ def _family_of(layout: Layout) -> Family:
 
 def _family_of_pairs(layout: Layout) -> Family:
     """Tell a plain LoRA's family by the prefixes of its modules; more than one kind of them is no known family."""
-    families = {_family_of_prefix(name, module) for name, module in layout.modules.items()}
+    families = {next(family for family, prefixes in _BY_PREFIX if name.startswith(prefixes)) for name in layout.modules}
     return families.pop() if len(families) == 1 else Family.UNKNOWN
 
 
-def _family_of_prefix(name: str, module: Module) -> Family:
-    is_kohya_style = Style.KOHYA in module.styles
-    if name.startswith(_KOHYA_PREFIXES):
-        return Family.KOHYA if is_kohya_style or module.styles == {Style.ALPHA} else Family.UNKNOWN
-    if is_kohya_style:
-        return Family.UNKNOWN
-    if name.startswith(_DIFFUSERS_PREFIXES):
-        return Family.DIFFUSERS
-    return Family.AI_TOOLKIT if name.startswith("diffusion_model.") else Family.PEFT
-
-
 def _fault_of(layout: Layout, family: Family) -> tuple[Reason, str] | None:
-    if family not in SUPPORTED:
-        return Reason.FAMILY_NOT_SUPPORTED, _why_not(layout, family)
-    strangers = list(layout.strangers) + [n for n, module in layout.modules.items() if Style.WEIGHT in module.styles]
-    if strangers or Style.EMBEDDING in layout.counts:
-        example = (strangers or list(layout.widths))[0]
-        return (
-            Reason.FAMILY_NOT_SUPPORTED,
-            f"{family} with tensors that belong to no pair, such as {_quote(example)}",
-        )
-    styles: dict[str, set[Style]] = {}
+    if why := NEVER_LOADED.get(family):
+        example = next(iter(layout.strangers or layout.modules or layout.widths))
+        keys = f"; keys such as {_quote(example)}" if family is Family.UNKNOWN else ""
+        return Reason.FAMILY_NOT_SUPPORTED, f"family {family}: {why}{keys}"
+    strangers = (*layout.strangers, *layout.widths)
     for name, module in layout.modules.items():
-        styles.setdefault(name.split(".", 1)[0], set()).update(module.styles)
-    for component, found in styles.items():
-        if {Style.PEFT_NAMES, Style.OLD_DIFFUSERS} <= found:
-            return (
-                Reason.MIXED_LAYOUT,
-                f"{_quote(component)} has both lora_A/lora_B and lora.down/lora.up keys",
-            )
-    return _fault_of_pairs(layout)
-
-
-def _fault_of_pairs(layout: Layout) -> tuple[Reason, str] | None:
+        if Style.WEIGHT in module.styles and Style.IA3 not in module.styles:
+            strangers = (*strangers, name)
+            break
+    if strangers:
+        words = f"family {family} with tensors that belong to no change of a module, such as {_quote(strangers[0])}"
+        return Reason.FAMILY_NOT_SUPPORTED, words
     for name, module in layout.modules.items():
-        down, up = module.shapes.get("down"), module.shapes.get("up")
-        if down is None or up is None:
-            missing = " and ".join(half for half, shape in (("down", down), ("up", up)) if shape is None)
-            return Reason.PAIR_INCOMPLETE, f"{_quote(name)} has no {missing} half"
-        if len(down) not in (2, 4) or len(up) != len(down) or down[0] != up[1]:
-            return Reason.RANK_MISMATCH, f"{_quote(name)}: down {list(down)} and up {list(up)} are no pair"
+        if fault := module.change.fault:
+            return fault[0], f"{_quote(name)} {fault[1]}"
     return None
 
 
-def _why_not(layout: Layout, family: Family) -> str:
-    if family is not Family.UNKNOWN:
-        scale = ", with a DoRA scale" if Style.DORA in layout.counts and family is not Family.DORA else ""
-        return f"family {family}{scale}"
-    example = next(iter(layout.strangers or layout.modules or layout.widths))
-    return f"family unknown; keys such as {_quote(example)}"
+def _fault_of_dtypes(header: Header) -> tuple[Reason, str] | None:
+    """Weights are floating-point numbers of a kind that torch computes with; alpha and a flag may be whole numbers."""
+    if {tensor.dtype for tensor in header.tensors.values()} <= _FLOATS:
+        return None
+    for name, tensor in header.tensors.items():
+        if tensor.dtype not in _FLOATS and place_tensor(name).part not in ("alpha", "on_input"):
+            return Reason.FAMILY_NOT_SUPPORTED, f"{_quote(name)} holds weights of dtype {tensor.dtype}"
+    return None
 
 
 def _quote(name: str) -> str:

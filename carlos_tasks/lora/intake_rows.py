@@ -1,11 +1,12 @@
 """Rows of the intake parquet (`carlos_tasks.lake.intake_schema`): one per listing, one per rejection."""
 
 import hashlib
-import json
 from typing import Any
 
+import orjson
+
 from carlos_tasks.lake.objects import ObjectInfo
-from carlos_tasks.lora.check import LoraFile
+from carlos_tasks.lora.check import CHECKS_VERSION, LoraFile
 from carlos_tasks.sources.listing import Listing, Rejection
 
 
@@ -16,7 +17,7 @@ def file_key(lora_id: str) -> str:
 
 def canonical_json(value: Any) -> str:
     """Write JSON in the one way that is hashed: sorted keys, no spaces, no NaN."""
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
 def listing_row(listing: Listing, shard: ObjectInfo, file: LoraFile | None) -> dict[str, Any]:
@@ -58,16 +59,26 @@ def lora_facts(listing: Listing, file: LoraFile) -> dict[str, Any]:
         "base_model": file.base_model,
         "base_model_evidence": file.base_model_evidence,
         "rank": file.rank,
+        "alpha": file.alpha,
         "n_modules": file.n_modules,
+        "n_modules_matched": file.n_modules_matched,
+        "modules": canonical_json(file.modules),
+        "tensors_sha256": file.tensors_sha256,
+        "base_model_in_metadata": file.base_model_in_metadata,
+        "license": file.license,
         "trigger_words": list(listing.trained_words or file.trigger_words),
+        "frequent_tags": list(file.frequent_tags),
         "size_bytes": file.size_bytes,
         "metadata": canonical_json(file.metadata),
         "file_key": file_key(file.lora_id),
+        "checks_version": CHECKS_VERSION,
     }
 
 
-def rejection_row(rejection: Rejection, shard: ObjectInfo, quarantine_key: str | None) -> dict[str, Any]:
-    """Return the row of a record or file that is refused."""
+def rejection_row(
+    rejection: Rejection, shard: ObjectInfo, quarantine_key: str | None, is_listed: bool = False
+) -> dict[str, Any]:
+    """Return the row of a record or file that is refused; `is_listed`: it has a listing row as well."""
     return {
         "kind": "rejection",
         "source": rejection.source,
@@ -81,5 +92,6 @@ def rejection_row(rejection: Rejection, shard: ObjectInfo, quarantine_key: str |
             "reason": rejection.reason.value,
             "detail": rejection.detail,
             "quarantine_key": quarantine_key,
+            "is_listed": is_listed,
         },
     }

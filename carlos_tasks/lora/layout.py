@@ -9,31 +9,11 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-
-class Style(StrEnum):
-    """How a tensor's name ends."""
-
-    PEFT_NAMES = "lora_A/lora_B"
-    OLD_DIFFUSERS = "lora.down/lora.up"
-    KOHYA = "lora_down/lora_up"
-    ATTENTION_PROCESSOR = "_lora.down/_lora.up"
-    XLABS = "_lora1.down/_lora1.up"
-    NUMBERED = "unet:0:down"
-    ALPHA = "alpha"
-    DORA = "dora_scale"
-    TUCKER = "lora_mid"
-    LOHA = "hada"
-    LOKR = "lokr"
-    IA3 = "on_input"
-    OFT = "oft"
-    GLORA = "a1/b1"
-    FULL = "diff"
-    EMBEDDING = "embedding"
-    WEIGHT = "weight"
-    OTHER = "other"
+from carlos_tasks.lora.parts import Change, read_change
+from carlos_tasks.lora.styles import Style
 
 
 class Place(NamedTuple):
@@ -54,13 +34,24 @@ class Module:
     @property
     def in_width(self) -> int | None:
         """Width of the module's input, where the parts tell it."""
-        if Style.IA3 in self.styles:
-            return None
-        for part in ("down", "hada_w1_b", "diff", "weight"):
+        for part in ("down", "diff", "b2", "hada_w1_b"):
             if len(self.shapes.get(part, ())) >= 2:
                 return self.shapes[part][1]
-        factors = [self.shapes.get(f"lokr_w{i}", self.shapes.get(f"lokr_w{i}_b", ())) for i in (1, 2)]
-        return math.prod(shape[1] for shape in factors) if all(len(shape) >= 2 for shape in factors) else None
+        if Style.WEIGHT in self.styles and Style.IA3 not in self.styles and len(self.shapes.get("weight", ())) >= 2:
+            return self.shapes["weight"][1]
+        return self.change.fan_in
+
+    @property
+    def out_width(self) -> int | None:
+        """Width of the module's output, where the parts tell it; IA3's vector has that of the output as a rule."""
+        if Style.IA3 in self.styles:
+            return math.prod(self.shapes.get("weight", ()))
+        return self.change.rows
+
+    @cached_property
+    def change(self) -> Change:
+        """What the parts do to the module's weight, and what is wrong with them."""
+        return read_change(frozenset(self.styles), tuple(self.shapes.items()))
 
 
 _ENDS: Mapping[str, tuple[Style, str]] = {
@@ -77,13 +68,14 @@ _ENDS: Mapping[str, tuple[Style, str]] = {
     "lora_mid.weight": (Style.TUCKER, "mid"),
     "alpha": (Style.ALPHA, "alpha"),
     "dora_scale": (Style.DORA, "scale"),
-    "lora_magnitude_vector": (Style.DORA, "scale"),
-    "lora_magnitude_vector.weight": (Style.DORA, "scale"),
+    "lora_magnitude_vector": (Style.DORA, "magnitude"),
+    "lora_magnitude_vector.weight": (Style.DORA, "magnitude"),
+    "lora_magnitude_vector.default.weight": (Style.DORA, "magnitude"),
     "on_input": (Style.IA3, "on_input"),
     "ia3_l": (Style.IA3, "on_input"),
-    **{f"{half}{i}.weight": (Style.GLORA, f"{half}{i}") for half in ("a", "b", "bm") for i in (1, 2)},
-    **dict.fromkeys(("diff", "diff_b", "w_norm", "b_norm"), (Style.FULL, "diff")),
-    **{part: (Style.OFT, part) for part in ("oft_blocks", "oft_diag", "oft_R", "oft_R.weight", "boft_R")},
+    **{f"{part}.weight": (Style.GLORA, part) for part in ("a1", "a2", "b1", "b2", "bm")},
+    **{part: (Style.FULL, part) for part in ("diff", "diff_b", "w_norm", "b_norm")},
+    **{part: (Style.OFT, part) for part in ("oft_blocks", "rescale", "oft_diag", "oft_R", "oft_R.weight", "boft_R")},
 }
 _LYCORIS_PART = re.compile(r"(hada|lokr)_(?:w[12](?:_[ab])?|t[12])")
 _ATTENTION_HALF = re.compile(r"(.+_lora)\.(down|up)\.weight")
@@ -120,12 +112,15 @@ def read_layout(shapes: Mapping[str, tuple[int, ...]]) -> Layout:
         elif place.style is Style.OTHER:
             strangers.append(name)
         else:
-            module = modules.setdefault(place.module, Module())
+            module = modules.get(place.module)
+            if module is None:
+                module = modules[place.module] = Module()
             module.styles.add(place.style)
             module.shapes[place.part] = shape
     return Layout(modules, counts, widths, tuple(strangers))
 
 
+@lru_cache(maxsize=2**13)  # all files of a trainer share their names
 def place_tensor(name: str) -> Place:
     """Tell one tensor's place from its name.
 

@@ -13,6 +13,7 @@ _ARCHIVES = {
     b"Rar!": "rar",
     b"\x28\xb5\x2f\xfd": "zstd",
     b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
 }
 _PICKLE_TEXT = re.compile(rb"\(?[dlc](p\d|__builtin__|collections|torch|posix|os\n|builtins)")
 
@@ -38,7 +39,7 @@ def tell_other_kind(start: bytes) -> tuple[Reason, str] | None:
     if start.startswith(b"version https://git-lfs"):
         return Reason.LFS_POINTER, "a Git LFS pointer"
     text = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b'{"error', b'{"message')):
+    if text.startswith((b"<!doctype", b"<html", b"<head", b"<?xml", b'{"', b"[{")):
         return Reason.WEB_PAGE, "a web page or an error document"
     if len(start) <= 8:
         return Reason.TRUNCATED, f"{len(start)} bytes: shorter than the shortest header"

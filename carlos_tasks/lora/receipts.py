@@ -56,6 +56,7 @@ def read_receipt(store: ObjectStore, key: str) -> Verdict | None:
         return None
     file = fields["file"]
     if file is not None:
-        file = LoraFile(**file | {"trigger_words": tuple(file["trigger_words"])})
+        # JSON has lists only
+        file = LoraFile(**file | {name: tuple(file[name]) for name in ("trigger_words", "frequent_tags")})
     reason = None if fields["reason"] is None else Reason(fields["reason"])
     return Verdict(file, reason, fields["detail"], fields["quarantine_key"])

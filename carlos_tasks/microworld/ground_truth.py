@@ -17,10 +17,12 @@ PATH = FOLDER / "ground_truth.json"
 TRAINED_QUERIES, HELD_OUT_QUERIES = 3, 3
 # What the index must say of each file: a status, or a reason for refusing it.
 SUBJECT_STATUS = {"scenes": "ok", "one star": "overpowering", "swapped colours": "inconsistent"}
-BUILD_STATUS = {"faded": "no_effect", "exploded": "degenerate", "misnamed": "unpatched"}
+BUILD_STATUS = {"faded": "no_effect", "exploded": "degenerate"}
+SAME_EFFECT = frozenset({"prefixed", "lokr", "dora"})  # another form of a trained LoRA
 BUILD_REJECTION = {
     "other_backbone": "base_model_not_indexed",
-    "lokr": "family_not_supported",
+    "foreign": "no_module_matches",
+    "not_finite": "weights_not_finite",
     "pickle": "pickle",
     "truncated": "truncated",
 }
@@ -43,8 +45,8 @@ def _file(model: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
         "status": None,
         "rejection": None,
     }
-    if "weights" in version:
-        recipe = specification()["loras"][version["weights"]]
+    if "weights" in version or version["build"] in SAME_EFFECT:
+        recipe = specification()["loras"][version.get("weights") or version["of"]]
         status = SUBJECT_STATUS[recipe["subject"]]
         case = "good" if status == "ok" else status
         return entry | {"case": case, "effects": recipe["effects"], "status": status}

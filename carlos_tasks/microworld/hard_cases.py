@@ -1,4 +1,4 @@
-"""Files of the zoo that are built, not trained: LoRAs that do nothing, break, or must be refused.
+"""Files of the zoo that are built, not trained: LoRAs in other trainers' forms, that do nothing, break, or are refused.
 
 Every function returns the bytes of one file, the same on every machine.
 """
@@ -6,14 +6,19 @@ Every function returns the bytes of one file, the same on every machine.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.numpy import load, save
 
-Tensors = dict[str, NDArray[np.float16]]
+Half = NDArray[np.float16]
+Tensors = dict[str, Half]
+UNET = Path(__file__).parent / "weights" / "backbone" / "unet" / "diffusion_pytorch_model.safetensors"
 
+LOKR_FACTOR = 4
 # safetensors writes the header's metadata in no fixed order, so a built file has at most one entry.
 _MICRO_HEADER = {"ss_base_model_version": "micro_xl"}
 _SD15_HEADER = {"ss_base_model_version": "sd_v1-5"}
@@ -33,10 +38,54 @@ def exploded(original: bytes) -> bytes:
     )
 
 
-def misnamed(original: bytes) -> bytes:
-    """A trainer's prefix left in every key: the file loads without an error and patches no layer."""
+def prefixed(original: bytes) -> bytes:
+    """PEFT's prefix left in every key: diffusers by itself loads it without an error and patches no layer."""
     tensors = load(original)
     return save({f"base_model.model.{name}": value for name, value in tensors.items()}, _MICRO_HEADER)
+
+
+def lokr(original: bytes) -> bytes:
+    """The same update as a LyCORIS LoKr: w1 = [[1]], w2 the pair, with an alpha that makes up for a weaker pair."""
+    tensors: Tensors = {}
+    for module, down, up in _pairs(original):
+        name = f"lora_unet_{module.replace('.', '_')}"
+        tensors[f"{name}.lokr_w1"] = np.ones((1, 1), np.float16)
+        tensors[f"{name}.lokr_w2_a"] = (up / LOKR_FACTOR).astype(np.float16)
+        tensors[f"{name}.lokr_w2_b"] = down
+        tensors[f"{name}.alpha"] = np.full((), LOKR_FACTOR * len(down), np.float16)
+    return save(tensors, {"ss_network_module": "lycoris.kohya"})
+
+
+def dora(original: bytes) -> bytes:
+    """The same update as a DoRA: the pair, and the length of every row of the weight that it makes."""
+    tensors: Tensors = {}
+    with safe_open(UNET, framework="np") as backbone:
+        for module, down, up in _pairs(original):
+            name = f"lora_unet_{module.replace('.', '_')}"
+            weight = backbone.get_tensor(f"{module}.weight").astype(np.float64) + up.astype(np.float64) @ down
+            tensors[f"{name}.lora_down.weight"] = down
+            tensors[f"{name}.lora_up.weight"] = up
+            tensors[f"{name}.alpha"] = np.full((), len(down), np.float16)
+            tensors[f"{name}.dora_scale"] = np.linalg.norm(weight, axis=1, keepdims=True).astype(np.float16)
+    return save(tensors, {"ss_network_module": "lycoris.kohya"})
+
+
+def foreign(original: bytes) -> bytes:
+    """For a deeper UNet of the same widths: no key is for a module of this backbone."""
+    tensors = load(original)
+    deeper = {
+        name.replace("_blocks.", "_blocks.5").replace("mid_block.", "mid_block.5."): tensors[name] for name in tensors
+    }
+    return save(deeper, _MICRO_HEADER)
+
+
+def not_finite(original: bytes) -> bytes:
+    """One weight in a hundred thousand is not a number: the training diverged, or somebody wants broken pictures."""
+    tensors = load(original)
+    name = max(tensors)
+    broken = tensors[name].copy()
+    broken[0, 0] = np.float16("nan")
+    return save(tensors | {name: broken}, _MICRO_HEADER)
 
 
 def other_backbone() -> bytes:
@@ -52,19 +101,6 @@ def other_backbone() -> bytes:
     return save(tensors | _kohya_module(text, 768, 768, random), _SD15_HEADER)
 
 
-def lokr() -> bytes:
-    """A LyCORIS LoKr: Kronecker factors in place of low-rank pairs."""
-    random = np.random.default_rng(8)
-    tensors: Tensors = {}
-    for block in ("down_blocks_0", "up_blocks_1"):
-        for name in ("attn1_to_q", "attn1_to_v", "attn2_to_q"):
-            module = f"lora_unet_{block}_attentions_0_transformer_blocks_0_{name}"
-            tensors[f"{module}.lokr_w1"] = _random(random, 8, 8)
-            tensors[f"{module}.lokr_w2"] = _random(random, 8, 8)
-            tensors[f"{module}.alpha"] = np.full((), 1, np.float16)
-    return save(tensors, {"ss_network_module": "lycoris.kohya"})
-
-
 def pickled() -> bytes:
     """A pickle of an empty dictionary under a model's name. It is harmless, and nothing may load it to find out."""
     return pickle.dumps({"state_dict": {}, "note": "made before safetensors"}, protocol=2)
@@ -78,14 +114,29 @@ def truncated(original: bytes) -> bytes:
 FROM_ANOTHER: dict[str, Callable[[bytes], bytes]] = {
     "faded": faded,
     "exploded": exploded,
-    "misnamed": misnamed,
+    "prefixed": prefixed,
+    "lokr": lokr,
+    "dora": dora,
+    "foreign": foreign,
+    "not_finite": not_finite,
     "truncated": truncated,
 }
 FROM_NOTHING: dict[str, Callable[[], bytes]] = {
     "other_backbone": other_backbone,
-    "lokr": lokr,
     "pickle": pickled,
 }
+
+
+def _pairs(original: bytes) -> Iterator[tuple[str, Half, Half]]:
+    """Yield the module, the down half and the up half of each pair of a trained LoRA."""
+    tensors = load(original)
+    for name in sorted(tensors):
+        if name.endswith(".lora_A.weight"):
+            yield (
+                name.removeprefix("unet.").removesuffix(".lora_A.weight"),
+                tensors[name],
+                tensors[name.replace(".lora_A.", ".lora_B.")],
+            )
 
 
 def _scaled(name: str, value: NDArray[np.float16], factor: float) -> NDArray[np.float16]:

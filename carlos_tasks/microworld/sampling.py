@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,13 +54,3 @@ def generate(
         )
         pictures.append(result.images)
     return torch.cat(pictures)
-
-
-@contextmanager
-def with_lora(pipeline: Any, path: Path) -> Iterator[None]:
-    """The pipeline with one LoRA at full strength; the bare backbone again afterwards."""
-    pipeline.load_lora_weights(str(path.parent), weight_name=path.name, adapter_name="judged")
-    try:
-        yield
-    finally:
-        pipeline.unload_lora_weights()

@@ -1,4 +1,7 @@
-"""What the zoo's LoRAs do, measured without the platform: the model card's figures on LoRAs and retrieval."""
+"""What the zoo's LoRAs do, measured without the lake: the model card's figures on LoRAs and retrieval.
+
+The platform's own loader attaches them; `tests/generation` proves it against formulas worked out by hand.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from typing import Any
 
 from torch import Tensor
 
+from carlos_tasks.generation.attach import attached
 from carlos_tasks.microworld.encoder import Encoder
 from carlos_tasks.microworld.figures import Features, Representation, first_hit, represent
 from carlos_tasks.microworld.ground_truth import PATH as GROUND_TRUTH
 from carlos_tasks.microworld.modifiers import NO_MEAN_DIRECTION
-from carlos_tasks.microworld.sampling import generate, load_pipeline, with_lora
+from carlos_tasks.microworld.sampling import generate, load_pipeline
 from carlos_tasks.microworld.zoo import FOLDER, file_bytes, specification
 
 PROMPTS = FOLDER.parent / "prompts"
@@ -50,7 +54,7 @@ class Judge:
 
     def represent(self, path: Path, trigger_words: tuple[str, ...]) -> Representation:
         """Direction, strength, consistency and retention of one file."""
-        with with_lora(self.pipeline, path):
+        with attached(self.pipeline, path, scale=1.0):
             pictures = self.pictures(trigger_words)
         return represent(self.base, self._features(pictures))
 
@@ -66,7 +70,7 @@ def represent_zoo(weights: Path) -> dict[int, Representation]:
     represented = {}
     for model in specification()["models"]:
         for version in model["versions"]:
-            if status[version["file_id"]] in (None, "unpatched", "degenerate"):
+            if status[version["file_id"]] in (None, "degenerate"):
                 continue
             with _written(version) as path:
                 represented[version["file_id"]] = judge.represent(path, tuple(version["trained_words"]))

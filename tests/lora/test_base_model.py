@@ -86,6 +86,10 @@ BACKBONES: dict[str, tuple[str, Shapes]] = {
     "SD 3 medium, diffusers": ("sd-3", diffusers_pair(f"{JOINT}.attn.to_q", 1536, 1536)),
     "SD 3.5 large, diffusers": ("sd-3", diffusers_pair(f"{JOINT}.attn.to_q", 2432, 2432)),
     "SD 3, kohya": ("sd-3", kohya_pair("lora_unet_joint_blocks_0_context_block_attn_qkv", 1536, 4608)),
+    "Qwen-Image, attention alone": (
+        "qwen-image",
+        diffusers_pair("transformer.transformer_blocks.59.attn.to_q", 3072, 3072),
+    ),
     "Qwen-Image, diffusers": ("qwen-image", diffusers_pair(f"{JOINT}.img_mlp.net.0.proj", 3072, 12288)),
     # embeddings
     "embedding of 768": ("sd-1.5", {"emb_params": [8, 768]}),

@@ -1,14 +1,18 @@
 """The checks of one file together: which reason comes first, and what is told of refused files."""
 
 import hashlib
+import struct
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora.check import LoraFile, check_file, examine_file
+from carlos_tasks.lora.check import LoraFile, check_file, examine_file, inspect_header
+from carlos_tasks.lora.header import read_header
 from carlos_tasks.lora.reasons import Reason
-from tests.lora.crafted import SD15_KOHYA, kohya_pair, micro_lora, write_file
+from carlos_tasks.lora.weights import scan_weights
+from tests.lora.crafted import MICRO_ATTENTION, SD15_KOHYA, diffusers_pair, kohya_pair, micro_lora, write_file
 
 OTHER_HASH = "0" * 64
 
@@ -19,7 +23,13 @@ def sha256(path: Path) -> str:
 
 @pytest.fixture
 def lora(tmp_path: Path) -> Path:
-    metadata = {"ss_seed": "1", "modelspec.trigger_phrase": "in stripes", "ss_tag_frequency": '{"1_a": {"1girl": 9}}'}
+    metadata = {
+        "ss_seed": "1",
+        "modelspec.trigger_phrase": "in stripes",
+        "modelspec.license": "CC0",
+        "ss_base_model_version": "sdxl_base_v1-0",
+        "ss_tag_frequency": '{"1_a": {"1girl": 9}}',
+    }
     return write_file(tmp_path / "lora", micro_lora(rank=8), metadata)
 
 
@@ -33,9 +43,17 @@ def test_a_good_file(lora: Path) -> None:
         base_model_evidence="cross-attention reads text features of width 128",
         rank=8,
         n_modules=1,
+        n_modules_matched=1,
+        modules={"unet.attention": 1},
+        tensors_sha256=scan_weights(lora, read_header(lora)).tensors_sha256,
+        base_model_in_metadata="sdxl_base_v1-0",  # a claim, and wrong
+        license="CC0",
         trigger_words=("in stripes",),
+        frequent_tags=("1girl",),
         metadata={
+            "modelspec.license": "CC0",
             "modelspec.trigger_phrase": "in stripes",
+            "ss_base_model_version": "sdxl_base_v1-0",
             "ss_seed": "1",
             "ss_tag_frequency": '{"1_a": {"1girl": 9}}',
         },
@@ -48,6 +66,31 @@ def test_metadata_is_cleaned_and_cut(tmp_path: Path) -> None:
     assert file.metadata["a b"] == "cd\ne"
     assert len(file.metadata["thumbnail"]) == 200_000
     assert file.trigger_words == ()
+
+
+def test_metadata_of_thousands_of_entries_are_cut(tmp_path: Path) -> None:
+    path = write_file(tmp_path / "lora", micro_lora(), {f"{n:05d}": "x" for n in range(3_000)})
+    assert sorted(check_file(path).metadata)[-1] == "01999"
+
+
+def test_the_header_alone_tells_everything_but_hashes(lora: Path) -> None:
+    verdict = inspect_header(lora)
+    assert (verdict.reason, verdict.unpacked) == (None, None)
+    assert verdict.file == replace(check_file(lora), lora_id="", tensors_sha256=None)
+    lora.write_bytes(lora.read_bytes()[:-100])
+    assert inspect_header(lora).reason is Reason.TRUNCATED
+    assert inspect_header(lora).file == LoraFile("", lora.stat().st_size)
+
+
+def test_edited_metadata_give_another_lora_with_the_same_weights(tmp_path: Path) -> None:
+    first, second = (check_file(write_file(tmp_path / name, micro_lora(), {"a": name})) for name in ("one", "two"))
+    assert first.lora_id != second.lora_id
+    assert first.tensors_sha256 == second.tensors_sha256
+
+
+def test_files_of_one_layout_keep_their_own_metadata_size_and_ranks(tmp_path: Path) -> None:
+    files = [check_file(write_file(tmp_path / str(rank), micro_lora(rank), {"r": str(rank)})) for rank in (2, 4, 2)]
+    assert [(file.rank, file.metadata["r"]) for file in files] == [(2, "2"), (4, "4"), (2, "2")]
 
 
 def test_the_hash_is_compared_with_the_claim(lora: Path) -> None:
@@ -94,13 +137,53 @@ def test_another_backbone_is_refused_by_its_keys_not_by_its_name(tmp_path: Path)
 
 
 def test_family_and_base_model_are_told_of_refused_files(tmp_path: Path) -> None:
-    path = write_file(tmp_path / "lora", {f"{SD15_KOHYA}.lokr_w1": [8, 24], f"{SD15_KOHYA}.lokr_w2": [40, 32]})
+    path = write_file(tmp_path / "lora", kohya_pair(SD15_KOHYA, 768, 320) | {"embedding.weight": [4, 4]})
     verdict = examine_file(path)
-    assert (verdict.reason, verdict.file.family, verdict.file.base_model) == ("family_not_supported", "lokr", "sd-1.5")
+    assert (verdict.reason, verdict.file.base_model) == ("family_not_supported", "sd-1.5")
+    assert verdict.file.tensors_sha256 is not None
+
+
+ABSURD = {
+    "above 4096": kohya_pair(SD15_KOHYA, 768, 320, rank=4097),
+    "wider than its module": diffusers_pair(MICRO_ATTENTION, 128, 64, rank=129),
+}
+
+
+@pytest.mark.parametrize("name", ABSURD)
+def test_absurd_ranks_are_refused(name: str, tmp_path: Path) -> None:
+    verdict = examine_file(write_file(tmp_path / "lora", ABSURD[name]))
+    assert verdict.reason is Reason.RANK_ABSURD, verdict.detail
+
+
+def test_a_common_rank_on_a_narrow_module_is_none_of_them(tmp_path: Path) -> None:
+    shapes = {
+        "lora_unet_conv_in.lora_down.weight": [128, 4, 3, 3],
+        "lora_unet_conv_in.lora_up.weight": [320, 128, 1, 1],
+    }
+    assert examine_file(write_file(tmp_path / "lora", shapes)).reason is not Reason.RANK_ABSURD
+    assert examine_file(write_file(tmp_path / "lora", micro_lora(rank=128))).reason is None
+
+
+def test_modules_that_the_backbone_lacks_are_refused(tmp_path: Path) -> None:
+    astray = diffusers_pair(MICRO_ATTENTION.replace("transformer_blocks.0", "transformer_blocks.7"), 128, 64)
+    none = examine_file(write_file(tmp_path / "none", astray))
+    some = examine_file(write_file(tmp_path / "some", micro_lora() | astray))
+    assert (none.reason, none.file.n_modules_matched) == (Reason.NO_MODULE_MATCHES, 0)
+    assert (some.reason, some.file.n_modules_matched, some.file.n_modules) == (Reason.MODULES_UNMATCHED, 1, 2)
+
+
+def test_weights_that_are_no_numbers_are_refused(lora: Path) -> None:
+    with lora.open("r+b") as file:
+        file.seek(-2, 2)
+        file.write(struct.pack("<e", float("nan")))
+    verdict = examine_file(lora)
+    assert verdict.reason is Reason.WEIGHTS_NOT_FINITE
+    assert MICRO_ATTENTION in verdict.detail
+    assert inspect_header(lora).reason is None  # nobody looked
 
 
 def test_every_reason_has_its_line() -> None:
     for reason in Reason:
         assert reason == reason.name.lower()
-        assert reason.meaning.endswith(".")
+        assert reason.meaning.endswith((".", "?"))
         assert len(reason.meaning) < 110

@@ -4,6 +4,7 @@ import contextlib
 import json
 import struct
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora import header as header_module
-from carlos_tasks.lora.header import Tensor, read_header
+from carlos_tasks.lora import header_json
+from carlos_tasks.lora.header import read_header
 from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.lora.tensor_table import Tensor
 from tests.lora.crafted import header_fields, micro_lora, with_header, write_file
 
-ONE = {"t": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}}
+ONE: dict[str, Any] = {"t": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}}
 
 
 def entry(dtype: object = "F16", shape: object = (2,), data_offsets: object = (0, 4)) -> dict[str, object]:
@@ -41,6 +43,57 @@ def test_tensors_may_lie_in_another_order_than_they_are_named(tmp_path: Path) ->
     assert [tensor.start for tensor in read_header(path).tensors.values()] == [4, 0]
 
 
+def compact(fields: dict[str, Any]) -> bytes:
+    """A header as the safetensors library writes it, padded."""
+    return json.dumps(fields, separators=(",", ":")).encode() + b" " * 5
+
+
+def test_files_of_one_table_are_told_apart_by_their_metadata_and_size(tmp_path: Path) -> None:
+    paths = [tmp_path / name for name in "ab"]
+    for path in paths:
+        path.write_bytes(with_header(compact({"__metadata__": {"name": path.name, "t": '"[{:,'}} | ONE), bytes(4)))
+    first, second = map(read_header, paths)
+    assert first.table is second.table  # read once
+    assert [header.metadata["name"] for header in (first, second)] == ["a", "b"]
+    paths[0].write_bytes(paths[0].read_bytes()[:-1])
+    with pytest.raises(RejectedFile, match="truncated"):
+        read_header(paths[0])
+    paths[0].write_bytes(with_header(compact(ONE | {"__metadata__": {"name": "last"}}), bytes(4)))
+    assert read_header(paths[0]).metadata == {"name": "last"}
+
+
+T, U = (json.dumps(entry(data_offsets=places), separators=(",", ":")) for places in ((0, 4), (4, 8)))
+BACKSLASHES = ",".join(rf'"{letter}\\":""' for letter in "abcd")
+TWICE = {
+    "in two spellings": rf'{{"t":{T},"\u0074":{U}}}',
+    "with a space before the colon": f'{{"t" :{T},"t":{U}}}',
+    "every colon of it with a space": f'{{"t" :{T.replace(":", " :")},"t":{U}}}',
+    "with a line end before the colon": f'{{"t"\n:{T.replace(":", chr(10) + ":")},"t":{U}}}',
+    "behind keys that end with a backslash": rf'{{"__metadata__":{{{BACKSLASHES}}},"t":{T},"t":{U}}}',
+    "around keys that end with a backslash": rf'{{"t":{T},"__metadata__":{{{BACKSLASHES}}},"t":{U}}}',
+    "with texts full of quotes and colons": rf'{{"__metadata__":{{"a":"\":\":"}},"t":{T},"t":{U}}}',
+    "in the metadata": rf'{{"__metadata__":{{"a":"1","a":"2"}},"t":{T}}}',
+    "in the metadata, behind the tensors": rf'{{"t":{T},"__metadata__":{{"a":"1","a":"2"}}}}',
+    "metadata themselves": rf'{{"__metadata__":{{}},"t":{T},"__metadata__":{{}}}}',
+    "in a tensor": rf'{{"__metadata__":{{"a":"1"}},"t":{T[:-1]},"dtype":"F32"}}}}',
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_a_key_that_stands_twice_is_found_however_it_is_written(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(with_header(TWICE[name].encode(), bytes(8)))
+    with pytest.raises(RejectedFile, match="duplicate_key"):
+        read_header(path)
+
+
+def test_odd_texts_in_metadata_are_no_duplicates(tmp_path: Path) -> None:
+    metadata = {"a\\": ' : "b":', "c": "\n\t:", "d": '{"e": {"f" : "\\"}}', "": "é🦓", 'g\\"': ":"}
+    for raw in (compact({"__metadata__": metadata} | ONE), json.dumps({"__metadata__": metadata} | ONE).encode()):
+        (tmp_path / "file").write_bytes(with_header(raw, bytes(4)))
+        assert read_header(tmp_path / "file").metadata == metadata
+
+
 def test_a_header_whose_length_looks_like_a_pickle_is_read(tmp_path: Path) -> None:
     raw = json.dumps(ONE).encode().ljust(0x0280)  # little-endian 80 02, a pickle's first two bytes
     (tmp_path / "lora").write_bytes(with_header(raw, bytes(4)))
@@ -59,6 +112,8 @@ HOSTILE: dict[str, tuple[Reason, bytes]] = {
     "tar": (Reason.ARCHIVE, b"name".ljust(257, b"\0") + b"ustar" + bytes(300)),
     "web page": (Reason.WEB_PAGE, b"\n<!DOCTYPE html><html>sign in</html>"),
     "error document": (Reason.WEB_PAGE, b'{"error":"The creator of this asset requires you to be logged in"}'),
+    "another error document": (Reason.WEB_PAGE, b'{"detail":"Not found."}'),
+    "xz": (Reason.ARCHIVE, b"\xfd7zXZ\0" + bytes(40)),
     "LFS pointer": (Reason.LFS_POINTER, b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"),
     "gguf": (Reason.NOT_SAFETENSORS, b"GGUF" + bytes(60)),
     # its length
@@ -119,7 +174,7 @@ def test_hostile_files_are_refused_with_a_reason(name: str, tmp_path: Path) -> N
 
 
 def test_more_tensors_than_any_lora_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(header_module, "MAX_TENSORS", 3)
+    monkeypatch.setattr(header_json, "MAX_TENSORS", 3)
     path = write_file(tmp_path / "file", {str(number): [1] for number in range(4)})
     with pytest.raises(RejectedFile, match="header_invalid: more than 3 tensors"):
         read_header(path)

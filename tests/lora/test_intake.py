@@ -3,16 +3,18 @@
 import hashlib
 import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
 
-from carlos_tasks.errors import NotFound, PassingError
+from carlos_tasks.errors import PassingError
 from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lake.intake_schema import INTAKE_SCHEMA
+from carlos_tasks.lake.intake_schema import INTAKE_SCHEMA, ShardRead, shard_read
 from carlos_tasks.lake.objects import ObjectStore, open_store
+from carlos_tasks.lora.check import CHECKS_VERSION
 from carlos_tasks.lora.intake import IntakeReport, take_in
 from carlos_tasks.sources.civitai_dump import CivitaiDump
 from carlos_tasks.sources.folder import Folder
@@ -44,13 +46,13 @@ def dump(tmp_path: Path) -> FolderStore:
     store = FolderStore(tmp_path / "dump")
     good = file_bytes(tmp_path, micro_lora(), {"modelspec.trigger_phrase": "not the listing's"})
     other = file_bytes(tmp_path, micro_lora(rank=8), {"modelspec.trigger_phrase": "from the file"})
-    lokr = file_bytes(tmp_path, {f"{SD15_KOHYA}.lokr_w1": [8, 24], f"{SD15_KOHYA}.lokr_w2": [40, 32]})
+    inversion = file_bytes(tmp_path, {"emb_params": [4, 768]})
     files = {
         31: good,
         32: other,
         33: good,
         34: file_bytes(tmp_path, kohya_pair(SD15_KOHYA, 768, 320)),
-        35: lokr,
+        35: inversion,
         36: b"\x80\x02}q\x00.",
         37: good[:-100],
         39: b"not what was listed" * 1000,
@@ -62,7 +64,7 @@ def dump(tmp_path: Path) -> FolderStore:
         lists(12, 32, {"trainedWords": [], "baseModel": "micro-xl"}),
         lists(13, 33, {"name": "re-upload"}, **claim(good)),
         lists(14, 34),
-        lists(15, 35, **claim(lokr)),
+        lists(15, 35, **claim(inversion)),
         lists(16, 36),
         lists(17, 37, **claim(good)),
         lists(18, 38),
@@ -101,6 +103,7 @@ def test_one_page_with_every_case(dump: FolderStore, kept: FolderStore) -> None:
         n_listings=9,
         n_accepted=2,
         n_known=1,
+        n_without_bytes=0,
         n_rejected=11,
         n_claims_wrong=2,  # two listings say SDXL 1.0
         by_reason={
@@ -160,6 +163,7 @@ def test_refused_bytes_lie_in_quarantine_with_their_story(dump: FolderStore, kep
         "reason": "missing_file",
         "detail": "the source lists it and has no bytes for it",
         "quarantine_key": None,
+        "is_listed": True,
     }
     assert not [info.key for info in kept.list("files/") if pickle in info.key]
 
@@ -303,8 +307,13 @@ def test_an_empty_page_gives_an_empty_parquet(dump: FolderStore, kept: FolderSto
     dump.write(PAGE, b'{"items": []}')
     report = take_in(CivitaiDump(dump), PAGE, kept, MICRO)
     assert (report.n_records, rows_of(kept, report)) == (0, [])
-    with pytest.raises(NotFound):
-        take_in(CivitaiDump(dump), "models/00009.json", kept, MICRO)
+
+
+def test_a_shard_that_has_gone_is_read_as_an_empty_one(dump: FolderStore, kept: FolderStore) -> None:
+    report = take_in(CivitaiDump(dump), "models/00009.json", kept, MICRO)
+    assert (report.n_records, rows_of(kept, report)) == (0, [])
+    read = read_of(kept, report)
+    assert (read.etag, read.is_complete) == ("", True)
 
 
 def test_hostile_names_reach_neither_keys_nor_logs(
@@ -319,6 +328,72 @@ def test_hostile_names_reach_neither_keys_nor_logs(
     assert row["name"] == "../../etc/passwd 2026-01-01 INFO all is well '); DROP TABLE raw.listing; --"
     assert not [key for key in content(kept) if "passwd" in key]
     assert "all is well" not in caplog.text
+
+
+def test_a_dump_of_metadata_alone_lists_without_refusing(dump: FolderStore, kept: FolderStore) -> None:
+    for info in list(dump.list("files/")):
+        dump.delete(info.key)
+    report = take_in(CivitaiDump(dump), PAGE, kept, MICRO)
+    assert (report.n_records, report.n_listings, report.n_without_bytes, report.n_accepted) == (14, 9, 9, 0)
+    assert set(report.by_reason) == {
+        "duplicate_record",
+        "no_files",
+        "not_a_lora",
+        "not_a_model_file",
+        "record_invalid",
+    }
+    listed = [row for row in rows_of(kept, report) if row["kind"] == "listing"]
+    assert [row["lora_id"] for row in listed] == [None] * 9
+    assert not list(kept.list("receipts/"))
+
+
+def read_of(store: ObjectStore, report: IntakeReport) -> ShardRead:
+    metadata = pq.ParquetFile(io.BytesIO(store.read(report.intake_key))).metadata.metadata
+    return shard_read(metadata, report.intake_key)
+
+
+def test_the_file_says_what_was_read_and_under_which_rules(dump: FolderStore, kept: FolderStore) -> None:
+    read = read_of(kept, take_in(CivitaiDump(dump), PAGE, kept, {"b", "a"}, max_bytes=7))
+    info = dump.info(PAGE)
+    assert read == ShardRead(
+        source_uri=f"civitai-dump:{dump.uri}",
+        shard_key=PAGE,
+        etag=info.etag,
+        last_modified=info.last_modified.isoformat(),
+        checks_version=CHECKS_VERSION,
+        base_models=["a", "b"],
+        max_bytes=7,
+        is_complete=True,
+        n_records=14,
+    )
+
+
+def test_a_shard_that_breaks_off_is_not_complete_and_what_came_before_is_kept(
+    dump: FolderStore, kept: FolderStore
+) -> None:
+    dump.write(PAGE, json.dumps({"items": [lists(11, 31), lists(12, 32)]}).encode()[:-30])
+    report = take_in(CivitaiDump(dump), PAGE, kept, None)
+    assert (report.n_records, report.n_accepted, report.by_reason) == (2, 1, {"shard_unreadable": 1})
+    assert not read_of(kept, report).is_complete
+
+
+def test_memory_does_not_grow_with_the_shard(kept: FolderStore, tmp_path: Path) -> None:
+    dump = FolderStore(tmp_path / "large")
+    description = "x" * 20_000
+
+    def peak_of(n_models: int) -> int:
+        pages = [json.dumps(lists(number, number) | {"description": description}) for number in range(1, n_models + 1)]
+        dump.write("models/1.jsonl", "\n".join(pages).encode())
+        pages.clear()
+        tracemalloc.start()
+        try:
+            assert take_in(CivitaiDump(dump), "models/1.jsonl", kept, MICRO).n_records == n_models
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    small, large = peak_of(500), peak_of(2500)
+    assert large < small * 1.3, "a batch of rows is all that is held"
 
 
 def test_a_folder_goes_the_same_way(kept: FolderStore, tmp_path: Path) -> None:

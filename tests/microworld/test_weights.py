@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from carlos_tasks.generation.attach import attached
 from carlos_tasks.microworld import modifiers
 from carlos_tasks.microworld.encoder import Encoder
 from carlos_tasks.microworld.figures import represent
 from carlos_tasks.microworld.loras import saved_modules
-from carlos_tasks.microworld.sampling import generate, load_pipeline, with_lora
+from carlos_tasks.microworld.sampling import generate, load_pipeline
 from carlos_tasks.microworld.scenes import render, sample_scenes
 from carlos_tasks.microworld.zoo import FOLDER, specification
 from carlos_tasks.microworld.zoo_figures import load_prompts
@@ -68,7 +69,7 @@ def test_every_saved_module_is_patched_and_changes_the_picture(pipeline: object)
     path = WEIGHTS / "zoo" / "striped-a.safetensors"
     prompt, seed = ["a red circle on a blue background"], [1]
     bare = generate(pipeline, prompt, seed, steps=2)
-    with with_lora(pipeline, path):
+    with attached(pipeline, path, scale=1.0):
         unet = pipeline.unet  # type: ignore[attr-defined]
         patched = {name for name, module in unet.named_modules() if hasattr(module, "lora_A")}
         striped = generate(pipeline, prompt, seed, steps=2)

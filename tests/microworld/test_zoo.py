@@ -10,9 +10,13 @@ import pytest
 from safetensors import SafetensorError
 from safetensors.numpy import load
 
+from carlos_tasks.generation.attach import attached
+from carlos_tasks.lora.check import examine_file
 from carlos_tasks.microworld import ground_truth
+from carlos_tasks.microworld.ground_truth import SAME_EFFECT
 from carlos_tasks.microworld.modifiers import EFFECT_NAMES
-from carlos_tasks.microworld.zoo import write_dump
+from carlos_tasks.microworld.sampling import generate, load_pipeline
+from carlos_tasks.microworld.zoo import FOLDER, WEIGHTS, specification, write_dump
 
 
 @pytest.fixture(scope="module")
@@ -103,20 +107,41 @@ def test_one_file_is_listed_under_two_models() -> None:
 
 def test_every_hard_case_occurs() -> None:
     statuses = {entry["status"] for entry in truths()}
-    assert statuses == {None, "ok", "no_effect", "overpowering", "inconsistent", "degenerate", "unpatched"}
+    assert statuses == {None, "ok", "no_effect", "overpowering", "inconsistent", "degenerate"}
     rejections = {entry["rejection"] for entry in truths()}
-    expected = {"base_model_not_indexed", "family_not_supported", "pickle", "truncated", "sha256_mismatch"}
+    expected = {"base_model_not_indexed", "no_module_matches", "weights_not_finite"}
+    expected |= {"pickle", "truncated", "sha256_mismatch"}
     assert rejections == {None} | expected
 
 
 def test_files_that_are_not_refused_are_whole_safetensors(dump: Path) -> None:
     for entry in truths():
-        data = (dump / "files" / str(entry["file_id"])).read_bytes()
+        path = dump / "files" / str(entry["file_id"])
+        verdict = examine_file(path, accepted_base_models={"micro-xl"})
         if entry["status"] is not None:
-            assert all(key.endswith(("lora_A.weight", "lora_B.weight")) for key in load(data))
-        elif entry["rejection"] in ("pickle", "truncated", "sha256_mismatch"):
+            assert (verdict.reason, verdict.file.n_modules_matched) == (None, verdict.file.n_modules), entry
+        elif entry["rejection"] != "sha256_mismatch":
+            assert verdict.reason == entry["rejection"], entry
+        if entry["rejection"] in ("pickle", "truncated", "sha256_mismatch"):
             with pytest.raises(SafetensorError):
-                load(data)
+                load(path.read_bytes())
+
+
+def test_other_trainers_forms_of_a_lora_hold_its_update(dump: Path) -> None:
+    """The LoKr and the DoRA change the backbone as the trained LoRA that they were made of does."""
+    versions = {version["file_id"]: version for model in specification()["models"] for version in model["versions"]}
+    made = {version["build"]: version for version in versions.values() if version.get("build") in SAME_EFFECT}
+    assert made.keys() == SAME_EFFECT
+    pipeline = load_pipeline(FOLDER / "weights" / "backbone")
+    prompts, seeds = ["a red circle on a blue background", "a green star on black"], [1, 2]
+    bare = generate(pipeline, prompts, seeds)
+    for version in made.values():
+        with attached(pipeline, WEIGHTS / f"{version['of']}.safetensors", 1.0):
+            expected = generate(pipeline, prompts, seeds)
+        with attached(pipeline, dump / "files" / str(version["file_id"]), 1.0):
+            found = generate(pipeline, prompts, seeds)
+        assert (expected - bare).abs().mean() > 0.05
+        assert (expected - found).abs().mean() < 0.005
 
 
 def test_there_are_enough_queries_of_both_wordings() -> None:

@@ -1,0 +1,129 @@
+"""A checked LoRA file beside a loaded backbone: which tensor of the file is for which module.
+
+The check of the header has matched the file with the architecture that its keys tell. Here it is matched again, with
+the modules of the pipeline that is really loaded.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from carlos_tasks.errors import IndexingFailed, RejectedFile
+from carlos_tasks.lora.architecture import Architecture, Slot
+from carlos_tasks.lora.architecture_data import slots_of_model
+from carlos_tasks.lora.base_model import tell_base_model
+from carlos_tasks.lora.facts import adapter_configs, read_alphas
+from carlos_tasks.lora.families import tell_family
+from carlos_tasks.lora.header import Header, read_header
+from carlos_tasks.lora.layout import Module, place_tensor
+from carlos_tasks.lora.loading import WAYS, Way
+from carlos_tasks.lora.parts import Change
+
+COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
+
+
+@dataclass(frozen=True)
+class MatchedModule:
+    """One module of a file, and the modules of the backbone that its tensors are for (rows in their order)."""
+
+    name: str
+    parts: tuple[str, ...]
+    change: Change
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class MatchedFile:
+    """A file whose modules were looked for in a pipeline; `modules` holds those that are there."""
+
+    path: Path
+    header: Header
+    way: Way
+    modules: tuple[MatchedModule, ...]
+
+    @property
+    def components(self) -> frozenset[str]:
+        """Components of the pipeline that the file changes."""
+        return frozenset(slot.component for module in self.modules for slot in module.slots)
+
+    @property
+    def n_modules(self) -> int:
+        """Modules that the file holds tensors for."""
+        return len(self.header.layout.modules)
+
+    def tensors(self) -> Iterator[tuple[MatchedModule, dict[str, Any]]]:
+        """Yield every matched module with its tensors by part, on the CPU, as they are stored."""
+        from safetensors import safe_open
+
+        names = self._names
+        with safe_open(self.path, framework="pt") as file:
+            for module in self.modules:
+                yield module, {part: file.get_tensor(names[module.name, part]) for part in module.parts}
+
+    def alpha(self, module: MatchedModule) -> float | None:
+        """Return a module's alpha: a tensor of the file, or what diffusers wrote into the header."""
+        if (alpha := self._alphas.get(module.name)) is not None:
+            return alpha
+        slot = module.slots[0]
+        config = self._configs.get(slot.component, {})
+        patterns = config.get("alpha_pattern")
+        places = patterns if isinstance(patterns, dict) else {}
+        # peft looks for the end of a module's name
+        own = next((alpha for end, alpha in places.items() if f".{slot.module}".endswith(f".{end}")), None)
+        stated = config.get("lora_alpha") if own is None else own
+        if isinstance(stated, bool) or not isinstance(stated, int | float) or module.change.rank is None:
+            return None
+        # rank-stabilised LoRA divides by the root of the rank
+        return stated * module.change.rank**0.5 if config.get("use_rslora") is True else float(stated)
+
+    @cached_property
+    def _alphas(self) -> Mapping[str, float]:
+        return read_alphas(self.header, self.path)
+
+    @cached_property
+    def _configs(self) -> Mapping[str, Mapping[str, object]]:
+        return adapter_configs(self.header.metadata)
+
+    @cached_property
+    def _names(self) -> Mapping[tuple[str, str], str]:
+        places = ((name, place_tensor(name)) for name in self.header.tensors)
+        return {(place.module, place.part): name for name, place in places}
+
+
+def match_file(path: Path, slots: Iterable[Slot]) -> MatchedFile:
+    """Match a file with the modules of a backbone.
+
+    Raises:
+        IndexingFailed: `load_failed`, where this file cannot be attached to any backbone, or a tensor has another
+            size than its module.
+    """
+    try:
+        header = read_header(path)
+    except RejectedFile as exc:
+        raise IndexingFailed("load_failed", f"{exc.reason}: {exc.detail}"[:500]) from exc
+    family = tell_family(header)
+    if family.fault is not None:
+        raise IndexingFailed("load_failed", f"{family.fault[0]}: {family.fault[1]}"[:500])
+    architecture = Architecture(tell_base_model(header)[0], tuple(slots))
+    matched = []
+    for name, module in header.layout.modules.items():
+        slots = architecture.fit(name, module)
+        if slots:
+            matched.append(MatchedModule(name, tuple(module.shapes), module.change, slots))
+        elif found := architecture.find(name):
+            raise IndexingFailed("load_failed", _of_another_size(name, module, found)[:500])
+    return MatchedFile(path, header, WAYS[family.family], tuple(matched))
+
+
+def slots_of(pipeline: Any) -> Iterator[Slot]:
+    """Yield the modules with weights of a loaded pipeline's components."""
+    for component in COMPONENTS:
+        if (model := getattr(pipeline, component, None)) is not None:
+            yield from slots_of_model(component, model)
+
+
+def _of_another_size(name: str, module: Module, slots: tuple[Slot, ...]) -> str:
+    shapes = ", ".join(f"{part} {list(shape)}" for part, shape in module.shapes.items())
+    return f"{name} is for weights of {', '.join(str(list(slot.shape)) for slot in slots)}; the file has {shapes}"

@@ -1,0 +1,64 @@
+"""Compute a LoRA of any kind into the backbone's weights, and put the bare weights back afterwards, bit for bit.
+
+For the kinds that diffusers cannot load, or loads wrongly: LyCORIS' algorithms and DoRA. The arithmetic is float32;
+a backbone in half precision rounds the result, as merging always does.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from carlos_tasks.errors import IndexingFailed
+from carlos_tasks.generation.changes import Weights, changed_weights
+from carlos_tasks.generation.matched import MatchedFile, MatchedModule
+
+
+@contextmanager
+def merged(pipeline: Any, file: MatchedFile, scale: float) -> Iterator[int]:
+    """Merge the matched modules of a file into the weights; yields the number of modules changed.
+
+    Args:
+        scale: multiplies the difference that each module makes at scale 1.
+
+    Raises:
+        IndexingFailed: `load_failed`, where the arithmetic fails on the file's tensors.
+    """
+    import torch
+
+    bare: list[tuple[Any, Any]] = []  # parameter and its values, kept on the CPU
+    try:
+        try:
+            with torch.no_grad():
+                for module, parts in file.tensors():
+                    layers = [getattr(pipeline, slot.component).get_submodule(slot.module) for slot in module.slots]
+                    for parameter, values in _merge(layers, module, parts, file.alpha(module), scale):
+                        bare.append((parameter, parameter.detach().to("cpu", copy=True)))
+                        parameter.copy_(values)
+        except torch.OutOfMemoryError:
+            raise  # the device's fault, not the file's
+        except (ValueError, RuntimeError, TypeError) as exc:
+            raise IndexingFailed("load_failed", f"cannot be merged: {type(exc).__name__}: {exc}"[:500]) from exc
+        yield len(file.modules)
+    finally:
+        with torch.no_grad():
+            for parameter, values in reversed(bare):
+                parameter.copy_(values)
+
+
+def _merge(
+    layers: list[Any], module: MatchedModule, parts: dict[str, Any], alpha: float | None, scale: float
+) -> list[tuple[Any, Any]]:
+    """Return the parameters of the layers that change, each with its new values in float32."""
+    import torch
+
+    weight = torch.cat([layer.weight.float() for layer in layers])
+    biases = [layer.bias for layer in layers if layer.bias is not None] if hasattr(layers[0], "bias") else []
+    bias = torch.cat([value.float() for value in biases]) if biases else None
+    on_device = {part: tensor.to(weight.device, torch.float32) for part, tensor in parts.items()}
+    after = changed_weights(Weights(weight, bias), module.change, on_device, alpha)
+    rows = [len(layer.weight) for layer in layers]
+    weights = (weight + scale * (after.weight - weight)).split(rows)
+    changes = [(layer.weight, values) for layer, values in zip(layers, weights, strict=True)]
+    if after.bias is not None and after.bias is not bias:
+        changes += zip(biases, (bias + scale * (after.bias - bias)).split(rows), strict=True)
+    return changes
