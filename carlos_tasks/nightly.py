@@ -12,13 +12,13 @@ import json
 import logging
 import time
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake import catalog, checks, commit
-from carlos_tasks.lake.objects import ObjectInfo, open_store
+from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.outcomes import outcome_key
+from carlos_tasks.partitions import find_shard, read_partition
 from carlos_tasks.profile import Profile, load_profile
 from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
@@ -31,56 +31,52 @@ Json = dict[str, Any]
 MAX_BATCHES = 1000
 
 
-def discover(source_uri: str, watermark: Json | None) -> Json:
-    """List what a source added since the watermark. Costs one listing.
+def discover(settings: Settings, source_uri: str, watermark: Json | None, *, sweep: bool = False) -> Json:
+    """List what a source added since the watermark. Costs one listing; a live source is polled into its mirror first.
 
     Args:
         source_uri: e.g. `civitai-dump:s3://bucket/prefix`.
         watermark: what the last call returned, None the first time.
+        sweep: reconcile a live source by id, which reads all of it.
 
     Returns:
         `shards`: keys of new or rewritten shards, oldest first; `watermark`: to be stored once they are handed on.
     """
+    from carlos_tasks.discovery import find_new
+    from carlos_tasks.sources import open_source, poll_source
+
+    store = open_store(settings.store)
+    source = open_source(source_uri, store)
+    poll_source(source, sweep=sweep)
+    return find_new(source, store, watermark)
+
+
+def shard_of(settings: Settings, partition_key: str | None) -> tuple[str, str] | None:
+    """Return the source and the shard that a partition names, None for one that only sends the backlog through."""
     from carlos_tasks.sources import open_source
 
-    found = sorted(open_source(source_uri).shards(), key=lambda shard: (shard.last_modified, shard.key))
-    new = [shard for shard in found if _is_new(shard, watermark)]
-    if not new:
-        return {"shards": [], "watermark": watermark}
-    newest = max(shard.last_modified for shard in new)
-    # Storage stamps whole seconds, so a shard can appear within the newest second after this listing: the
-    # watermark names the shards of that second instead of trusting the time alone.
-    seen = {shard.key: shard.etag for shard in found if shard.last_modified == newest}
-    return {
-        "shards": [shard.key for shard in new],
-        "watermark": {"last_modified": newest.isoformat(), "seen": seen},
-    }
-
-
-def _is_new(shard: ObjectInfo, watermark: Json | None) -> bool:
-    if watermark is None:
-        return True
-    newest = datetime.fromisoformat(watermark["last_modified"])
-    if shard.last_modified == newest:
-        return bool(watermark["seen"].get(shard.key) != shard.etag)
-    return shard.last_modified > newest
+    named = read_partition(partition_key)
+    if named is None:
+        return None
+    source_uri, name = named
+    keys = (shard.key for shard in open_source(source_uri, open_store(settings.store)).shards())
+    return source_uri, find_shard(name, keys)
 
 
 def ingest(settings: Settings, source_uri: str, shard_key: str) -> Json:
     """Check every file of one source shard; accepted bytes go to `files/`, refused ones to `quarantine/`."""
-    from carlos_tasks.lora.intake import take_in
+    from carlos_tasks.ingestion import ingest_shard
     from carlos_tasks.sources import open_source
 
-    accepted = {load_profile(settings.profile).identity.backbone.base_model}
     store = open_store(settings.store)
-    report = take_in(open_source(source_uri), shard_key, store, accepted, max_bytes=settings.max_file_mb * 2**20)
-    log.info("%s: %s", shard_key, report)
-    return asdict(report)
+    return asdict(ingest_shard(settings, open_source(source_uri, store), shard_key, store))
 
 
 def commit_intake(settings: Settings, intake_key: str) -> Json:
     """Add one shard's listings, refusals and LoRAs to the lake, in one transaction."""
-    return asdict(commit.commit_intake(settings, intake_key))
+    from carlos_tasks.lake.intake_commit import commit_intake
+
+    return asdict(commit_intake(settings, [intake_key]))
 
 
 def plan(settings: Settings) -> Json:
@@ -90,8 +86,12 @@ def plan(settings: Settings) -> Json:
 
     Returns:
         `profile_id`, `plan_id`, `batches` (manifest keys) and `n_loras`; the same backlog gives the same plan.
+
+    Raises:
+        SettingsError: the profile is imported, so that nothing can be measured under it.
     """
     profile = load_profile(settings.profile)
+    n_pairs = len(profile.pairs())
     waiting = _backlog(settings, profile)
     ids = [row[0] for row in waiting]
     plan_id = hashlib.sha256("\n".join([profile.profile_id, *ids]).encode()).hexdigest()[:16]
@@ -105,7 +105,7 @@ def plan(settings: Settings) -> Json:
         ]
         keys.append(f"plans/{plan_id}/{len(keys):04d}.json")
         store.write(keys[-1], json.dumps({"profile_id": profile.profile_id, "loras": loras}).encode())
-    log.info("%d LoRAs wait for profile %s", len(ids), profile.name)
+    log.info("%d LoRAs wait for profile %s, %d pairs each", len(ids), profile.name, n_pairs)
     return {"profile_id": profile.profile_id, "plan_id": plan_id, "batches": keys, "n_loras": len(ids)}
 
 
@@ -191,17 +191,13 @@ def contact_sheet(settings: Settings) -> str:
     return write_contact_sheet(settings, load_profile(settings.profile))
 
 
-def index_all(settings: Settings, source_uri: str, profile: Profile | None = None) -> Json:
+def index_all(settings: Settings, source_uri: str) -> Json:
     """Run every stage in this process: what `carlos index` does where there is no Airflow."""
-    profile = profile or load_profile(settings.profile)
-    with catalog.connect(settings, read_only=False) as con:
-        catalog.migrate(con)
-    intakes = []
-    for shard_key in discover(source_uri, None)["shards"]:
-        intakes.append(ingest(settings, source_uri, shard_key))
-        commit_intake(settings, intakes[-1]["intake_key"])
+    from carlos_tasks.ingestion import ingest_source
+
+    ingested = ingest_source(settings, source_uri)
     planned = plan(settings)
-    report: Json = {"intakes": intakes, "n_planned": planned["n_loras"]}
+    report: Json = {"ingested": asdict(ingested), "n_planned": planned["n_loras"]}
     if planned["batches"]:
         make_baseline(settings)
         report["batches"] = [index_batch(settings, key) for key in planned["batches"]]

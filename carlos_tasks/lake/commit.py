@@ -1,4 +1,4 @@
-"""The two commits: what intake found, and what the workers measured. Each is one transaction and one snapshot.
+"""The commit of what the workers measured (that of an intake is `intake_commit`): one transaction and one snapshot.
 
 Nothing here computes an image or reads a LoRA file: keys come in, rows go into the catalog. A second commit of the
 same keys changes nothing and makes no snapshot. One commit runs at a time (Airflow pool `lake_commit`); where two meet
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from carlos_tasks.errors import ProfileMismatch
 from carlos_tasks.lake.catalog import connect, migrate
@@ -38,16 +37,6 @@ _LORAS_AT_ONCE = 16
 
 
 @dataclass(frozen=True)
-class IntakeCommit:
-    """What the commit of an intake file added."""
-
-    snapshot_id: int
-    n_new_listings: int
-    n_new_rejections: int
-    n_new_loras: int
-
-
-@dataclass(frozen=True)
 class CommitReport:
     """What the commit of an index run added; `statuses` counts the new representations by `measured`."""
 
@@ -55,26 +44,6 @@ class CommitReport:
     n_representations: int
     n_embeddings: int
     statuses: dict[str, int] = field(default_factory=dict)
-
-
-def commit_intake(settings: Settings, intake_key: str) -> IntakeCommit:
-    """Add one source shard's listings, refusals and LoRAs to the lake.
-
-    Args:
-        settings: where the lake lies.
-        intake_key: key of the file that intake wrote (`carlos_tasks.lake.intake_schema`).
-
-    Raises:
-        NotFound: there is no such file.
-        PassingError: another commit came in between, or catalog or storage did not answer.
-    """
-    store = open_store(settings.store)
-    seen = pq.read_table(pa.BufferReader(store.read(intake_key)))
-    with connect(settings, read_only=False) as con, lake_errors():
-        migrate(con)
-        with transaction(con, "intake", {"intake_key": intake_key}), registered(con, "seen", seen):
-            counts = [_run(con, name) for name in ("add_listings", "add_rejections", "add_loras")]
-        return IntakeCommit(snapshot_id(con), *counts)
 
 
 def commit_index(settings: Settings, profile: "Profile", outcome_keys: Sequence[str]) -> CommitReport:
@@ -120,7 +89,7 @@ def _commit_index(
     shards = baseline_shards(store, profile.profile_id) + [key for o in new for key in o.shards]
     n_embeddings = register_shards(con, store, unregistered(con, store, shards))
     with registered(con, "attempts", outcome_table(new)):
-        _run(con, "add_outcomes")
+        run_statement(con, "add_outcomes")
     changed = [o for o in new if known.get(o.lora_id) != o.status]
     return n_embeddings, _insert_representations(con, profile.profile_id, changed)
 
@@ -137,7 +106,7 @@ def _insert_representations(
     embedded = [o for o in outcomes if o.status == "embedded"]
     for start in range(0, len(embedded), _LORAS_AT_ONCE):
         some = [o.lora_id for o in embedded[start : start + _LORAS_AT_ONCE]]
-        _run(con, "insert_representation", {"profile_id": profile_id, "lora_ids": some})
+        run_statement(con, "insert_representation", {"profile_id": profile_id, "lora_ids": some})
     rest = [o for o in outcomes if o.status != "embedded"]
     unmeasured = pa.table(
         {
@@ -150,7 +119,7 @@ def _insert_representations(
         }
     )
     with registered(con, "unmeasured", unmeasured):
-        _run(con, "insert_unmeasured")
+        run_statement(con, "insert_unmeasured")
     _check_pairs(con, profile_id, embedded)
     counted = "select measured, count(*) from core.representation where profile_id = $1 and list_contains($2, lora_id)"
     return dict(con.execute(f"{counted} group by measured order by measured", [profile_id, ids]).fetchall())
@@ -169,7 +138,7 @@ def _check_pairs(con: duckdb.DuckDBPyConnection, profile_id: str, embedded: list
         raise ProfileMismatch(f"LoRAs with pairs that have no baseline in profile {profile_id}: {', '.join(worst[:5])}")
 
 
-def _run(con: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, object] | None = None) -> int:
+def run_statement(con: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, object] | None = None) -> int:
     """Run a statement of sql/commit; return how many rows it added."""
     statement = (sql_folder() / "commit" / f"{name}.sql").read_text(encoding="utf-8")
     (n_rows,) = con.execute(statement, parameters or {}).fetchall()[0]

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -15,7 +16,11 @@ _TEMPORARY_PREFIX = ".writing-"
 
 
 class FolderStore:
-    """A folder as an object store; an object becomes visible by one rename."""
+    """A folder as an object store; an object becomes visible by one rename.
+
+    The folder itself may be reached over a symbolic link. Below it, a link is not followed: it could lead to any file
+    of the machine.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -30,23 +35,32 @@ class FolderStore:
             _write_whole(self._path(key), lambda file: file.write_bytes(data))
 
     def exists(self, key: str) -> bool:
-        return self._path(key).is_file()
+        try:
+            return self._path(key).is_file()
+        except NotFound:
+            return False
 
     def info(self, key: str) -> ObjectInfo:
         with _file_errors(key):
-            return self._stat(checked_key(key))
+            self._path(key)
+            return self._stat(key)
 
     def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
         # Only the folder that the prefix names is walked; a prefix may end inside a file name.
         top = self._folder / checked_key(prefix.rpartition("/")[0]) if "/" in prefix else self._folder
+        if _crosses_a_link(self._folder, top):
+            return
         found = []
-        for parent, _, names in os.walk(top):
-            for name in names:
-                key = (Path(parent) / name).relative_to(self._folder).as_posix()
+        for parent, folders, names in os.walk(top, onerror=_walk_error):
+            place = Path(parent).relative_to(self._folder).as_posix()
+            lead = "" if place == "." else f"{place}/"
+            links = [name for name in folders if os.path.islink(f"{parent}/{name}")]
+            for name in [*names, *links]:
+                key = lead + name
                 if key.startswith(prefix) and key > start_after and not name.startswith(_TEMPORARY_PREFIX):
                     found.append(key)
         for key in sorted(found):
-            with suppress(FileNotFoundError):  # deleted since the walk
+            with suppress(NotFound, FileNotFoundError):  # deleted since the walk; a pipe or a device
                 yield self._stat(key)
 
     def download(self, key: str, path: Path) -> None:
@@ -58,20 +72,44 @@ class FolderStore:
             _copy_whole(path, self._path(key))
 
     def delete(self, key: str) -> None:
-        with _file_errors(key):
+        with _file_errors(key), suppress(NotFound):
             self._path(key).unlink(missing_ok=True)
 
     def url(self, key: str) -> str:
         return f"{self.uri}/{checked_key(key)}"
 
     def _path(self, key: str) -> Path:
-        return self._folder / checked_key(key)
+        path = self._folder / checked_key(key)
+        if _crosses_a_link(self._folder, path):
+            raise NotFound(f"no object {key}: links are not followed")
+        return path
 
     def _stat(self, key: str) -> ObjectInfo:
         # A listing shows what is there, also under a name that `checked_key` refuses to open.
-        stat = (self._folder / key).stat()
-        etag = hashlib.sha256(f"{stat.st_size} {stat.st_mtime_ns}".encode()).hexdigest()[:32]
-        return ObjectInfo(key, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC), etag)
+        path = self._folder / key
+        state = path.lstat()
+        is_link = stat.S_ISLNK(state.st_mode)
+        if not (is_link or stat.S_ISREG(state.st_mode)):
+            raise NotFound(f"no object {key}: not a file")
+        content = f"{state.st_size} {state.st_mtime_ns}" + (f" -> {path.readlink()}" if is_link else "")
+        etag = hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()[:32]
+        modified = datetime.fromtimestamp(state.st_mtime, UTC)
+        return ObjectInfo(key, 0 if is_link else state.st_size, modified, etag, is_link)
+
+
+def _walk_error(exc: OSError) -> None:
+    """Let a directory that cannot be read end the listing, where os.walk would leave it out without a word."""
+    if not isinstance(exc, FileNotFoundError | NotADirectoryError):
+        raise PassingError(f"storage of {exc.filename}: {exc.strerror}") from exc
+
+
+def _crosses_a_link(folder: Path, path: Path) -> bool:
+    """Tell whether a link lies on the way from the store's folder to a path in it, its end included."""
+    while path != folder:
+        if path.is_symlink():
+            return True
+        path = path.parent
+    return False
 
 
 @contextmanager

@@ -15,12 +15,17 @@ from carlos_tasks.errors import SettingsError
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What a listing says about one object. `last_modified` is aware, UTC; `etag` changes when the bytes do."""
+    """What a listing says about one object. `last_modified` is aware, UTC; `etag` changes when the bytes do.
+
+    `is_link`: a symbolic link in a folder. It is listed so that it is seen; links are not followed, so to every
+    other operation it is not there.
+    """
 
     key: str
     size: int
     last_modified: datetime
     etag: str
+    is_link: bool = False
 
 
 class ObjectStore(Protocol):

@@ -25,13 +25,19 @@ def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool
     definition = json.dumps(profile.identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     (changed,) = con.execute(
         "insert into core.profile by name select $profile_id as profile_id, $name as name, "
-        "$definition as definition, now() as created_at "
+        "$definition as definition, now() as created_at, $origin as origin "
         "where not exists (from core.profile where profile_id = $profile_id)",
-        {"profile_id": profile.profile_id, "name": profile.name, "definition": definition},
+        {
+            "profile_id": profile.profile_id,
+            "name": profile.name,
+            "definition": definition,
+            "origin": profile.origin,
+        },
     ).fetchall()[0]
     changed += _put_thresholds(con, profile)
-    for prompts in (profile.indexing_prompts(), profile.search_prompts()):
-        changed += _put_prompts(con, prompts)
+    changed += _put_prompts(con, profile.search_prompts())
+    if profile.origin == "measured":
+        changed += _put_prompts(con, profile.indexing_prompts())
     return bool(changed)
 
 

@@ -1,4 +1,5 @@
-/* LoRAs whose number of pairs is not that of the baseline of their profile. Must return no rows. */
+/* LoRAs whose number of pairs is not that of the baseline of their profile, where it is measured here.
+   Must return no rows. */
 with baseline as (
     select profile_id, count(*) as n_expected
     from core.embedding
@@ -8,6 +9,10 @@ with baseline as (
 
 select profile_id, lora_id, n_pairs + n_flagged as n_found, n_expected
 from core.representation
+inner join core.profile using (profile_id)
 left join baseline using (profile_id)
-where measured in ('measured', 'degenerate') and n_pairs + n_flagged is distinct from n_expected
+where
+    origin is distinct from 'imported'
+    and measured in ('measured', 'degenerate')
+    and n_pairs + n_flagged is distinct from n_expected
 order by profile_id, lora_id;

@@ -1,8 +1,10 @@
-/* Measured representations of which there are no embeddings. Must return no rows. */
+/* Measured representations of which there are no embeddings, in profiles that are measured here. Must return no rows. */
 select profile_id, lora_id, measured
 from core.representation as representation
+inner join core.profile using (profile_id)
 where
-    measured in ('measured', 'degenerate')
+    origin is distinct from 'imported'
+    and measured in ('measured', 'degenerate')
     and not exists (
         from core.embedding as embedding
         where embedding.profile_id = representation.profile_id and embedding.lora_id = representation.lora_id

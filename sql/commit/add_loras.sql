@@ -1,5 +1,5 @@
-/* Inserts the LoRAs of an intake file (`seen`, a registered table) that the lake does not know. One row per lora_id: of several listings
-   with the same bytes, the first by key tells the facts. */
+/* Inserts the LoRAs of intake files (`seen`) that the lake does not know. One row per lora_id: of several listings with
+   the same bytes, the first by key tells the facts. */
 insert into core.lora by name
 select lora_id, lora.*, seen_at as first_seen_at
 from seen

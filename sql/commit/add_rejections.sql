@@ -1,4 +1,5 @@
-/* Appends the refusals of an intake file (`seen`, a registered table) that are new: another file, other bytes or another reason. */
+/* Appends the refusals of intake files (`seen`) that are new: another file, other bytes or another reason. What was taken
+   down can be listed and taken down again: each shard that says so counts. */
 insert into raw.rejection by name
 select
     source,
@@ -21,5 +22,6 @@ where kind = 'rejection' and not exists (
         and known.file_id = seen.file_id
         and known.reason = seen.rejection.reason
         and known.lora_id is not distinct from seen.lora_id
+        and (known.reason <> 'taken_down' or known.shard_key = seen.shard_key)
 )
 order by source, model_id, version_id, file_id, reason;

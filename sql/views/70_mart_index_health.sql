@@ -1,12 +1,12 @@
 /* How the index stands. Grain: one row per profile. A LoRA is known to a profile when its base model is the
-   profile's backbone; the backlog is what is known and was not measured, nor tried in vain. */
+   profile's backbone; the backlog is what is known, has its file in the store and was not measured, nor tried in vain. */
 create or replace view mart.index_health as
 with
 known as (
     select
         profile_id,
         count(*) as n_loras,
-        count(*) filter (representation.lora_id is null) as n_backlog
+        count(*) filter (representation.lora_id is null and file_key is not null) as n_backlog
     from core.profile
     inner join core.lora on lora.base_model = (profile.definition ->> '$.backbone.base_model')
     left join core.representation using (profile_id, lora_id)

@@ -1,7 +1,6 @@
-"""The two commits: one snapshot each, nothing twice, nothing lost, whatever was killed before."""
+"""The commit of an index run: one snapshot, nothing twice, nothing lost, whatever was killed before."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +10,21 @@ import pytest
 from carlos_tasks.errors import NotFound, PassingError, PermanentError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.checks import run_checks
-from carlos_tasks.lake.commit import CommitReport, commit_index, commit_intake
+from carlos_tasks.lake.commit import CommitReport, commit_index
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.intake_schema import intake_bytes, intake_key
+from carlos_tasks.lake.intake_commit import commit_intake
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.profile import Profile
 from carlos_tasks.settings import Settings
 from tests.lake.small_index import baseline, embedded, small_profile, with_effect, write_outcome, write_shards
+from tests.lake.small_intake import listing, write_intake
 
 #: Files of sql/commit that are tested here.
-TESTED_SQL = {"add_listings", "add_loras", "add_outcomes", "add_rejections", "insert_unmeasured"}
+TESTED_SQL = {"add_outcomes", "insert_unmeasured"}
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
 REPRESENTATION = "select * exclude (computed_at) from core.representation order by lora_id"
 
 
@@ -61,87 +60,7 @@ def known_loras(settings: Settings, *lora_ids: str) -> None:
     listed = [
         listing(model_id=lora_id, lora_id=lora_id, lora={"base_model": "micro-xl", "rank": 4}) for lora_id in lora_ids
     ]
-    key = intake_key("s", "known")
-    open_store(settings.store).write(key, intake_bytes(listed))
-    commit_intake(settings, key)
-
-
-def listing(**fields: Any) -> dict[str, Any]:
-    """One listing row of an intake file."""
-    return {
-        "kind": "listing",
-        "source": "s",
-        "model_id": "1",
-        "version_id": "1",
-        "file_id": "1",
-        "shard_key": "models/00001.json",
-        "seen_at": NOW,
-        "payload_sha256": "first",
-        "name": "Robert'); drop table core.lora; --",
-        "license": "{}",
-        "payload": "{}",
-    } | fields
-
-
-def rejection(**fields: Any) -> dict[str, Any]:
-    """One rejection row of an intake file."""
-    reason = {"reason": "truncated", "detail": "it ends early", "quarantine_key": "quarantine/x/file"}
-    return listing(kind="rejection", payload_sha256=None, name=None, rejection=reason) | fields
-
-
-FACTS = {
-    "family": "peft",
-    "base_model": "micro-xl",
-    "rank": 4,
-    "trigger_words": ["w"],
-    "file_key": "files/a.safetensors",
-}
-
-
-def test_intake_adds_listings_refusals_and_loras(settings: Settings, place: ObjectStore, rows: Rows) -> None:
-    key = intake_key("s", "models/00001.json")
-    given = [
-        listing(lora_id="a", lora=FACTS),
-        listing(model_id="2", lora_id="a", lora=FACTS | {"trigger_words": ["other"]}),
-        listing(model_id="3"),
-        rejection(model_id="3"),
-    ]
-    place.write(key, intake_bytes(given))
-    first = commit_intake(settings, key)
-    assert (first.n_new_listings, first.n_new_rejections, first.n_new_loras) == (3, 1, 1)
-    assert rows("select lora_id, family, rank, trigger_words, first_seen_at from core.lora") == [
-        ("a", "peft", 4, ["w"], NOW)
-    ]
-    assert rows("select model_id, lora_id, name from raw.listing order by all")[0] == (
-        "1",
-        "a",
-        "Robert'); drop table core.lora; --",
-    )
-    assert rows("select model_id, reason, detail, quarantine_key from raw.rejection") == [
-        ("3", "truncated", "it ends early", "quarantine/x/file")
-    ]
-
-
-def test_a_second_intake_of_the_same_changes_nothing(settings: Settings, place: ObjectStore) -> None:
-    key = intake_key("s", "models/00001.json")
-    place.write(key, intake_bytes([listing(lora_id="a", lora=FACTS), rejection(model_id="3")]))
-    first = commit_intake(settings, key)
-    second = commit_intake(settings, key)
-    assert (second.n_new_listings, second.n_new_rejections, second.n_new_loras) == (0, 0, 0)
-    assert second.snapshot_id == first.snapshot_id
-
-
-def test_a_changed_record_or_new_bytes_are_another_row(settings: Settings, place: ObjectStore, rows: Rows) -> None:
-    key = intake_key("s", "models/00001.json")
-    for changed in ({}, {"payload_sha256": "second"}, {"payload_sha256": "second", "lora_id": "b", "lora": FACTS}):
-        place.write(key, intake_bytes([listing(**{"lora_id": "a", "lora": FACTS} | changed)]))
-        assert commit_intake(settings, key).n_new_listings == 1
-    assert rows("select count(*), count(distinct lora_id) from raw.listing") == [(3, 2)]
-
-
-def test_an_intake_file_that_is_not_there(settings: Settings) -> None:
-    with pytest.raises(NotFound):
-        commit_intake(settings, "intake/0.parquet")
+    commit_intake(settings, [write_intake(open_store(settings.store), listed)])
 
 
 def test_index_commit_measures_and_makes_one_snapshot(

@@ -1,5 +1,6 @@
 """Both object stores behave alike: every test here runs on a folder and on a real S3 server."""
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -139,3 +140,40 @@ def test_a_server_that_does_not_answer_is_passing(
     with pytest.raises(PassingError) as caught:
         open_store(s3_uri).read("x/1")
     assert s3_server.secret not in str(caught.value)
+
+
+def test_links_are_listed_and_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "key").write_bytes(b"s3cret")
+    (tmp_path / "store" / "x").mkdir(parents=True)
+    (tmp_path / "store" / "x" / "link").symlink_to(tmp_path / "secret" / "key")
+    (tmp_path / "store" / "folder").symlink_to(tmp_path / "secret")
+    store = FolderStore(tmp_path / "store")
+    assert [(info.key, info.is_link, info.size) for info in store.list()] == [("folder", True, 0), ("x/link", True, 0)]
+    assert list(store.list("folder/")) == []
+    for key in ("x/link", "folder", "folder/key"):
+        assert not store.exists(key)
+        for use in (store.read, store.info, lambda key: store.download(key, tmp_path / "copy")):
+            with pytest.raises(NotFound):
+                use(key)
+        with pytest.raises(NotFound, match="links are not followed"):
+            store.write(key, b"overwritten")
+        store.delete(key)
+    assert (tmp_path / "secret" / "key").read_bytes() == b"s3cret"
+
+
+def test_the_store_s_own_folder_may_be_a_link(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "store").symlink_to(tmp_path / "disk")
+    store = FolderStore(tmp_path / "store")
+    store.write("x/1", b"abc")
+    assert [info.key for info in store.list()] == ["x/1"]
+    assert store.read("x/1") == b"abc"
+
+
+def test_a_pipe_is_no_object(tmp_path: Path) -> None:
+    """Opening one would wait for a writer without end."""
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    assert list(FolderStore(tmp_path).list()) == []
+    with pytest.raises(NotFound, match="not a file"):
+        FolderStore(tmp_path).info("pipe.safetensors")

@@ -34,7 +34,36 @@ _DEFAULTS: Rows = {
             "shard_key": "k",
         }
     ],
-    "core.lora": [{"lora_id": "a", "base_model": "micro-xl", "first_seen_at": _TIME}],
+    "raw.shard": [
+        {
+            "source_uri": "u",
+            "shard_key": "k",
+            "etag": "e",
+            "last_modified": _TIME,
+            "checks_version": 1,
+            "max_bytes": 1,
+            "is_complete": True,
+            "n_records": 3,
+            "n_listings": 2,
+            "n_rejections": 1,
+            "committed_at": _TIME,
+        }
+    ],
+    "raw.sighting": [
+        {
+            "source": "s",
+            "model_id": "1",
+            "version_id": "1",
+            "file_id": "1",
+            "source_uri": "u",
+            "shard_key": "k",
+            "payload_sha256": "x",
+            "first_seen_at": _TIME,
+            "last_seen_at": _TIME,
+            "read_at": _TIME,
+        }
+    ],
+    "core.lora": [{"lora_id": "a", "base_model": "micro-xl", "file_key": "files/x", "first_seen_at": _TIME}],
     "core.profile": [
         {
             "profile_id": "p",

@@ -9,6 +9,8 @@ from tests.sql.lake_rows import Rows, fill
 SOUND: Rows = {
     "raw.listing": [{"lora_id": "a"}, {"file_id": "2", "lora_id": None}],
     "raw.rejection": [{"file_id": "2"}],
+    "raw.shard": [{}],
+    "raw.sighting": [{}, {"file_id": "2"}, {"shard_key": "k2"}],
     "core.lora": [{"lora_id": "a"}, {"lora_id": "broken"}],
     "core.profile": [{}],
     "core.embedding": [
@@ -36,6 +38,8 @@ SPOILT: dict[str, Rows] = {
     "pair_count": {"core.representation": [{"lora_id": "b", "n_pairs": 1, "n_flagged": 0}]},
     "listing_without_lora": {"raw.listing": [{"file_id": "3", "lora_id": "stranger"}]},
     "duplicate_lora": {"core.lora": [{"lora_id": "a"}]},
+    "shard_count": {"raw.shard": [{"n_records": 4}]},
+    "duplicate_sighting": {"raw.sighting": [{}]},
 }
 
 

@@ -89,6 +89,7 @@ def test_backlog_is_what_the_profile_has_not_tried(con: duckdb.DuckDBPyConnectio
                 {"lora_id": "a"},
                 {"lora_id": "late", "first_seen_at": "2026-01-03 00:00:00+00", "trigger_words": ["x"]},
                 {"lora_id": "zz", "file_key": "files/zz.safetensors"},
+                {"lora_id": "imported without its file", "file_key": None},
                 {"lora_id": "failed"},
                 {"lora_id": "elsewhere", "base_model": "sdxl"},
             ],
@@ -101,5 +102,5 @@ def test_backlog_is_what_the_profile_has_not_tried(con: duckdb.DuckDBPyConnectio
     )
     assert answer(con, "from mart.backlog('p', 'micro-xl')") == [
         {"lora_id": "zz", "file_key": "files/zz.safetensors", "trigger_words": None},
-        {"lora_id": "late", "file_key": None, "trigger_words": ["x"]},
+        {"lora_id": "late", "file_key": "files/x", "trigger_words": ["x"]},
     ]

@@ -219,6 +219,73 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
         "select n_loras, n_measured, n_backlog, n_refused, n_embeddings from mart.index_health",
         [{"n_loras": 0, "n_measured": 0, "n_backlog": 0, "n_refused": 0, "n_embeddings": 0}],
     ),
+    ("same_weights", "files that differ in their metadata only"): (
+        {
+            "raw.listing": [{"lora_id": "a", "name": "first"}, {"lora_id": "b", "model_id": "2", "name": "edited"}],
+            "core.lora": [
+                {"lora_id": "b", "tensors_sha256": "same", "first_seen_at": "2026-02-01 00:00:00+00"},
+                {"lora_id": "a", "tensors_sha256": "same"},
+                {"lora_id": "c", "tensors_sha256": "alone"},
+                {"lora_id": "d", "tensors_sha256": None},
+                {"lora_id": "e", "tensors_sha256": None},
+            ],
+        },
+        "select tensors_sha256, n_loras, lora_ids, names from mart.same_weights",
+        [{"tensors_sha256": "same", "n_loras": 2, "lora_ids": ["a", "b"], "names": ["first", "edited"]}],
+    ),
+    (
+        "listing_history",
+        "a read that reached the end without the record makes it vanish, one that broke off does not",
+    ): (
+        {
+            "raw.shard": [
+                {},
+                {"committed_at": "2026-02-01 00:00:00+00", "is_complete": False},
+                {"shard_key": "k2"},
+                {
+                    "shard_key": "k2",
+                    "committed_at": "2026-02-01 00:00:00+00",
+                    "last_modified": "2026-01-31 00:00:00+00",
+                },
+            ],
+            "raw.sighting": [{}, {"file_id": "2", "shard_key": "k2"}],
+            "raw.listing": [{"name": "kept"}, {"file_id": "2", "name": "lost", "shard_key": "k2"}],
+        },
+        "select file_id, name, state, strftime(since, '%m-%d') as since from mart.listing_history order by all",
+        [
+            {"file_id": "1", "name": "kept", "state": "listed", "since": "01-01"},
+            {"file_id": "2", "name": "lost", "state": "vanished", "since": "01-31"},
+        ],
+    ),
+    ("listing_history", "a model that was taken down takes its files with it, and no other model"): (
+        {
+            "raw.shard": [{}],
+            "raw.sighting": [{}, {"model_id": "2"}, {"model_id": "3", "read_at": "2026-03-01 00:00:00+00"}],
+            "raw.rejection": [
+                {
+                    "model_id": "1",
+                    "version_id": "",
+                    "file_id": "",
+                    "reason": "taken_down",
+                    "rejected_at": "2026-02-01 00:00:00+00",
+                },
+                {"model_id": "2", "version_id": "", "file_id": "", "rejected_at": "2026-02-01 00:00:00+00"},
+                {
+                    "model_id": "3",
+                    "version_id": "",
+                    "file_id": "",
+                    "reason": "taken_down",
+                    "rejected_at": "2026-02-01 00:00:00+00",
+                },
+            ],
+        },
+        "select model_id, state from mart.listing_history order by all",
+        [
+            {"model_id": "1", "state": "taken_down"},
+            {"model_id": "2", "state": "listed"},
+            {"model_id": "3", "state": "listed"},
+        ],
+    ),
     ("commit_log", "what the commits said of themselves"): (
         {},
         "select author, message, (facts ->> 'files')::int > 20 as many from mart.commit_log order by snapshot_id desc "

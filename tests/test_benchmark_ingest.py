@@ -1,0 +1,22 @@
+"""A short run of the benchmark: every record of a dump of 2,000 models arrives, in little memory."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.ingest import ENDINGS, measure, write_dump
+
+N_MODELS = 2_000
+MAX_PEAK_MB = 500.0
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_two_thousand_models_arrive(ending: str, tmp_path: Path) -> None:
+    n_records = write_dump(tmp_path / "dump", N_MODELS, ending)
+    first, _, peak = measure(tmp_path / "dump", tmp_path)
+    assert first["n_records"] == n_records == first["n_listings"] + first["n_rejected"]
+    assert first["n_new_listings"] == first["n_listings"] > N_MODELS
+    assert first["n_rejected"] == sum(first["by_reason"].values()) > 20
+    assert peak < MAX_PEAK_MB
+    second, _, _ = measure(tmp_path / "dump", tmp_path)
+    assert (second["n_records"], second["n_shards_read"]) == (0, 0)
