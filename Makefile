@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format bench microworld clean
+.PHONY: help setup demo up down test check format bench fuzz microworld clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -42,6 +42,10 @@ format: $(READY) ## rewrite the code as ruff wants it
 
 bench: $(READY) ## every benchmark, one after the other
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+
+fuzz: $(READY) ## hundreds of thousands of hostile files and records through the readers
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.campaign
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.guided
 
 microworld: $(READY) ## train the micro world's models and LoRAs again from their seed
 	@$(BIN)/python -m carlos_tasks.microworld.train all --out carlos_tasks/microworld/weights

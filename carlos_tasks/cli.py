@@ -75,10 +75,20 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(commands, "validate", _validate, "check LoRA files before anything loads them")
     command.set_defaults(reads_lake=False)
-    command.add_argument("files", metavar="FILE", nargs="+", type=Path)
+    command.add_argument("files", metavar="FILE", nargs="+", type=Path, help="a file, or a folder of files")
+    command.add_argument("--headers-only", action="store_true", help="neither hash the files nor read their weights")
 
     command = _command(commands, "index", _index, "index a source in this process, without Airflow")
-    command.add_argument("source", metavar="SOURCE", nargs="?", help="default: CARLOS_DUMP; e.g. folder:/my/loras")
+    command.add_argument("source", metavar="SOURCE", nargs="?", help="default: CARLOS_SOURCES; e.g. folder:/my/loras")
+
+    command = _command(commands, "ingest", _ingest, "take in what a source lists, without indexing it")
+    command.add_argument("source", metavar="SOURCE", help="e.g. civitai-dump:s3://bucket/prefix, folder:/my/loras")
+    command.add_argument("--again", action="store_true", help="read every shard, also those that did not change")
+
+    command = _command(
+        commands, "import-published", _import_published, "import the index that the paper's authors published"
+    )
+    command.add_argument("file", metavar="FILE", type=Path, help="carlos_published_representations.parquet")
 
     for name, help_text in (
         ("demo", "run the nightly index under Airflow over the micro world, and show what it found"),
@@ -121,8 +131,9 @@ def _print_hits(options: argparse.Namespace, hits: list[dict[str, Any]]) -> int:
     if options.json:
         print_json(hits)
     elif hits:
-        # The first digits of an id name it as well, and leave room for the name.
-        print_table([{**hit, "lora_id": hit["lora_id"][:12]} for hit in hits], HIT_COLUMNS, bar="score")
+        # The first digits of an id name it as well, and leave room for the name; `civitai-212213` is short already.
+        shown = [{**hit, "lora_id": i[:12] if len(i := hit["lora_id"]) == 64 else i} for hit in hits]
+        print_table(shown, HIT_COLUMNS, bar="score")
     else:
         print("nothing is indexed under this profile yet: run carlos index, or make demo")
     return 0
@@ -161,40 +172,49 @@ def _sql(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    rows = [_validated(path) for path in options.files]
-    if options.json:
-        print_json(rows)
-    else:
-        print_table(rows, ("path", "ok", "reason", "family", "base_model", "rank", "lora_id", "detail"))
-    return 0 if all(row["ok"] for row in rows) else 1
+    from carlos_tasks.lora.validate import print_validated
 
-
-def _validated(path: Path) -> dict[str, Any]:
-    from carlos_tasks.lora.check import examine_file
-
-    try:
-        verdict = examine_file(path)
-    except OSError as exc:
-        return {"path": str(path), "ok": False, "reason": "missing_file", "detail": exc.strerror}
-    ok = verdict.reason is None
-    reason = None if verdict.reason is None else str(verdict.reason)
-    return {"path": str(path), "ok": ok, "reason": reason, **asdict(verdict.file), "detail": verdict.detail}
+    return print_validated(options.files, headers_only=options.headers_only, as_json=options.json)
 
 
 def _index(options: argparse.Namespace) -> int:
     from carlos_tasks.nightly import index_all
 
     settings = load_settings()
-    source = options.source or settings.dump
-    if not source:
-        raise CarlosError("no source: name one (carlos index folder:/my/loras) or set CARLOS_DUMP")
-    report = index_all(settings, source)
+    sources = [options.source] if options.source else settings.source_uris
+    if not sources:
+        raise CarlosError("no source: name one (carlos index folder:/my/loras) or set CARLOS_SOURCES")
+    reports = [index_all(settings, source) for source in sources]
+    if options.json:
+        print_json(reports)
+    else:
+        for report in reports:
+            totals = [{"what": name, "value": json.dumps(value)} for name, value in report.items()]
+            print_table(totals, ("what", "value"))
+    return 1 if any(report["check_failures"] for report in reports) else 0
+
+
+def _ingest(options: argparse.Namespace) -> int:
+    from carlos_tasks.ingestion import ingest_source
+
+    report = asdict(ingest_source(load_settings(), options.source, again=options.again))
     if options.json:
         print_json([report])
     else:
-        totals = [{"what": name, "value": json.dumps(value)} for name, value in report.items()]
-        print_table(totals, ("what", "value"))
-    return 1 if report["check_failures"] else 0
+        print_table([{"what": name, "value": json.dumps(value)} for name, value in report.items()], ("what", "value"))
+    return 0
+
+
+def _import_published(options: argparse.Namespace) -> int:
+    from carlos_tasks.import_published import import_published
+
+    report = asdict(import_published(load_settings(), options.file))
+    if options.json:
+        print_json([report])
+    else:
+        print_table([{"what": name, "value": json.dumps(value)} for name, value in report.items()], ("what", "value"))
+        print(f"read it with CARLOS_PROFILE={report['profile']}: carlos sql, similar, show, search")
+    return 0
 
 
 def _stack(options: argparse.Namespace) -> int:

@@ -117,6 +117,8 @@ class Profile(_Frozen):
 
     name: str
     description: str
+    # imported: the representations come from elsewhere whole; nothing can be generated under such a profile
+    origin: Literal["measured", "imported"] = "measured"
     identity: Identity
     retrieval_prompts: PromptFile
     thresholds: dict[str, Threshold] = {}
@@ -129,7 +131,13 @@ class Profile(_Frozen):
         return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
     def indexing_prompts(self) -> PromptSet:
-        """The prompts that images are made of."""
+        """The prompts that images are made of.
+
+        Raises:
+            SettingsError: the profile is imported, so that no image is made under it.
+        """
+        if self.origin == "imported":
+            raise SettingsError(f"profile {self.name} is imported: nothing can be measured under it")
         return load_prompts(self.identity.prompts)
 
     def search_prompts(self) -> PromptSet:

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from carlos_tasks.cli import main
 from carlos_tasks.settings import load_settings
 
-MODULE = "unet.down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"
+MODULE = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
 
 
 @pytest.fixture(autouse=True)
@@ -113,4 +113,4 @@ def test_a_wrong_setting_is_one_line(run: Callable[..., Any], monkeypatch: pytes
 
 def test_index_without_a_source_says_how_to_name_one(run: Callable[..., Any]) -> None:
     code, _, err = run("index")
-    assert code == 1 and "CARLOS_DUMP" in err
+    assert code == 1 and "CARLOS_SOURCES" in err

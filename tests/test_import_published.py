@@ -1,0 +1,191 @@
+"""The published index, taken over: every row in or refused with its reason, under a profile of its own."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from carlos_tasks import cli, nightly
+from carlos_tasks.errors import NotFound, PermanentError, SettingsError
+from carlos_tasks.import_published import PROFILE, import_published
+from carlos_tasks.lake.catalog import connect
+from carlos_tasks.profile import load_profile
+from carlos_tasks.retrieval.search import show, similar
+from carlos_tasks.settings import Settings
+
+#: Files of sql/commit that are tested here.
+TESTED_SQL = {"add_published"}
+
+PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "carlos_published_representations.parquet"
+needs_the_table = pytest.mark.skipif(not PUBLISHED.is_file(), reason="../shared/data, the published table, is not here")
+
+SCHEMA = pa.schema(
+    {
+        "version_id": pa.int64(),
+        "model_id": pa.int64(),
+        "model_name": pa.string(),
+        "model_description": pa.string(),
+        "model_nsfw_level": pa.int64(),
+        "folder_name": pa.string(),
+        "direction": pa.list_(pa.float64()),
+        "strength": pa.float64(),
+        "consistency": pa.float64(),
+        "model_download_count": pa.int64(),
+    }
+)
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}", profile=PROFILE)
+
+
+def row(version: int | None, **fields: Any) -> dict[str, Any]:
+    direction = np.random.default_rng(abs(version or 0)).normal(size=8)
+    return {
+        "version_id": version,
+        "model_id": 7,
+        "model_name": f"LoRA {version}",
+        "model_description": "<p>soft light</p>",
+        "model_nsfw_level": 1,
+        "folder_name": f"folder_{version}",
+        "direction": list(direction),
+        "strength": float(np.linalg.norm(direction)) + 1,
+        "consistency": 0.3,
+        "model_download_count": 5,
+    } | fields
+
+
+def write(path: Path, *rows: Mapping[str, Any], schema: pa.Schema = SCHEMA) -> Path:
+    pq.write_table(pa.Table.from_pylist([dict(row) for row in rows], schema=schema), path)
+    return path
+
+
+def ask(settings: Settings, query: str) -> list[tuple[Any, ...]]:
+    with connect(settings) as con:
+        return con.execute(query).fetchall()
+
+
+@needs_the_table
+def test_the_published_index_is_taken_over_with_the_papers_thresholds(settings: Settings) -> None:
+    report = import_published(settings, PUBLISHED)
+    assert (report.n_rows, report.n_imported, report.n_rejected) == (740, 740, 0)
+    statuses = ask(settings, "select status, count(*) from mart.lora group by status order by status")
+    assert statuses == [("inconsistent", 204), ("ok", 515), ("overpowering", 21)]  # as shared/data/README.md says
+    assert nightly.run_checks(settings) == []
+    again = import_published(settings, PUBLISHED)
+    assert (again.n_imported, again.n_known) == (0, 740)
+    assert ask(settings, "select count(*) from core.representation") == [(740,)]
+
+
+@needs_the_table
+def test_similar_finds_the_same_ranking_as_numpy(settings: Settings) -> None:
+    import_published(settings, PUBLISHED)
+    table = pq.read_table(PUBLISHED).to_pylist()
+    wanted = next(item for item in table if item["version_id"] == 135867)
+    usable = [item for item in table if item["strength"] <= 9.8 and item["consistency"] >= 0.041]
+
+    def score(item: dict[str, Any]) -> float:
+        a, b = np.array(item["direction"]), np.array(wanted["direction"])
+        return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+    expected = sorted((item for item in usable if item is not wanted), key=score, reverse=True)[:5]
+    hits = similar(settings, "civitai-135867", 5)
+    assert [hit["lora_id"] for hit in hits] == [f"civitai-{item['version_id']}" for item in expected]
+    assert hits[0]["score"] == pytest.approx(score(expected[0]), abs=1e-6)
+
+
+def test_a_row_that_cannot_be_is_refused_with_its_reason_and_the_rest_goes_in(
+    settings: Settings, tmp_path: Path
+) -> None:
+    table = write(
+        tmp_path / "table.parquet",
+        row(1),
+        row(2, model_id=None, model_name=None),
+        row(2),
+        row(3, direction=[1.0, 2.0]),
+        row(4, strength=math.nan),
+        row(5, consistency=1.5),
+        row(6, strength=0.01),
+        row(7, direction=[math.inf] + [0.0] * 7),
+        row(None),
+        row(-8),
+        row(9, direction=None),
+    )
+    report = import_published(settings, table)
+    assert report.n_rows == report.n_imported + report.n_known + report.n_rejected == 11
+    assert report.n_imported == 2
+    assert report.by_reason == {"duplicate_record": 1, "representation_invalid": 8}
+    (count,) = ask(settings, "select count(*) from raw.rejection")
+    assert count == (9,)
+    details = dict(ask(settings, "select version_id, detail from raw.rejection"))
+    assert "2 dimensions among those of 8" in details["3"]
+    assert "longer" in details["6"]
+    assert show(settings, "civitai-2")["name"] == "folder_2"
+    counts = ask(settings, "select n_records, n_listings, n_rejections from raw.shard")
+    assert counts == [(11, 2, 9)]
+    assert ask(settings, "select version_id, state from mart.listing_history order by all") == [
+        ("1", "listed"),
+        ("2", "listed"),
+    ]
+
+
+def test_names_of_strangers_are_cleaned_and_nothing_of_the_file_is_invented(settings: Settings, tmp_path: Path) -> None:
+    import_published(settings, write(tmp_path / "t.parquet", row(1, model_name="a\x00b\u202ec\n", model_nsfw_level=-3)))
+    found = show(settings, "civitai-1")
+    assert found["name"] == "a b c"
+    assert (found["nsfw_level"], found["file_key"], found["size_bytes"], found["family"]) == (None,) * 4
+
+
+def test_the_profile_is_kept_apart_and_cannot_be_measured(settings: Settings, tmp_path: Path) -> None:
+    import_published(settings, write(tmp_path / "t.parquet", row(1), row(2)))
+    assert ask(settings, "select name, origin from core.profile") == [(PROFILE, "imported")]
+    assert ask(settings, "select n_loras, n_backlog, n_ok from mart.index_health") == [(2, 0, 2)]
+    with pytest.raises(SettingsError, match="imported"):
+        nightly.plan(settings)
+    # The same backbone, another profile: no file of theirs can be measured, none of their rows is found.
+    other = settings.model_copy(update={"profile": "sdxl-paper"})
+    assert nightly.plan(other)["n_loras"] == 0
+    with pytest.raises(NotFound):
+        similar(other, "civitai-1")
+    assert load_profile(PROFILE).profile_id != load_profile("sdxl-paper").profile_id
+
+
+def test_another_index_is_not_mixed_into_the_one_that_is_there(settings: Settings, tmp_path: Path) -> None:
+    import_published(settings, write(tmp_path / "t.parquet", row(1), row(2)))
+    with pytest.raises(PermanentError, match="1 rows differ"):
+        import_published(settings, write(tmp_path / "u.parquet", row(1), row(2, consistency=0.4), row(3)))
+    assert ask(settings, "select count(*) from core.representation") == [(2,)]
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"<!doctype html>", b"PAR1" + b"\xff" * 100 + b"PAR1"])
+def test_a_file_that_is_no_parquet_is_said_to_be_none(settings: Settings, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "t.parquet").write_bytes(content)
+    with pytest.raises(PermanentError, match="no parquet"):
+        import_published(settings, tmp_path / "t.parquet")
+
+
+def test_a_table_with_other_columns_is_named(settings: Settings, tmp_path: Path) -> None:
+    wrong = pa.schema([field for field in SCHEMA if field.name != "direction"]).set(
+        0, pa.field("version_id", pa.string())
+    )
+    path = write(tmp_path / "t.parquet", {"version_id": "x"}, schema=wrong)
+    with pytest.raises(PermanentError, match=r"'version_id', 'direction'"):
+        import_published(settings, path)
+    with pytest.raises(NotFound):
+        import_published(settings, tmp_path / "absent.parquet")
+
+
+def test_the_command_prints_one_object(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("carlos_tasks.cli.load_settings", lambda: settings)
+    monkeypatch.setenv("CARLOS_STORE", settings.store)
+    path = write(tmp_path / "t.parquet", row(1), row(None))
+    assert cli.main(["import-published", str(path), "--json"]) == 0
+    assert '"n_imported": 1' in capsys.readouterr().out
