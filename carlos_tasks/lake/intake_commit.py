@@ -97,7 +97,7 @@ def add_intake(con: duckdb.DuckDBPyConnection, taken: pa.Table, seen: Any) -> di
 def _small(con: duckdb.DuckDBPyConnection, is_remote: bool) -> Iterator[None]:
     """Bound what DuckDB holds in memory."""
     with tempfile.TemporaryDirectory(prefix="carlos-commit-") as room:
-        con.execute(f"set memory_limit = '{_MEMORY}'")
+        con.execute("set memory_limit = $memory", {"memory": _MEMORY})
         con.execute("set temp_directory = $room", {"room": room})
         con.execute("set threads = 1")
         con.execute("set preserve_insertion_order = false")  # DuckDB bounds the bytes of a row group only then

@@ -80,6 +80,7 @@ INTAKE_SCHEMA: pa.Schema = pa.schema(
         pa.field("creator", pa.string()),
         pa.field("tags", pa.list_(pa.string())),
         pa.field("base_model_claimed", pa.string()),
+        pa.field("base_model_named", pa.string()),  # what these words mean in our names; null: not known
         pa.field("trained_words", pa.list_(pa.string())),
         pa.field("nsfw_level", pa.int32()),
         pa.field("file_name", pa.string()),

@@ -22,7 +22,7 @@ _BY_CROSS_WIDTH = {
     128: MICRO_XL,
 }  # 128: the UNet of carlos_tasks.microworld
 # What Civitai calls base models that are fine-tunes of SDXL: their LoRAs load into SDXL
-_SDXL_RELATIVES = ("sdxl", "pony", "illustrious", "noobai", "animagine", "playground v2")
+_SDXL_RELATIVES = ("sdxl", "stable diffusion xl", "pony", "illustrious", "noobai", "animagine", "playground v2")
 _CLAIMS = (
     (MICRO_XL, ("micro-xl", "micro xl")),
     (SD15, ("sd 1.5", "sd 1.4", "sd1", "sd-1", "stable diffusion 1", "stable diffusion v1")),
@@ -69,10 +69,15 @@ def tell_base_model(header: Header) -> tuple[str, str]:
 
 
 def read_claim(claim: str) -> str | None:
-    """Return the base model that a listing's words name ("SD 1.5", "Pony"), or None for words that are not known."""
-    words = claim.lower().strip()
+    """Return the base model that a listing names, or None for words that are not known.
+
+    Args:
+        claim: Civitai's words ("SD 1.5", "Pony"), or a repository ("stabilityai/stable-diffusion-xl-base-1.0").
+    """
+    words = claim.lower().strip().rpartition("/")[2]
+    spaced = words.replace("-", " ").replace("_", " ")
     for base_model, starts in _CLAIMS:
-        if words == base_model or words.startswith(starts):
+        if words == base_model or words.startswith(starts) or spaced.startswith(starts):
             return base_model
     return None
 

@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from carlos_tasks.lake.objects import ObjectInfo
+from carlos_tasks.lora.base_model import read_claim
 from carlos_tasks.lora.check import CHECKS_VERSION, LoraFile
 from carlos_tasks.sources.listing import Listing, Rejection
 
@@ -39,6 +40,7 @@ def listing_row(listing: Listing, shard: ObjectInfo, file: LoraFile | None) -> d
         "creator": listing.creator,
         "tags": list(listing.tags),
         "base_model_claimed": listing.base_model_claimed,
+        "base_model_named": read_claim(listing.base_model_claimed),
         "trained_words": list(listing.trained_words),
         "nsfw_level": listing.nsfw_level,
         "file_name": listing.file_name,

@@ -21,12 +21,13 @@ from huggingface_hub.errors import DisabledRepoError, GatedRepoError, HfHubHTTPE
 from carlos_tasks.errors import CarlosError, PermanentError, RejectedFile, SettingsError
 from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.sources.back_off import BackOff, BusyServer, retry_after_s
 from carlos_tasks.sources.download import Downloader
 from carlos_tasks.sources.hub_repo import SOURCE, read_repo, read_repo_id
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.live import Answer, LiveSource
 from carlos_tasks.sources.poll import MAX_FAILED_LOOK_UPS
-from carlos_tasks.sources.web import BackOff, BusyServer, Refused, checked_endpoint, new_client, retry_after_s
+from carlos_tasks.sources.web import Refused, checked_endpoint, new_client
 
 TOKEN = "HF_TOKEN"  # noqa: S105 - the variable's name
 PAGE_SIZE = 100

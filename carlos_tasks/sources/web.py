@@ -6,24 +6,19 @@ source's own server alone: an answer that leads elsewhere is not followed here (
 """
 
 import json
-import logging
-import random
 import ssl
 import time
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
 from carlos_tasks import __version__
-from carlos_tasks.errors import NotFound, PassingError, PermanentError, SettingsError
+from carlos_tasks.errors import NotFound, PermanentError, SettingsError
+from carlos_tasks.sources.back_off import BusyServer, retry_after_s
 
 MAX_ANSWER_BYTES = 64 * 2**20
 _BLOCK = 2**16
@@ -31,22 +26,6 @@ _PORTS = {"https": 443, "http": 80}
 MAX_ANSWER_S = 300.0
 _PASSING_STATUS = frozenset({408, 425, 429})
 _GONE = frozenset({404, 410, 451})
-_T = TypeVar("_T")
-log = logging.getLogger(__name__)
-
-
-class BusyServer(PassingError):
-    """The server did not give an answer that can be used.
-
-    Args:
-        retry_after_s: the wait that it asks for.
-        status: the HTTP status, 0 where there was none.
-    """
-
-    def __init__(self, message: str, retry_after_s: float = 0.0, status: int = 0) -> None:
-        super().__init__(message)
-        self.retry_after_s = retry_after_s
-        self.status = status
 
 
 class Refused(SettingsError):
@@ -55,43 +34,6 @@ class Refused(SettingsError):
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)
         self.status = status
-
-
-@dataclass(frozen=True)
-class BackOff:
-    """How often a request is tried, and how long the waits between are, in seconds.
-
-    The wait before try n is drawn from 0 to first_s · 2ⁿ, at most longest_s, and is never shorter than the server asks
-    for. A server that asks for more than patience_s is left alone until the next run.
-    """
-
-    tries: int = 6
-    first_s: float = 1.0
-    longest_s: float = 30.0
-    patience_s: float = 300.0
-
-    def call(self, ask: Callable[[], _T]) -> _T:
-        """Ask until there is an answer.
-
-        Raises:
-            PassingError: there was none; what else `ask` raises is not tried again.
-        """
-        return Retrying(
-            retry=retry_if_exception(self._is_worth_a_try),
-            wait=self._wait_s,
-            stop=stop_after_attempt(self.tries),
-            reraise=True,
-        )(ask)
-
-    def _is_worth_a_try(self, exc: BaseException) -> bool:
-        return isinstance(exc, BusyServer) and exc.retry_after_s <= self.patience_s
-
-    def _wait_s(self, state: RetryCallState) -> float:
-        exc = state.outcome.exception() if state.outcome else None
-        asked_for = exc.retry_after_s if isinstance(exc, BusyServer) else 0.0
-        drawn = random.uniform(0, min(self.longest_s, self.first_s * 2**state.attempt_number))  # noqa: S311 - no secret
-        log.info("%s; trying again in %.1f s", exc, max(asked_for, drawn))
-        return max(asked_for, drawn)
 
 
 def get_json(client: httpx.Client, url: str, params: Any, headers: Mapping[str, str]) -> tuple[dict[str, Any], bytes]:
@@ -147,20 +89,6 @@ def connection_errors(url: str) -> Iterator[None]:
         raise PermanentError(f"{place(url)}: {exc}") from exc
     except (httpx.HTTPError, ssl.SSLError) as exc:
         raise BusyServer(f"{place(url)}: {type(exc).__name__}") from exc
-
-
-def retry_after_s(value: str | None) -> float:
-    """Read a Retry-After header, seconds or a date; 0 for what cannot be read."""
-    if value is None:
-        return 0.0
-    if value.strip().isdecimal() and len(value.strip()) <= 9:
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError, OverflowError):
-        return 0.0
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def origin(url: str) -> tuple[str, str, int]:

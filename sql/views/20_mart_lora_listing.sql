@@ -31,6 +31,7 @@ select
     max(description) filter (place = 1) as description,
     max(tags) filter (place = 1) as tags,
     max(base_model_claimed) filter (place = 1) as base_model_claimed,
+    max(base_model_named) filter (place = 1) as base_model_named,
     max(trained_words) filter (place = 1) as trained_words,
     max(nsfw_level) filter (place = 1) as nsfw_level,
     max(published_at) filter (place = 1) as published_at

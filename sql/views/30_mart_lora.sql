@@ -23,6 +23,7 @@ select
     listing.description,
     listing.tags,
     listing.base_model_claimed,
+    listing.base_model_named,
     listing.trained_words,
     listing.nsfw_level,
     listing.published_at,

@@ -1,8 +1,7 @@
 """The commit of an index run: one snapshot, nothing twice, nothing lost, whatever was killed before."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
@@ -17,13 +16,13 @@ from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.profile import Profile
 from carlos_tasks.settings import Settings
+from tests.lake.conftest import Rows
 from tests.lake.small_index import baseline, embedded, small_profile, with_effect, write_outcome, write_shards
 from tests.lake.small_intake import listing, write_intake
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"add_outcomes", "insert_unmeasured"}
 
-Rows = Callable[[str], list[tuple[Any, ...]]]
 
 REPRESENTATION = "select * exclude (computed_at) from core.representation order by lora_id"
 
@@ -32,27 +31,6 @@ REPRESENTATION = "select * exclude (computed_at) from core.representation order 
 def profile(tmp_path: Path) -> Profile:
     """A profile of 5 prompts and 3 seeds."""
     return small_profile(tmp_path / "prompts")
-
-
-@pytest.fixture
-def place(settings: Settings) -> ObjectStore:
-    """The store of `settings`."""
-    return open_store(settings.store)
-
-
-@pytest.fixture
-def rows(settings: Settings) -> Iterator[Rows]:
-    """Ask the lake of `settings` as anybody would, through one reader that sees every later commit."""
-    readers: list[duckdb.DuckDBPyConnection] = []
-
-    def ask(query: str) -> list[tuple[Any, ...]]:
-        if not readers:
-            readers.append(connect(settings))
-        return readers[0].execute(query).fetchall()
-
-    yield ask
-    for reader in readers:
-        reader.close()
 
 
 def known_loras(settings: Settings, *lora_ids: str) -> None:

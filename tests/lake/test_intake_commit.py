@@ -2,11 +2,10 @@
 
 import base64
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-import duckdb
 import pytest
 
 from carlos_tasks.errors import NotFound, PermanentError
@@ -15,34 +14,14 @@ from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.lake.intake_commit import IntakeCommit, commit_intake
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.settings import Settings
+from tests.lake.conftest import Rows
 from tests.lake.small_intake import FACTS, NOW, SHARD, listing, rejection, write_intake
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"add_listings", "add_loras", "add_rejections", "add_shards", "put_sightings", "renew_loras"}
 
-Rows = Callable[[str], list[tuple[Any, ...]]]
 Read = Callable[..., IntakeCommit]
 OTHER = "models/00002.json"
-
-
-@pytest.fixture
-def place(settings: Settings) -> ObjectStore:
-    return open_store(settings.store)
-
-
-@pytest.fixture
-def rows(settings: Settings) -> Iterator[Rows]:
-    """Ask the lake as anybody would."""
-    readers: list[duckdb.DuckDBPyConnection] = []
-
-    def ask(query: str) -> list[tuple[Any, ...]]:
-        if not readers:
-            readers.append(connect(settings))
-        return readers[0].execute(query).fetchall()
-
-    yield ask
-    for reader in readers:
-        reader.close()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from carlos_tasks.sources.web import BackOff
+from carlos_tasks.sources.back_off import BackOff
 from tests.sources.bad_server import Server, serving
 
 IMPATIENT = BackOff(tries=4, first_s=0.001, longest_s=0.01, patience_s=2.0)

@@ -11,10 +11,10 @@ from carlos_tasks.lake.folder_store import FolderStore
 from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources import hub as hub_module
 from carlos_tasks.sources import open_source, poll_source
+from carlos_tasks.sources.back_off import BackOff
 from carlos_tasks.sources.hub import Hub
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.poll import PollReport, poll
-from carlos_tasks.sources.web import BackOff
 from tests.sources.bad_server import serving
 from tests.sources.hub_server import SHA, HubHandler, HubServer, a_repo, weights
 

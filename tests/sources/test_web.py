@@ -7,7 +7,8 @@ import pytest
 
 from carlos_tasks.errors import PassingError, PermanentError
 from carlos_tasks.sources import web
-from carlos_tasks.sources.web import BackOff, BusyServer, get_json, new_client, origin, place, retry_after_s
+from carlos_tasks.sources.back_off import BackOff, BusyServer, retry_after_s
+from carlos_tasks.sources.web import get_json, new_client, origin, place
 from tests.sources.bad_server import Server
 
 

@@ -54,17 +54,25 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
         {
             "raw.listing": [
                 {"model_id": "2", "lora_id": "a", "name": "stolen", "published_at": "2024-02-01T00:00:00Z"},
-                {"model_id": "1", "lora_id": "a", "name": "original", "published_at": "2024-01-31T23:00:00.000Z"},
+                {
+                    "model_id": "1",
+                    "lora_id": "a",
+                    "name": "original",
+                    "published_at": "2024-01-31T23:00:00.000Z",
+                    "base_model_claimed": "Pony",
+                    "base_model_named": "sdxl",
+                },
                 {"model_id": "3", "lora_id": "a", "name": "undated", "published_at": None},
                 {"model_id": "4", "lora_id": "a", "name": None, "published_at": "not a date"},
                 {"model_id": "5", "lora_id": None, "name": "refused"},
             ]
         },
-        "select lora_id, name, names, n_listings, listings[1] as first from mart.lora_listing",
+        "select lora_id, name, base_model_named, names, n_listings, listings[1] as first from mart.lora_listing",
         [
             {
                 "lora_id": "a",
                 "name": "original",
+                "base_model_named": "sdxl",
                 "names": ["original", "stolen", "undated"],
                 "n_listings": 4,
                 "first": "s#1/1",
