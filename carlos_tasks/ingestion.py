@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from carlos_tasks.errors import PassingError
+from carlos_tasks.errors import NotFound, PassingError
 from carlos_tasks.lake import catalog
 from carlos_tasks.lake.intake_commit import IntakeCommit, commit_intake
 from carlos_tasks.lake.objects import ObjectInfo, ObjectStore, open_store
@@ -77,6 +77,7 @@ def ingest_source(settings: Settings, source_uri: str, *, again: bool = False) -
         again: read every shard, whatever the lake knows of it: files may have been added beside an unchanged shard.
 
     Raises:
+        NotFound: the source lists nothing, and never has: as a rule its URI is not the one that was meant.
         PassingError: source, store or catalog does not answer. What was committed stays; run it again.
     """
     store = open_store(settings.store)
@@ -89,6 +90,8 @@ def ingest_source(settings: Settings, source_uri: str, *, again: bool = False) -
     gone = sorted(key for key in known.keys() - {shard.key for shard in shards} if known[key][0])
     if gone and not shards:
         raise PassingError(f"{source.uri} lists no shard any more, and had {len(gone)}: is it there?")
+    if not shards and not known:
+        raise NotFound(f"{source.uri} lists nothing: is it there?")
     totals: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for reports in _in_groups(ingest_shard(settings, source, key, store) for key in new + gone):

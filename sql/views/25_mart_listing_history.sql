@@ -3,7 +3,8 @@
    - vanished: every shard that held it was read again, to its end, without it
    - archived: the source says so in the record (mode Archived)
    - listed: none of these
-   `since` is when the state began, as the source dates its shards. A LoRA and its metadata stay whatever the state. */
+   `since` is when the state began, as the source dates its shards, and not before the record was last found. A LoRA and
+   its metadata stay whatever the state. */
 create or replace view mart.listing_history as
 with
 -- A shard that was read again, to its end, without the record: the first such read after the record was last found.
@@ -15,7 +16,8 @@ dropped as (
         sighting.file_id,
         sighting.source_uri,
         sighting.shard_key,
-        min(shard.last_modified) as dropped_at
+        -- It was still there when it was last found, whatever the time that a shard without it bears.
+        greatest(min(shard.last_modified), max(sighting.read_at)) as dropped_at
     from raw.sighting as sighting
     inner join raw.shard as shard
         on

@@ -9,7 +9,8 @@ from typing import Any
 from carlos_tasks.lake.intake_schema import IntakeWriter, ShardRead, intake_key
 from carlos_tasks.lake.objects import ObjectStore
 
-NOW = datetime(2026, 1, 2, tzinfo=UTC)
+# To come, so that the shards' own times decide what began when, and not the time of the test.
+NOW = datetime(2099, 1, 2, tzinfo=UTC)
 SHARD = "models/00001.json"
 SOURCE_URI = "civitai-dump:/dump"
 #: What the checks say of a LoRA.

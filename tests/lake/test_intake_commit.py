@@ -134,7 +134,7 @@ def test_newer_checks_renew_the_facts_and_older_ones_do_not(night: Read, rows: R
 
 def history(rows: Rows) -> list[tuple[Any, ...]]:
     return rows(
-        "select model_id, state, (since::date - date '2026-01-02')::int as night from mart.listing_history order by all"
+        "select model_id, state, (since::date - date '2099-01-02')::int as night from mart.listing_history order by all"
     )
 
 
@@ -155,6 +155,16 @@ def test_a_record_that_its_shard_has_no_more_has_vanished_until_it_returns(night
     assert rows("select count(*) from raw.listing") == [(2,)]
     night(4, [listing(), listing(model_id="2")])
     assert history(rows) == [("1", "listed", 1), ("2", "listed", 1)]
+
+
+def test_a_record_has_not_vanished_before_it_was_last_found(night: Read, rows: Rows) -> None:
+    # A folder's time is that of its newest file: taking another file away leaves it as it was.
+    night(-50_000, [listing(), listing(model_id="2")])
+    night(-50_000, [listing()], etag="without it")
+    ((is_later,),) = rows(
+        "select since = (select min(committed_at) from raw.shard) from mart.listing_history where state = 'vanished'"
+    )
+    assert is_later
 
 
 def test_a_record_that_moves_to_another_shard_has_not_vanished(night: Read, rows: Rows) -> None:
