@@ -1,4 +1,4 @@
-"""Records that are fuzzed: models of the API, sidecars, shards of a dump in every form."""
+"""Records that are fuzzed: models of the API, repositories, sidecars, shards of a dump in every form."""
 
 import gzip
 import json
@@ -16,9 +16,11 @@ from carlos_tasks.lora.intake_rows import canonical_json, listing_row, rejection
 from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.civitai import read_model
 from carlos_tasks.sources.civitai_dump import CivitaiDump
+from carlos_tasks.sources.hub_repo import read_repo
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.sidecar import read_sidecar
 from tests.fuzz.mutations import change_bytes, change_json
+from tests.sources.hub_server import a_repo, weights
 from tests.sources.models import a_file, a_model, a_version
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -58,6 +60,24 @@ def make_sidecar(random: Random) -> bytes:
     )
     data = json.dumps(change_json(random, sidecar)).encode()
     return change_bytes(random, data) if random.random() < 0.3 else data
+
+
+def make_repo(random: Random) -> bytes:
+    """A repository of the Hub with its card and files, changed anywhere."""
+    files = [weights("x.safetensors"), weights("sub/pytorch_lora_weights.bin"), {"rfilename": "README.md"}]
+    repo = random.choice((a_repo(), a_repo(siblings=files), a_repo(gated="manual"), a_repo(siblings=[])))
+    return json.dumps(change_json(random, repo)).encode()
+
+
+def run_repo(data: bytes, room: Path) -> str:
+    """Read one repository; each gives at least one record."""
+    try:
+        repo = json.loads(data)
+    except (ValueError, RecursionError):
+        return "no JSON"
+    records = list(read_repo(repo, "0001/00000.json.zst#0"))
+    assert records, "a repository is lost"
+    return _check_records(records)
 
 
 ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz", ".json.zst", ".jsonl.zst")

@@ -24,6 +24,7 @@ TARGETS = {
     "header": Target(files.make_header, files.run_header),
     "archive": Target(files.make_archive, files.run_archive),
     "record": Target(records.make_record, records.run_record),
+    "repo": Target(records.make_repo, records.run_repo),
     "sidecar": Target(records.make_sidecar, records.run_sidecar),
     "shard": Target(records.make_shard, records.run_shard),
 }
