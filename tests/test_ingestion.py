@@ -16,6 +16,7 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.lake.folder_store import FolderStore
 from carlos_tasks.lake.intake_schema import intake_key
+from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lora import intake
 from carlos_tasks.lora.intake_rows import listing_row
 from carlos_tasks.settings import Settings, load_settings
@@ -204,3 +205,11 @@ def test_the_command_tells_what_it_did(
         assert "names no source" in capsys.readouterr().err
     finally:
         load_settings.cache_clear()
+
+
+def test_a_second_run_reads_nothing_again_wherever_dump_and_lake_lie(store_uri: str, tmp_path: Path) -> None:
+    dump = open_store(f"{store_uri}/dump")
+    dump.write("models/1.json", json.dumps([model(1), model(2)]).encode())
+    settings = Settings(store=f"{store_uri}/lake", catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+    runs = [ingest_source(settings, f"civitai-dump:{dump.uri}") for _ in range(2)]
+    assert [(run.n_shards, run.n_shards_read, run.n_records) for run in runs] == [(1, 1, 2), (1, 0, 0)]

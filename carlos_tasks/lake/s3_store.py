@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -65,7 +65,7 @@ class S3Store:
         full = self._full(key)
         with _s3_errors(self.url(key)):
             head = self._client.head_object(Bucket=self._bucket, Key=full)
-        return ObjectInfo(key, head["ContentLength"], head["LastModified"].astimezone(UTC), head["ETag"].strip('"'))
+        return ObjectInfo(key, head["ContentLength"], _whole_second(head["LastModified"]), head["ETag"].strip('"'))
 
     def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
         lead = f"{self._prefix}/" if self._prefix else ""
@@ -79,7 +79,7 @@ class S3Store:
             if page is None:
                 return
             for entry in page.get("Contents", []):
-                modified = entry["LastModified"].astimezone(UTC)
+                modified = _whole_second(entry["LastModified"])
                 yield ObjectInfo(entry["Key"].removeprefix(lead), entry["Size"], modified, entry["ETag"].strip('"'))
 
     def download(self, key: str, path: Path) -> None:
@@ -109,6 +109,11 @@ def s3_client() -> "BaseClient":
     """Make an S3 client from boto3's default chain (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles …)."""
     session = boto3.Session()
     return session.client("s3", region_name=session.region_name or "us-east-1", config=_CLIENT)
+
+
+def _whole_second(moment: datetime) -> datetime:
+    """Return a time as every operation tells it: some servers list milliseconds, and a header has none."""
+    return moment.astimezone(UTC).replace(microsecond=0)
 
 
 @contextmanager
