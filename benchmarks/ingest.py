@@ -4,7 +4,9 @@ Writes a dump of metadata, one shard in JSON lines packed with zstd and then one
 `carlos ingest` twice over each in a process of its own, and prints seconds and the peak of its memory. The number of
 records is known from making them, and compared with what the lake holds.
 
-    python benchmarks/ingest.py [--models 100000] [--json]
+    python benchmarks/ingest.py [--models 100000] [--s3] [--json]
+
+`--s3` puts dump and lake into an S3 server on this machine, in place of folders.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,8 @@ import orjson
 import zstandard
 
 from carlos_tasks.console import print_json, print_table
+from carlos_tasks.lake.objects import open_store
+from carlos_tasks.stack.s3_server import start_s3_server
 
 SEED = 3
 ENDINGS = (".jsonl.zst", ".json")
@@ -167,9 +172,9 @@ def write_dump(folder: Path, n_models: int, ending: str) -> int:
     return n_records
 
 
-def measure(dump: Path, lake: Path) -> tuple[dict[str, Any], float, float]:
+def measure(dump: str, store: str, catalog: Path) -> tuple[dict[str, Any], float, float]:
     """Run `carlos ingest` in a process of its own; return its report, seconds, and the peak of its memory in MB."""
-    environment = os.environ | {"CARLOS_STORE": str(lake / "store"), "CARLOS_CATALOG": f"sqlite:{lake}/catalog.sqlite"}
+    environment = os.environ | {"CARLOS_STORE": store, "CARLOS_CATALOG": f"sqlite:{catalog}"}
     command = [sys.executable, "-c", _RUN, "ingest", f"civitai-dump:{dump}", "--json"]
     started = time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
@@ -179,33 +184,54 @@ def measure(dump: Path, lake: Path) -> tuple[dict[str, Any], float, float]:
     return report, seconds, int(done.stderr.split()[-2]) / 1024
 
 
+@contextmanager
+def places(room: Path, is_s3: bool) -> Iterator[tuple[str, str]]:
+    """Where the dump that was written to `room` lies, and where the lake goes."""
+    if not is_s3:
+        yield f"{room}/dump", f"{room}/store"
+        return
+    server = start_s3_server(room / "s3")
+    try:
+        os.environ |= server.environment
+        server.create_bucket("bench")
+        store = open_store("s3://bench/dump")
+        for path in (room / "dump" / "models").iterdir():
+            store.upload(path, f"models/{path.name}")
+        yield store.uri, "s3://bench/lake"
+    finally:
+        server.stop()
+
+
+def rows_of(ending: str, n_models: int, is_s3: bool) -> Iterator[dict[str, Any]]:
+    """Write a dump, ingest it twice, and yield a row for each run."""
+    with tempfile.TemporaryDirectory() as name:
+        room = Path(name)
+        n_records = write_dump(room / "dump", n_models, ending)
+        size = sum(path.stat().st_size for path in (room / "dump" / "models").iterdir())
+        with places(room, is_s3) as (dump, store):
+            for run in ("first", "second"):
+                report, seconds, peak = measure(dump, store, room / "catalog.sqlite")
+                assert report["n_records"] == (n_records if run == "first" else 0), report
+                yield {
+                    "shard": ending,
+                    "size_mb": round(size / 2**20),
+                    "run": run,
+                    "models": n_models,
+                    "records": report["n_records"],
+                    "listings": report["n_new_listings"],
+                    "seconds": round(seconds, 1),
+                    "peak_mb": round(peak),
+                }
+
+
 def main() -> int:
     """Print one row per kind of shard and run."""
     parser = argparse.ArgumentParser(description="Measure the ingestion of a synthetic dump.")
     parser.add_argument("--models", type=int, default=100_000)
+    parser.add_argument("--s3", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rows = []
-    for ending in ENDINGS:
-        with tempfile.TemporaryDirectory() as name:
-            room = Path(name)
-            n_records = write_dump(room / "dump", options.models, ending)
-            size = sum(path.stat().st_size for path in (room / "dump" / "models").iterdir())
-            for run in ("first", "second"):
-                report, seconds, peak = measure(room / "dump", room)
-                assert report["n_records"] == (n_records if run == "first" else 0), report
-                rows.append(
-                    {
-                        "shard": ending,
-                        "size_mb": round(size / 2**20),
-                        "run": run,
-                        "models": options.models,
-                        "records": report["n_records"],
-                        "listings": report["n_new_listings"],
-                        "seconds": round(seconds, 1),
-                        "peak_mb": round(peak),
-                    }
-                )
+    rows = [row for ending in ENDINGS for row in rows_of(ending, options.models, options.s3)]
     if options.json:
         print_json(rows)
     else:

@@ -1,6 +1,6 @@
 """Ingestion of a whole source in this process: every shard that is new or changed, read, checked and committed.
 
-What a shard's state is stands in `raw.shard`: its etag and time, the version of the checks, what they accept. A shard
+What a shard's state is stands in `raw.shard`: its etag, the version of the checks, what they accept. A shard
 in the state of its newest row is not read again, so a second run costs one listing and one query. A shard that the
 source does not have any more is a read without records: what it held has vanished, unless it moved.
 """
@@ -9,7 +9,6 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from carlos_tasks.errors import NotFound, PassingError
 from carlos_tasks.lake import catalog
@@ -107,11 +106,11 @@ def ingest_source(settings: Settings, source_uri: str, *, again: bool = False) -
     )
 
 
-State = tuple[str, datetime | None, int, frozenset[str] | None, int]
+State = tuple[str, int, frozenset[str] | None, int]
 
 
 def _state(shard: ObjectInfo, rules: Rules) -> State:
-    return (shard.etag, shard.last_modified, CHECKS_VERSION, rules.base_models, rules.max_bytes)
+    return (shard.etag, CHECKS_VERSION, rules.base_models, rules.max_bytes)
 
 
 def _known_states(settings: Settings, source_uri: str) -> dict[str, State]:
@@ -119,14 +118,14 @@ def _known_states(settings: Settings, source_uri: str) -> dict[str, State]:
     with catalog.connect(settings, read_only=False) as con:
         catalog.migrate(con)
         rows = con.execute(
-            "select shard_key, etag, last_modified, checks_version, base_models, max_bytes from raw.shard "
+            "select shard_key, etag, checks_version, base_models, max_bytes from raw.shard "
             "where source_uri = $source_uri "
             "qualify row_number() over (partition by shard_key order by committed_at desc) = 1",
             {"source_uri": source_uri},
         ).fetchall()
     return {
-        key: (etag, modified, version, None if models is None else frozenset(models), max_bytes)
-        for key, etag, modified, version, models, max_bytes in rows
+        key: (etag, version, None if models is None else frozenset(models), max_bytes)
+        for key, etag, version, models, max_bytes in rows
     }
 
 

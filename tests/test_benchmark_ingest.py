@@ -12,11 +12,12 @@ MAX_PEAK_MB = 500.0
 
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_two_thousand_models_arrive(ending: str, tmp_path: Path) -> None:
+    places = (f"{tmp_path}/dump", f"{tmp_path}/store", tmp_path / "catalog.sqlite")
     n_records = write_dump(tmp_path / "dump", N_MODELS, ending)
-    first, _, peak = measure(tmp_path / "dump", tmp_path)
+    first, _, peak = measure(*places)
     assert first["n_records"] == n_records == first["n_listings"] + first["n_rejected"]
     assert first["n_new_listings"] == first["n_listings"] > N_MODELS
     assert first["n_rejected"] == sum(first["by_reason"].values()) > 20
     assert peak < MAX_PEAK_MB
-    second, _, _ = measure(tmp_path / "dump", tmp_path)
+    second, _, _ = measure(*places)
     assert (second["n_records"], second["n_shards_read"]) == (0, 0)

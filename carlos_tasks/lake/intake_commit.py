@@ -26,8 +26,8 @@ from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.settings import Settings
 
 # What DuckDB may hold; more than that it spills into a temporary folder. One thread holds half of what two do.
-_MEMORY = "192MB"
-_ROW_GROUPS = {"parquet_row_group_size": "2048", "parquet_row_group_size_bytes": "16MB"}
+_MEMORY = "128MB"
+_ROW_GROUPS = {"parquet_row_group_size": "2048", "parquet_row_group_size_bytes": "8MB"}
 #: Columns of `taken`, the shards that are committed: those of raw.shard but the time.
 TAKEN = pa.schema(
     [
@@ -107,7 +107,7 @@ def _small(con: duckdb.DuckDBPyConnection, is_remote: bool) -> Iterator[None]:
         if is_remote:
             # Parts of an upload are held: the default is 76 MiB each, and 50 at once.
             con.execute("set s3_uploader_max_filesize = '60GB'")
-            con.execute("set s3_uploader_thread_limit = 2")
+            con.execute("set s3_uploader_thread_limit = 1")
             con.execute("set enable_external_file_cache = false")
         yield
 
