@@ -65,29 +65,6 @@ class Examined:
     unpacked: Path | None = None  # where the bytes of `file` lie, if they came in a zip
 
 
-def check_file(
-    path: Path,
-    *,
-    sha256_claimed: str | None = None,
-    size_claimed: int | None = None,
-    accepted_base_models: Collection[str] | None = None,
-) -> LoraFile:
-    """Check one file, as `examine_file` does.
-
-    Raises:
-        RejectedFile: with the reason code and one sentence.
-    """
-    verdict = examine_file(
-        path,
-        sha256_claimed=sha256_claimed,
-        size_claimed=size_claimed,
-        accepted_base_models=accepted_base_models,
-    )
-    if verdict.reason is not None:
-        raise RejectedFile(verdict.reason, verdict.detail)
-    return verdict.file
-
-
 def examine_file(
     path: Path,
     *,

@@ -8,7 +8,6 @@ import httpx
 from carlos_tasks.errors import CarlosError
 
 ENDED = frozenset({"success", "failed"})
-_PARTS = ("metadatabase", "scheduler", "dag_processor")
 
 
 class AirflowApi:

@@ -3,9 +3,12 @@
 import json
 import math
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from carlos_tasks.errors import RejectedFile
+from carlos_tasks.lora.check import LoraFile, examine_file
 
 Shapes = Mapping[str, Sequence[int]]
 
@@ -57,3 +60,26 @@ SD15_KOHYA = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn2_to
 def micro_lora(rank: int = 4) -> dict[str, list[int]]:
     """Return the shapes of the smallest LoRA that the micro world's index takes in."""
     return diffusers_pair(MICRO_ATTENTION, 128, 64, rank)
+
+
+def check_file(
+    path: Path,
+    *,
+    sha256_claimed: str | None = None,
+    size_claimed: int | None = None,
+    accepted_base_models: Collection[str] | None = None,
+) -> LoraFile:
+    """Check one file, as `examine_file` does.
+
+    Raises:
+        RejectedFile: with the reason code and one sentence.
+    """
+    verdict = examine_file(
+        path,
+        sha256_claimed=sha256_claimed,
+        size_claimed=size_claimed,
+        accepted_base_models=accepted_base_models,
+    )
+    if verdict.reason is not None:
+        raise RejectedFile(verdict.reason, verdict.detail)
+    return verdict.file

@@ -16,9 +16,9 @@ from safetensors.numpy import save
 from carlos_tasks.errors import RejectedFile
 from carlos_tasks.lora import archive
 from carlos_tasks.lora.archive import unpack
-from carlos_tasks.lora.check import check_file, examine_file
+from carlos_tasks.lora.check import examine_file
 from carlos_tasks.lora.reasons import Reason
-from tests.lora.crafted import MICRO_ATTENTION
+from tests.lora.crafted import MICRO_ATTENTION, check_file
 
 RANDOM = np.random.default_rng(5)
 LORA = save(

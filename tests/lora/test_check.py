@@ -8,11 +8,19 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora.check import LoraFile, check_file, examine_file, inspect_header
+from carlos_tasks.lora.check import LoraFile, examine_file, inspect_header
 from carlos_tasks.lora.header import read_header
 from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.lora.weights import scan_weights
-from tests.lora.crafted import MICRO_ATTENTION, SD15_KOHYA, diffusers_pair, kohya_pair, micro_lora, write_file
+from tests.lora.crafted import (
+    MICRO_ATTENTION,
+    SD15_KOHYA,
+    check_file,
+    diffusers_pair,
+    kohya_pair,
+    micro_lora,
+    write_file,
+)
 
 OTHER_HASH = "0" * 64
 
