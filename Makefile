@@ -42,6 +42,7 @@ format: $(READY) ## rewrite the code as ruff wants it
 
 bench: $(READY) ## every benchmark, one after the other
 	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+	@echo "== carlos evaluate (after make demo)"; $(BIN)/carlos evaluate
 
 fuzz: $(READY) ## hundreds of thousands of hostile files and records through the readers
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.campaign

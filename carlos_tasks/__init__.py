@@ -1,3 +1,27 @@
 """CARLoS: LoRAs described by what they do. Everything here runs without Airflow too."""
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from carlos_tasks.settings import Settings
+
 __version__ = "0.1.0"
+
+
+def connect(settings: "Settings | None" = None, *, read_only: bool = True) -> "duckdb.DuckDBPyConnection":
+    """Open the lake for questions in SQL, where `mart.search` encodes any text (`carlos_tasks.lake.session.connect`).
+
+        import carlos_tasks
+
+        with carlos_tasks.connect() as con:
+            hits = con.execute("from mart.search(?, 10)", ["pencil sketch"]).df()
+
+    Args:
+        settings: where the lake lies, the profile and the device; None: from the environment (`CARLOS_…`).
+        read_only: nothing can be written through the connection.
+    """
+    from carlos_tasks.lake.session import connect as connect_session
+
+    return connect_session(settings, read_only=read_only)

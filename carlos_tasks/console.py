@@ -10,6 +10,9 @@ from typing import Any
 
 Row = Mapping[str, Any]
 BAR_CELLS = 12
+UNFOLDED = 12  # as long as the short form of an id
+# Where nobody looks at a terminal, there is no width to fold lines to: a file or a pager takes them whole.
+WIDTH_OF_A_FILE = 1000
 
 
 def print_json(rows: Iterable[Row]) -> None:
@@ -38,14 +41,20 @@ def print_table(rows: Sequence[Row], columns: Sequence[str], bar: str | None = N
     for column in columns:
         numbers = [row[column] for row in rows if row.get(column) is not None]
         is_number = bool(numbers) and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
-        # Folding keeps every character of an id or a path that somebody will copy.
-        table.add_column(column, justify="right" if is_number else "left", overflow="fold")
+        # Folding keeps every character of an id or a path that somebody will copy; numbers and short words stay whole.
+        longest = max((len(_shown(row.get(column))) for row in rows), default=0)
+        table.add_column(
+            column,
+            justify="right" if is_number else "left",
+            overflow="fold",
+            min_width=longest if is_number or longest <= UNFOLDED else UNFOLDED,
+        )
     if bar:
-        table.add_column("")
+        table.add_column("", no_wrap=True)
     for row in rows:
         cells = [Text(_shown(row.get(column))) for column in columns]
         table.add_row(*cells, *([Text(_bar(row[bar]), style="green")] if bar else []))
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE).print(table)
 
 
 def printable(text: str) -> str:

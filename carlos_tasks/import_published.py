@@ -15,6 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from carlos_tasks.errors import PermanentError
+from carlos_tasks.lake.alike import add_alike
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.commit import run_statement
 from carlos_tasks.lake.faults import lake_errors
@@ -76,6 +77,7 @@ def import_published(settings: Settings, path: Path) -> ImportReport:
             shard = _shard_of(path)
             add_intake(con, _taken(shard, len(rows), len(refused)), _seen(shard, rows, refused))
             n_imported = _add_representations(con, profile.profile_id, rows)
+            add_alike(con, profile.profile_id)
     by_reason = Counter(str(rejection.reason) for rejection in refused)
     return ImportReport(
         profile=profile.name,

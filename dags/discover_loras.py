@@ -16,6 +16,7 @@ query are all it costs.
 
 **Sweep.** The nights read what is newest at a live source. A run with the parameter `sweep` reads its whole listing,
 and asks by id for what is no longer in it: so it learns what was changed or taken down. Hours; once a month.
+`evaluate_index` measures the index every week.
 """
 
 from typing import Any

@@ -6,7 +6,7 @@ listings, LoRAs and refusals → `plan` makes batches of what has no representat
 to do → `make_baseline`: the bare backbone's images, once per profile → `index_batch`, mapped: generate, embed,
 store → `commit_index` computes the representations, in one transaction → `run_checks`, `contact_sheet`.
 
-A failed batch takes nothing from the others: what was finished is committed, and the run is marked failed.
+A failed batch takes nothing from the others, and the run is marked failed. `evaluate_index` measures what came of it.
 
 **By hand.** A run with a partition key takes in that shard (`POST /api/v2/dags/index_loras/dagRuns` with
 `{"logical_date": null, "partition_key": "folder:/my/loras!."}`); one without indexes what waits.

@@ -81,7 +81,15 @@ def test_a_table_for_people_names_the_reason(run: Callable[..., Any], tmp_path: 
 
 @pytest.mark.parametrize(
     "arguments",
-    [["search", "a striped picture"], ["show", "ab"], ["similar", "ab"], ["sql", "select 1"]],
+    [
+        ["search", "a striped picture"],
+        ["show", "ab"],
+        ["similar", "ab"],
+        ["sql", "select 1"],
+        ["queries"],
+        ["thresholds"],
+        ["evaluate"],
+    ],
 )
 def test_without_a_lake_one_line_says_what_to_do(run: Callable[..., Any], arguments: list[str]) -> None:
     code, out, err = run(*arguments)
@@ -101,7 +109,7 @@ def test_help_names_every_command_with_a_line(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["--help"])
     out = capsys.readouterr().out
-    for command in ("search", "similar", "show", "sql", "validate", "index", "demo", "up", "down"):
+    for command in ("search", "similar", "show", "sql", "queries", "thresholds", "evaluate", "validate", "index", "up"):
         assert f"    {command} " in out
 
 

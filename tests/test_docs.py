@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sql.lake_rows import Rows, fill
+
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md"), *(REPOSITORY / "carlos_tasks").rglob("*.md")])
@@ -87,10 +89,12 @@ def test_every_recipe_is_documented_and_has_a_line_of_help():
 
 
 def sql_objects() -> dict[str, str]:
-    """Tables, views and macros that sql/ creates, with what each is; `core` macros are the views' own tools."""
+    """Tables, views and macros of the lake, with what each is; `core` macros are the views' own tools."""
+    from carlos_tasks.lake.migrate import sql_files
+
     found = {}
-    for path in sorted((REPOSITORY / "sql").rglob("*.sql")):
-        for kind, name in SQL_OBJECT.findall(path.read_text()):
+    for file in sql_files():
+        for kind, name in SQL_OBJECT.findall(file.text):
             found[name.lower()] = kind.lower()
     return found
 
@@ -154,7 +158,61 @@ def sql_examples() -> list[str]:
     return blocks
 
 
-def test_the_documentations_sql_runs(tmp_path):
+def test_every_object_that_people_ask_has_an_example():
+    shown = "\n".join(sql_examples())
+    asked = {
+        name for name, kind in sql_objects().items() if name.startswith("mart.") or name == "core.prompt_difference"
+    }
+    assert not [name for name in sorted(asked) if not re.search(rf"{re.escape(name)}\b", shown)]
+
+
+#: Rows of which each example has something to tell; the ids are those that the examples name.
+INDEX: Rows = {
+    "raw.listing": [
+        {
+            "lora_id": "3f2a91c0",
+            "name": "Sketch",
+            "nsfw_level": 1,
+            "base_model_claimed": "SD 1.5",
+            "base_model_named": "sd-1.5",
+        },
+        {"model_id": "2", "lora_id": "3f2a91c0", "name": "Sketch, uploaded again"},
+        {"model_id": "3", "lora_id": "8d41e7aa", "name": "Drawing"},
+        {"model_id": "4", "file_id": "2", "lora_id": None, "name": "Gone"},
+    ],
+    "raw.rejection": [{}],
+    "raw.shard": [{}, {"committed_at": "2026-02-01 00:00:00+00"}],
+    "raw.sighting": [{"model_id": "4", "file_id": "2"}],
+    "core.lora": [
+        {"lora_id": "3f2a91c0", "tensors_sha256": "x"},
+        {"lora_id": "8d41e7aa", "tensors_sha256": "y"},
+        {"lora_id": "edited", "tensors_sha256": "y"},
+        {"lora_id": "waits"},
+    ],
+    "core.profile": [{"profile_id": "7f31a931d2d804c1", "text_space_id": "t"}],
+    "core.threshold": [{"profile_id": "7f31a931d2d804c1", "name": "strength_min", "value": 0.5}],
+    "core.prompt": [{"prompt_set": "s", "prompt_id": "p1", "category": "c", "text": "a red circle"}],
+    "core.embedding": [
+        {"profile_id": "7f31a931d2d804c1", "lora_id": "base"},
+        {"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0", "embedding": [3.0, 4.0]},
+    ],
+    "core.outcome": [{"lora_id": "failed", "status": "failed", "attempted_at": "2026-01-01 00:00:00+00"}],
+    "core.representation": [
+        {"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0"},
+        {"profile_id": "7f31a931d2d804c1", "lora_id": "8d41e7aa", "direction": [1.0, 0.1]},
+        {"profile_id": "7f31a931d2d804c1", "lora_id": "nothing", "strength": 0.1},
+    ],
+    "core.prompt_difference": [{"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0"}],
+    "core.alike": [
+        {"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0", "other_id": "8d41e7aa", "cosine": 0.99995}
+    ],
+    "core.query": [{"text": "pencil sketch"}],
+}
+#: Asks for the lake as it was before there was anything in it.
+ANSWERS_NOTHING = "from core.representation at (version => 1)"
+
+
+def test_the_documentations_sql_runs_and_answers(tmp_path):
     from carlos_tasks.lake.catalog import connect
     from carlos_tasks.lake.migrate import migrate
     from carlos_tasks.settings import Settings
@@ -162,6 +220,8 @@ def test_the_documentations_sql_runs(tmp_path):
     settings = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
     with connect(settings, read_only=False) as lake:
         migrate(lake)
-        assert len(sql_examples()) >= 8
-        for statement in sql_examples():
-            lake.execute(statement)
+        fill(lake, INDEX)
+        silent = [statement for statement in sql_examples() if not lake.execute(statement).fetchall()]
+    assert len(sql_examples()) >= 30
+    assert len(silent) == 1
+    assert ANSWERS_NOTHING in silent[0]

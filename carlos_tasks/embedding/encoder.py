@@ -1,82 +1,108 @@
 """The open_clip encoder that a profile names, for images (e) and texts (u)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from carlos_tasks.errors import CarlosError
+from carlos_tasks.embedding.tokens import TextTokens
+from carlos_tasks.errors import PassingError, SettingsError
+from carlos_tasks.generation.backbone import choose_device
 from carlos_tasks.profile import Encoder
 from carlos_tasks.resources import model_folder
 
 
-class TextTooLong(CarlosError):
-    """A text does not fit the encoder's context; open_clip itself would cut it without a word."""
-
-
 class ClipEncoder:
-    """Unnormalised CLIP features in float32."""
+    """Unnormalised CLIP features in float32.
 
-    def __init__(self, encoder: Encoder, device: str) -> None:
-        from carlos_tasks.torchvision_cpu import declare_missing_operators
+    Args:
+        model: an open_clip model in float32, on `device`.
+        preprocess: PIL image to tensor, as the model was trained.
+        tokenizer: its tokenizer.
+        device: a torch device.
+    """
 
-        declare_missing_operators()
-        import open_clip
-
-        name = encoder.model
-        if encoder.revision is not None:
-            name = f"local-dir:{model_folder(encoder.model, encoder.revision)[0]}"
-        self.model, _, self._preprocess = open_clip.create_model_and_transforms(
-            name, pretrained=encoder.pretrained, precision="fp32", device=device
-        )
-        self.model.eval()
-        self._tokenizer = open_clip.get_tokenizer(name)
-        self._device = device
+    def __init__(
+        self, model: Any, preprocess: Callable[[Any], Any], tokenizer: Callable[..., Any], device: str = "cpu"
+    ) -> None:
+        self.model = model.eval()
+        self.tokens = TextTokens(tokenizer, int(model.context_length))
+        self._preprocess = preprocess
+        self.device = device
 
     @property
     def context_length(self) -> int:
         """Tokens that a text may have, start and end token included."""
-        return int(self.model.context_length)
+        return self.tokens.context_length
 
-    def embed_images(self, images: Sequence[Any]) -> np.ndarray:
+    def embed_images(self, images: Sequence[Any]) -> NDArray[np.float32]:
         """Features e of PIL images: float32 (n, d), unnormalised."""
         import torch
 
-        pixels = torch.stack([self._preprocess(image) for image in images]).to(self._device)
+        pixels = torch.stack([self._preprocess(image) for image in images]).to(self.device)
         with torch.inference_mode():
             return np.asarray(self.model.encode_image(pixels, normalize=False).float().cpu().numpy())
 
-    def embed_texts(self, texts: Sequence[str], texts_per_step: int = 256) -> np.ndarray:
+    def embed_texts(self, texts: Sequence[str], texts_per_step: int = 256) -> NDArray[np.float32]:
         """Features u of texts: float32 (n, d), unnormalised.
 
         Raises:
             TextTooLong: one of them has more tokens than the context holds.
         """
+        return self.embed_tokens(self.tokens(texts).ids, texts_per_step)
+
+    def embed_tokens(self, ids: Any, texts_per_step: int = 256) -> NDArray[np.float32]:
+        """Features u of texts as tokens, int64 (n, context): float32 (n, d), unnormalised."""
         import torch
 
-        tokens = self._tokenize(texts)
         with torch.inference_mode():
             steps = [
-                self.model.encode_text(step.to(self._device), normalize=False).float().cpu()
-                for step in tokens.split(texts_per_step)
+                self.model.encode_text(step.to(self.device), normalize=False).float().cpu()
+                for step in ids.split(texts_per_step)
             ]
         return np.asarray(torch.cat(steps).numpy())
 
-    def _tokenize(self, texts: Sequence[str]) -> Any:
-        # The end token has the highest id of all, so the first highest id marks where a text ends.
-        roomy = self._tokenizer(list(texts), context_length=4 * self.context_length)
-        lengths = roomy.argmax(dim=1) + 1
-        longest = int(lengths.argmax())
-        if lengths[longest] > self.context_length:
-            raise TextTooLong(
-                f"{texts[longest]!r} has {int(lengths[longest])} tokens with start and end, "
-                f"the encoder reads {self.context_length}: shorten the text"
-            )
-        return self._tokenizer(list(texts), context_length=self.context_length)
+
+def load_encoder(encoder: Encoder, device: str) -> ClipEncoder:
+    """Load an encoder once per process.
+
+    Args:
+        encoder: as a profile names it.
+        device: a torch device, or `auto`.
+
+    Raises:
+        SettingsError: torch or open_clip is not installed, open_clip does not know the encoder, or there is no such
+            device.
+        PassingError: its weights are not on this machine and could not be fetched.
+        ProfileMismatch: its weights are not those that the profile names.
+    """
+    try:
+        return _load(encoder, choose_device(device))
+    except ModuleNotFoundError as exc:
+        raise SettingsError(f"{exc.name} is not installed: pip install 'carlos-platform[search]'") from exc
 
 
 @lru_cache(maxsize=2)
-def load_encoder(encoder: Encoder, device: str) -> ClipEncoder:
-    """Load an encoder once per process."""
-    return ClipEncoder(encoder, device)
+def _load(encoder: Encoder, device: str) -> ClipEncoder:
+    from carlos_tasks.torchvision_cpu import declare_missing_operators
+
+    declare_missing_operators()
+    import open_clip
+
+    name = encoder.model
+    if encoder.revision is not None:
+        name = f"local-dir:{model_folder(encoder.model, encoder.revision)[0]}"
+    elif encoder.pretrained not in open_clip.list_pretrained_tags_by_model(name):
+        raise SettingsError(f"open_clip has no weights {encoder.pretrained!r} of {name!r}")
+    try:
+        model, _, preprocess = open_clip.create_model_and_transforms(
+            name, pretrained=encoder.pretrained, precision="fp32", device=device
+        )
+        return ClipEncoder(model, preprocess, open_clip.get_tokenizer(name), device)
+    except (OSError, RuntimeError) as exc:  # open_clip raises the latter where it could not fetch a file
+        raise PassingError(
+            f"the encoder {encoder.model} could not be loaded; its weights are fetched once from the Hub, "
+            f"or copied into HF_HUB_CACHE: {exc}"
+        ) from exc

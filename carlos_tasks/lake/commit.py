@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.embedding.text_space import text_space_id
 from carlos_tasks.errors import ProfileMismatch
+from carlos_tasks.lake.alike import add_alike
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.migrate import sql_folder
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.lake.outcomes import OutcomeRecord, outcome_table, read_outcome
+from carlos_tasks.lake.prompt_difference import add_prompt_differences
 from carlos_tasks.lake.register import (
     baseline_shards,
     incomplete_shards,
@@ -26,8 +28,13 @@ from carlos_tasks.lake.register import (
     registered,
     unregistered,
 )
+from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
+from carlos_tasks.retrieval.stored_queries import commit_queries
 from carlos_tasks.settings import Settings
+from carlos_tasks.thresholds import calibrate_where_unset
+
+__all__ = ["CommitReport", "commit_index", "run_statement"]
 
 if TYPE_CHECKING:
     from carlos_tasks.profile import Profile
@@ -79,7 +86,9 @@ def _commit_index(
     register_profile(con, profile)
     known = dict(
         con.execute(
-            "select lora_id, measured from core.representation where profile_id = ?", [profile.profile_id]
+            "select lora_id, measured from core.representation "
+            "where profile_id = $1 and lora_id in (select unnest($2::varchar[]))",
+            [profile.profile_id, [o.lora_id for o in outcomes]],
         ).fetchall()
     )
     # 'failed' is not final: a later attempt may do better.
@@ -91,7 +100,12 @@ def _commit_index(
     with registered(con, "attempts", outcome_table(new)):
         run_statement(con, "add_outcomes")
     changed = [o for o in new if known.get(o.lora_id) != o.status]
-    return n_embeddings, _insert_representations(con, profile.profile_id, changed)
+    statuses = _insert_representations(con, profile.profile_id, changed)
+    add_prompt_differences(con, profile.profile_id)
+    add_alike(con, profile.profile_id)
+    calibrate_where_unset(con, profile.profile_id)
+    commit_queries(con, store, text_space_id(profile))
+    return n_embeddings, statuses
 
 
 def _insert_representations(
@@ -129,17 +143,12 @@ def _check_pairs(con: duckdb.DuckDBPyConnection, profile_id: str, embedded: list
     """Refuse the commit when a LoRA's images have no baseline beside them: all of the profile would be wrong."""
     paired = dict(
         con.execute(
-            "select lora_id, n_pairs + n_flagged from core.representation where profile_id = ?", [profile_id]
+            "select lora_id, n_pairs + n_flagged from core.representation "
+            "where profile_id = $1 and lora_id in (select unnest($2::varchar[]))",
+            [profile_id, [o.lora_id for o in embedded]],
         ).fetchall()
     )
     lonely = {o.lora_id: o.n_pairs - paired.get(o.lora_id, 0) for o in embedded}
     worst = [f"{lora_id[:12]} ({n})" for lora_id, n in lonely.items() if n]
     if worst:
         raise ProfileMismatch(f"LoRAs with pairs that have no baseline in profile {profile_id}: {', '.join(worst[:5])}")
-
-
-def run_statement(con: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, object] | None = None) -> int:
-    """Run a statement of sql/commit; return how many rows it added."""
-    statement = (sql_folder() / "commit" / f"{name}.sql").read_text(encoding="utf-8")
-    (n_rows,) = con.execute(statement, parameters or {}).fetchall()[0]
-    return int(n_rows)

@@ -1,6 +1,9 @@
 """Bringing the catalog up to date with `sql/`, in one snapshot, and in none where nothing changed."""
 
 import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +16,8 @@ from carlos_tasks.lake.transaction import transaction
 
 #: Folders of sql/ in the order in which their files are applied: a view uses macros, a search macro uses views.
 FOLDERS = ("schema", "macros", "views", "search")
+
+_MACRO = re.compile(r"^create (?:or replace )?macro ([\w.]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -76,8 +81,33 @@ def _applied(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _apply(con: duckdb.DuckDBPyConnection, todo: list[SqlFile]) -> None:
-    with transaction(con, "migrate", {"files": len(todo)}):
+    with _rows_in_any_order(con), transaction(con, "migrate", {"files": len(todo)}):
         for file in todo:
             con.execute(file.text)
+        _put_macro_comments(con)
         rows = [[file.path for file in todo], [file.sha256 for file in todo]]
         con.execute("insert into core.migration select unnest($1), unnest($2), now()", rows)
+
+
+@contextmanager
+def _rows_in_any_order(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """Let tables be written whose row groups are bounded in bytes (raw.listing): DuckDB refuses it otherwise."""
+    ((before,),) = con.execute("select current_setting('preserve_insertion_order')").fetchall()
+    con.execute("set preserve_insertion_order = false")
+    try:
+        yield
+    finally:
+        con.execute("set preserve_insertion_order = $before", {"before": before})
+
+
+def _put_macro_comments(con: duckdb.DuckDBPyConnection) -> None:
+    """Keep what each macro's file says of it: DuckLake takes no COMMENT on a macro."""
+    found = [(name, _opening_comment(file.text)) for file in sql_files() for name in _MACRO.findall(file.text)]
+    con.execute("delete from core.macro_comment")
+    con.execute(
+        "insert into core.macro_comment select unnest($1), unnest($2)", [list(c) for c in zip(*found, strict=True)]
+    )
+
+
+def _opening_comment(text: str) -> str:
+    return " ".join(text.partition("/*")[2].partition("*/")[0].split())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.embedding.text_space import text_space_id
 from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lake.outcomes import OutcomeRecord
 from carlos_tasks.lake.shards import BASELINE, shard_prefix
@@ -20,20 +21,22 @@ def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool
     """Write a profile, its thresholds and its prompts where they are new or changed; tell whether any was.
 
     Run it inside a transaction. The definition never changes under one profile_id; thresholds and prompt sets may,
-    and are replaced whole.
+    and are replaced whole, the text space with the retrieval prompts.
     """
     definition = json.dumps(profile.identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     (changed,) = con.execute(
         "insert into core.profile by name select $profile_id as profile_id, $name as name, "
-        "$definition as definition, now() as created_at, $origin as origin "
+        "$definition as definition, now() as created_at, $origin as origin, $space as text_space_id "
         "where not exists (from core.profile where profile_id = $profile_id)",
         {
             "profile_id": profile.profile_id,
             "name": profile.name,
             "definition": definition,
             "origin": profile.origin,
+            "space": text_space_id(profile),
         },
     ).fetchall()[0]
+    changed += _put_text_space(con, profile)
     changed += _put_thresholds(con, profile)
     changed += _put_prompts(con, profile.search_prompts())
     if profile.origin == "measured":
@@ -41,14 +44,33 @@ def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool
     return bool(changed)
 
 
+def _put_text_space(con: duckdb.DuckDBPyConnection, profile: "Profile") -> int:
+    """Name the profile's text space where that is not known yet, or where its retrieval prompts are other ones now."""
+    (changed,) = con.execute(
+        "update core.profile set text_space_id = $space "
+        "where profile_id = $profile_id and text_space_id is distinct from $space",
+        {"profile_id": profile.profile_id, "space": text_space_id(profile)},
+    ).fetchall()[0]
+    return int(changed)
+
+
 def _put_thresholds(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool:
-    wanted = sorted((name, limit.value, limit.origin) for name, limit in profile.thresholds.items())
-    known = con.execute(
-        "select name, value, origin from core.threshold where profile_id = ? order by name", [profile.profile_id]
+    """Bring the thresholds that the profile ships up to date; one that was calibrated on the corpus takes its place."""
+    rows = con.execute(
+        "select name, value, origin, starts_with(coalesce(origin, ''), 'calibrated') from core.threshold "
+        "where profile_id = ? order by name",
+        [profile.profile_id],
     ).fetchall()
+    calibrated = {name for name, _, _, is_calibrated in rows if is_calibrated}
+    known = [(name, value, origin) for name, value, origin, is_calibrated in rows if not is_calibrated]
+    shipped = sorted((name, limit.value, limit.origin) for name, limit in profile.thresholds.items())
+    wanted = [row for row in shipped if row[0] not in calibrated]
     if known == wanted:
         return False
-    con.execute("delete from core.threshold where profile_id = ?", [profile.profile_id])
+    con.execute(
+        "delete from core.threshold where profile_id = ? and not list_contains(?::varchar[], name)",
+        [profile.profile_id, sorted(calibrated)],
+    )
     for row in wanted:
         con.execute("insert into core.threshold values (?, ?, ?, ?)", [profile.profile_id, *row])
     return True

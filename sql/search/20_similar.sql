@@ -1,53 +1,42 @@
-/* mart.similar(id, k, profile := ''): the k LoRAs whose Direction is nearest to that of LoRA `id`, best first,
-   without itself. Grain: one row per (profile_id, rank). Columns as mart.search_vector. `id` may have any status as
-   long as it has a Direction; what is returned is 'ok' only. */
-create or replace macro mart.similar(id, k, profile := '') as table (
-    with
-    wanted as (
-        select this.profile_id, this.direction
-        from core.representation as this
-        where
-            this.lora_id = id
-            and this.direction is not null
-            and (profile = '' or this.profile_id = profile)
-    ),
+/* mart.similar(id, k, profile := '', strength_max := …, strength_min := …, consistency_min := …,
+   retention_min := …): the k LoRAs whose Direction is nearest to that of a LoRA, best first, without itself.
+   Grain: one row per (profile_id, rank). Columns and limits as mart.search_vector. id: a lora_id, or its first digits
+   where they name one LoRA. That LoRA may have any status as long as it has a Direction; what comes back is 'ok' only. */
+create or replace macro mart.similar(
+    id,
+    k,
+    profile := '',
+    strength_max := 'nan'::double,
+    strength_min := 'nan'::double,
+    consistency_min := 'nan'::double,
+    retention_min := 'nan'::double
+) as table (
+    from core.ranking(
+        (
+            with
+            named as (
+                select this.profile_id, this.lora_id, this.direction
+                from core.representation as this
+                inner join core.profile_asked(profile) as asked using (profile_id)
+                where starts_with(this.lora_id, id) and this.direction is not null
+                -- A whole id names its LoRA, also where it is the beginning of another one.
+                qualify bool_or(this.lora_id = id) over () is distinct from (this.lora_id <> id)
+            )
 
-    scored as (
-        select
-            candidate.profile_id,
-            candidate.lora_id,
-            core.cosine(candidate.direction, wanted.direction) as score,
-            candidate.strength,
-            candidate.consistency,
-            candidate.direction_cosine_lower,
-            candidate.status
-        from mart.representation_status as candidate
-        inner join wanted on candidate.profile_id = wanted.profile_id
-        where candidate.status = 'ok' and candidate.strength > 0 and candidate.lora_id <> id
-    ),
-
-    ranked as (
-        select
-            *,
-            row_number() over (partition by scored.profile_id order by score desc, lora_id) as rank
-        from scored
-        where not isnan(score)
+            select
+                case
+                    when count(*) = 0
+                        then error('no LoRA ''' || id || ''' has a Direction: see mart.lora for ids and status')
+                    when count(distinct named.lora_id) > 1
+                        then error('more than one LoRA id begins with ''' || id || ''': give more of its digits')
+                    else list({'profile_id': named.profile_id, 'vector': named.direction, 'without': named.lora_id})
+                end
+            from named
+        ),
+        k,
+        strength_max,
+        strength_min,
+        consistency_min,
+        retention_min
     )
-
-    select
-        ranked.rank,
-        ranked.lora_id,
-        listing.name,
-        ranked.score,
-        ranked.strength,
-        ranked.consistency,
-        ranked.status,
-        ranked.direction_cosine_lower,
-        coalesce(listing.n_listings, 0) as n_listings,
-        listing.names,
-        ranked.profile_id
-    from ranked
-    left join mart.lora_listing as listing using (lora_id)
-    where ranked.rank <= k
-    order by ranked.profile_id, ranked.rank
 );

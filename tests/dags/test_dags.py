@@ -46,7 +46,7 @@ def index_tasks(found: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_file_can_be_imported(found: dict[str, Any]) -> None:
     assert found["errors"] == {}
-    assert set(found["dags"]) == {path.stem for path in FILES} == {"discover_loras", "index_loras"}
+    assert set(found["dags"]) == {path.stem for path in FILES} == {"discover_loras", "evaluate_index", "index_loras"}
 
 
 def test_parsing_imports_nothing_heavy(found: dict[str, Any]) -> None:

@@ -5,7 +5,8 @@ import pytest
 import torch
 from PIL import Image
 
-from carlos_tasks.embedding.encoder import ClipEncoder, TextTooLong, load_encoder
+from carlos_tasks.embedding.encoder import ClipEncoder, load_encoder
+from carlos_tasks.embedding.tokens import TextTooLong
 from carlos_tasks.profile import Profile
 
 

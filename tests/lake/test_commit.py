@@ -1,5 +1,6 @@
 """The commit of an index run: one snapshot, nothing twice, nothing lost, whatever was killed before."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import duckdb
 import pytest
 
 from carlos_tasks.errors import NotFound, PassingError, PermanentError, ProfileMismatch
+from carlos_tasks.lake import commit, prompt_difference
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.lake.commit import CommitReport, commit_index
@@ -73,6 +75,76 @@ def test_index_commit_measures_and_makes_one_snapshot(
     assert rows("select message, facts ->> 'n_embeddings' from mart.commit_log limit 1") == [("index", "45")]
     with connect(settings) as con:
         assert run_checks(con) == []
+
+
+def test_index_commit_keeps_what_each_lora_does_to_each_prompt(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    keys = [
+        embedded(place, profile, "a", with_effect(base, 1)),
+        embedded(place, profile, "b", with_effect(base, 2), flags=dict.fromkeys(range(3), "black")),
+        embedded(place, profile, "broken", with_effect(base, 3), flags=dict.fromkeys(range(9), "black")),
+        write_outcome(place, profile, "failed", status="failed"),
+    ]
+    commit_index(settings, profile, keys)
+    assert rows("select lora_id, count(*), sum(n_pairs) from core.prompt_difference group by 1 order by 1") == [
+        ("a", 5, 15),
+        ("b", 4, 12),
+    ]
+    directions = rows("select direction from core.representation where direction is not null order by lora_id")
+    sums = rows(
+        "with part as (select lora_id, n_pairs, unnest(difference) as x, generate_subscripts(difference, 1) as i "
+        "from core.prompt_difference), summed as (select lora_id, i, sum(n_pairs * x) / sum(n_pairs) as x from part "
+        "group by all) select list(x order by i) from summed group by lora_id order by lora_id"
+    )
+    for (direction,), (mean,) in zip(directions, sums, strict=True):
+        assert mean == pytest.approx(direction, abs=1e-6)
+
+
+def test_a_lake_of_before_a_table_is_filled_by_the_next_commit(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    known_loras(settings, "a", "b", "c")
+    keys = {name: embedded(place, profile, name, with_effect(base, 1)) for name in ("a", "b", "c")}
+    with monkeypatch.context() as before:
+        for name in ("add_prompt_differences", "add_alike"):
+            before.setattr(commit, name, lambda con, profile_id: 0)
+        commit_index(settings, profile, [keys["a"], keys["b"]])
+    assert rows("select count(*) from core.prompt_difference") == [(0,)]
+    with connect(settings) as con:
+        found = {failure.check for failure in run_checks(con)}
+    assert found == {"prompt_difference_missing", "representation_not_compared"}
+
+    monkeypatch.setattr(prompt_difference, "_LORAS_AT_ONCE", 2)
+    commit_index(settings, profile, [keys["c"]])
+    assert rows("select distinct lora_id from core.prompt_difference order by 1") == [("a",), ("b",), ("c",)]
+    assert rows("select lora_id, other_id, cosine from core.alike order by all") == [
+        ("a", "b", 1.0),
+        ("a", "c", 1.0),
+        ("b", "c", 1.0),
+    ]
+    with connect(settings) as con:
+        assert run_checks(con) == []
+    newest = rows("select max(snapshot_id) from mart.commit_log")
+    commit_index(settings, profile, list(keys.values()))
+    assert rows("select max(snapshot_id) from mart.commit_log") == newest
+
+
+def test_only_the_files_of_the_loras_asked_for_are_read(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    commit_index(settings, profile, [embedded(place, profile, name, with_effect(base, 1)) for name in "abcdefgh"])
+    ((_, plan),) = rows(
+        "explain analyze select count(difference[1]) from core.prompt_difference "
+        "where lora_id in (select unnest(['b', 'g', 'stranger']))"
+    )
+    assert "Total Files Read: 2" in re.sub(r"[^\w:]+", " ", plan)
 
 
 def test_a_second_commit_of_the_same_changes_nothing(

@@ -8,9 +8,12 @@ import pytest
 from carlos_tasks.errors import PermanentError
 from carlos_tasks.lake import migrate as migration
 from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.intake_commit import commit_intake
 from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
+from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.settings import Settings
+from tests.lake.small_intake import listing, write_intake
 
 
 def test_everything_is_applied_in_one_snapshot(settings: Settings) -> None:
@@ -39,6 +42,34 @@ def test_a_changed_file_and_those_after_it_are_applied_again(
     assert migrate(lake) == [file.path for file in files[number:]]
     assert migrate(lake) == []
     assert lake.execute("select count(*) from core.threshold").fetchall() == [(1,)]
+
+
+def test_a_lake_with_rows_takes_every_file_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an upgrade does that changes one of the first files."""
+    listed = [listing(source="civitai-dump", lora_id="a", lora={"base_model": "micro-xl", "rank": 4})]
+    commit_intake(settings, [write_intake(open_store(settings.store), listed)])
+    files = sql_files()
+    changed = SqlFile(files[0].path, f"{files[0].text}-- changed\n")
+    monkeypatch.setattr(migration, "sql_files", lambda: [changed, *files[1:]])
+    with connect(settings, read_only=False) as con:
+        assert len(migrate(con)) == len(files)
+        assert con.execute("select source, lora_id from raw.listing").fetchall() == [("civitai", "a")]
+        assert con.execute("select current_setting('preserve_insertion_order')").fetchall() == [(True,)]
+
+
+def test_what_the_macros_say_of_themselves_is_kept_once(
+    lake: duckdb.DuckDBPyConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    question = "select comment from core.macro_comment where macro = 'core.exact'"
+    ((before,),) = lake.execute(question).fetchall()
+    assert before.startswith("exact(x): x (double) rounded to a multiple")
+    files = sql_files()
+    number = next(n for n, file in enumerate(files) if file.path.endswith("_exact.sql"))
+    changed = SqlFile(files[number].path, files[number].text.replace("exact(x): x", "exact(x): a number x"))
+    monkeypatch.setattr(migration, "sql_files", lambda: [*files[:number], changed, *files[number + 1 :]])
+    migrate(lake)
+    ((after,),) = lake.execute(question).fetchall()
+    assert after == before.replace("exact(x): x", "exact(x): a number x")
 
 
 def test_a_file_that_fails_leaves_the_old_state(

@@ -1,5 +1,7 @@
 """The SQL of the representations against the definitions, on embeddings of every awkward kind."""
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,8 +15,9 @@ from numpy.typing import NDArray
 
 from carlos_tasks.lake.migrate import sql_files, sql_folder
 
-TESTED_SQL = {"insert_representation"}
+TESTED_SQL = {"insert_representation", "insert_prompt_difference"}
 STATEMENT = (sql_folder() / "commit" / "insert_representation.sql").read_text(encoding="utf-8")
+BY_PROMPT = (sql_folder() / "commit" / "insert_prompt_difference.sql").read_text(encoding="utf-8")
 
 Doubles = NDArray[np.float64]
 Pair = tuple[str, int]
@@ -27,8 +30,8 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as con:
         con.execute("attach ':memory:' as carlos; use carlos; create schema core")
         for file in sql_files():
-            if file.path.endswith(("core_embedding.sql", "core_representation.sql")):
-                con.execute(file.text.replace("alter table core.embedding set partitioned by", "-- "))
+            if file.path.endswith(("core_embedding.sql", "core_representation.sql", "core_prompt_difference.sql")):
+                con.execute(re.sub(r"alter table [\w.]+ set partitioned by", "-- ", file.text))
             elif file.path.startswith("macros/"):
                 con.execute(file.text)
         yield con
@@ -59,14 +62,24 @@ def represent(
         [(name, pa.string()) for name in ("profile_id", "lora_id", "prompt_id", "flag")]
         + [("seed", pa.int32()), ("embedding", pa.list_(pa.float32()))]
     )
-    con.execute("delete from core.embedding; delete from core.representation")
+    con.execute("delete from core.embedding; delete from core.representation; delete from core.prompt_difference")
     con.register("given_rows", pa.Table.from_pylist(rows, schema=schema))
     con.execute("insert into core.embedding by name from given_rows")
     con.execute(STATEMENT, {"profile_id": "p", "lora_ids": list(loras)})
+    con.execute(BY_PROMPT, {"profile_id": "p", "lora_ids": list(loras)})
     answer = con.execute("select * exclude (computed_at) from core.representation")
     names = [column[0] for column in answer.description or []]
     found = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
     return {row["lora_id"]: row for row in found}
+
+
+def by_prompt(con: duckdb.DuckDBPyConnection, lora_id: str) -> dict[str, tuple[int, list[float]]]:
+    """Number of pairs and mean difference by prompt, as the last `represent` left them."""
+    rows = con.execute(
+        "select prompt_id, n_pairs, difference from core.prompt_difference where lora_id = ? order by prompt_id",
+        [lora_id],
+    ).fetchall()
+    return {prompt_id: (n_pairs, difference) for prompt_id, n_pairs, difference in rows}
 
 
 def embeddings(values: Doubles, seeds: int) -> Embeddings:
@@ -156,8 +169,22 @@ def test_consistency_and_strength_hold_for_any_embeddings(
 ) -> None:
     same = st.sampled_from(list(base.values()))
     lora: Embeddings = {pair: data.draw(same | vectors, label=str(pair)) for pair in base}
-    row = represent(con, base, {"a": lora}, order=data.draw(st.integers(0, 3)))["a"]
-    v = differences(base, lora)
+    # A broken image has no feature, or one that is not a number; its pair counts nowhere.
+    broken = data.draw(st.sets(st.sampled_from(list(base))), label="broken")
+    shown = {
+        pair: data.draw(st.sampled_from([None, [float("nan")] * 3])) if pair in broken else lora[pair] for pair in lora
+    }
+    flags = {("a", pair): "nan" for pair in broken}
+    row = represent(con, base, {"a": shown}, flags=flags, order=data.draw(st.integers(0, 3)))["a"]
+    assert row["n_flagged"] == len(broken)
+    assert row["measured"] == ("degenerate" if 2 * len(broken) > len(base) else "measured")
+    whole = {pair: embedding for pair, embedding in lora.items() if pair not in broken}
+    prompts = by_prompt(con, "a")
+    assert {p: n for p, (n, _) in prompts.items()} == Counter(prompt for prompt, _ in whole)
+    if not whole:
+        assert (row["strength"], row["consistency"], row["direction"]) == (None, None, None)
+        return
+    v = differences(base, whole)
     lengths = np.linalg.norm(v, axis=1)
     assert row["n_zero"] == int((lengths == 0).sum())
     assert row["strength"] == pytest.approx(float(lengths.mean()), rel=1e-6, abs=1e-12)
@@ -166,7 +193,10 @@ def test_consistency_and_strength_hold_for_any_embeddings(
         assert row["consistency"] is None
     else:
         assert row["consistency"] == pytest.approx(expected, abs=1e-6)
-    np.testing.assert_allclose(row["direction"], v.mean(axis=0), atol=1e-5)
+    weighted = sum(n * np.array(d, np.float64) for n, d in prompts.values()) / len(v)
+    np.testing.assert_allclose(weighted, v.mean(axis=0), atol=1e-5)
+    if row["measured"] == "measured":
+        np.testing.assert_allclose(row["direction"], weighted, atol=2e-6)
 
 
 def test_the_same_embeddings_give_the_same_bits(con: duckdb.DuckDBPyConnection) -> None:
@@ -179,6 +209,27 @@ def test_the_same_embeddings_give_the_same_bits(con: duckdb.DuckDBPyConnection) 
     assert together["a"] == alone
     assert together["z"] == alone | {"lora_id": "z"}
     assert together["0"] != alone
+
+
+def test_what_a_lora_does_to_each_prompt(con: duckdb.DuckDBPyConnection) -> None:
+    base: Embeddings = {("p1", 0): [1.0, 1.0], ("p1", 1): [2.0, 0.0], ("p2", 0): [0.0, 0.0], ("p3", 0): [5.0, 5.0]}
+    lora: Embeddings = {("p1", 0): [4.0, 1.0], ("p1", 1): [3.0, 2.0], ("p2", 0): None, ("p3", 0): [5.0, 6.0]}
+    flags: dict[tuple[str, Pair], str] = {("a", ("p2", 0)): "nan"}
+    represent(con, base, {"a": lora, "b": base}, flags=flags)
+    assert by_prompt(con, "a") == {"p1": (2, [2.0, 1.0]), "p3": (1, [0.0, 1.0])}
+    assert set(by_prompt(con, "b")) == {"p1", "p2", "p3"}
+    represent(con, base, {"a": lora}, flags=flags | {("base", ("p1", 1)): "black", ("base", ("p3", 0)): "black"})
+    assert by_prompt(con, "a") == {"p1": (1, [3.0, 0.0])}
+
+
+def test_the_same_embeddings_give_the_same_bits_by_prompt(con: duckdb.DuckDBPyConnection) -> None:
+    base, lora = random_index(1, 20, 7, 64)
+    con.execute("set threads = 2")
+    represent(con, base, {"a": lora}, order=1)
+    alone = by_prompt(con, "a")
+    con.execute("set threads = 1")
+    represent(con, base, {"0": base, "a": lora}, order=2)
+    assert by_prompt(con, "a") == alone
 
 
 def test_a_flag_on_either_side_leaves_the_pair_out(con: duckdb.DuckDBPyConnection) -> None:

@@ -32,7 +32,7 @@ def filled(shared_lake: Path) -> Path:
     with connect(settings, read_only=False) as con:
         migrate(con)
         con.execute(
-            "insert into core.profile values ($1, 'micro', $2, now(), 'measured')",
+            "insert into core.profile values ($1, 'micro', $2, now(), 'measured', null)",
             [PROFILE, '{"backbone": {"base_model": "micro-xl"}}'],
         )
         con.execute(

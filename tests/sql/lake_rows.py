@@ -73,7 +73,15 @@ _DEFAULTS: Rows = {
         }
     ],
     "core.threshold": [{"profile_id": "p"}],
+    "core.prompt": [{"prompt_set": "s", "prompt_id": "p1", "text": "a red circle"}],
+    "core.outcome": [{"profile_id": "p", "lora_id": "a", "status": "embedded", "attempted_at": _TIME}],
     "core.embedding": [{"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "seed": 0, "embedding": [1.0, 2.0]}],
+    "core.prompt_difference": [
+        {"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "n_pairs": 1, "difference": [1.0, 0.0]}
+    ],
+    "core.alike": [{"profile_id": "p", "lora_id": "a", "other_id": "b", "cosine": 0.95}],
+    "core.compared": [{"profile_id": "p", "lora_id": "a"}],
+    "core.query": [{"text_space_id": "t", "text": "east", "vector": [1.0, 0.0], "encoded_at": _TIME}],
     "core.representation": [
         {
             "profile_id": "p",

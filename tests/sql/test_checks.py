@@ -23,6 +23,9 @@ SOUND: Rows = {
         {"n_pairs": 1, "n_flagged": 1},
         {"lora_id": "broken", "measured": "failed", "direction": None, "strength": None, "consistency": None},
     ],
+    "core.prompt_difference": [{}],
+    "core.compared": [{}],
+    "core.alike": [{}],
 }
 
 #: check -> rows that spoil the sound lake
@@ -40,6 +43,9 @@ SPOILT: dict[str, Rows] = {
     "duplicate_lora": {"core.lora": [{"lora_id": "a"}]},
     "shard_count": {"raw.shard": [{"n_records": 4}]},
     "duplicate_sighting": {"raw.sighting": [{}]},
+    "prompt_difference_missing": {"core.prompt_difference": [{"prompt_id": "p2"}]},
+    "representation_not_compared": {"core.representation": [{"lora_id": "b"}]},
+    "alike_out_of_order": {"core.alike": [{"other_id": "0"}]},
 }
 
 
@@ -85,3 +91,19 @@ def test_a_failure_shows_the_first_rows_and_counts_all(con: duckdb.DuckDBPyConne
     assert failure is not None
     assert (failure.n_rows, len(failure.rows)) == (30, 20)
     assert failure.rows[0] == {"lora_id": "l00", "n_rows": 2}
+
+
+def test_a_measured_lora_without_its_prompts_is_found(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, {"core.profile": [{}, {"profile_id": "q", "origin": "imported"}]})
+    fill(con, {"core.representation": [{}, {"profile_id": "q"}, {"lora_id": "b", "measured": "unpatched"}]})
+    failure = run_check(con, "prompt_difference_missing")
+    assert failure is not None
+    assert failure.rows == [{"profile_id": "p", "lora_id": "a", "n_found": None, "n_expected": 1}]
+
+
+@pytest.mark.parametrize("spoilt", [{}, {"cosine": 0.5}, {"other_id": "a"}, {"cosine": 1.5}])
+def test_a_pair_of_alike_loras_is_looked_at(con: duckdb.DuckDBPyConnection, spoilt: dict[str, object]) -> None:
+    fill(con, {"core.alike": [{}]})
+    assert run_check(con, "alike_out_of_order") is None
+    fill(con, {"core.alike": [spoilt]})
+    assert run_check(con, "alike_out_of_order")

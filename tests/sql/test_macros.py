@@ -1,10 +1,14 @@
 """Macros of sql/macros on values given and expected."""
 
+import unicodedata
 from typing import Any
 
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from carlos_tasks.lake.migrate import sql_folder
 from tests.sql.lake_rows import answer
 
 #: macro -> (case, expression, expected)
@@ -41,6 +45,49 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
         ("at right angles", "core.cosine([1.0, 0.0]::float[], [0.0, 3.0]::float[])", 0.0),
         ("opposite", "core.cosine([1.0, 1.0]::float[], [-1.0, -1.0]::float[])", -1.0),
         ("of nothing it is nothing", "core.cosine(null::float[], [1.0]::float[])", None),
+    ],
+    "limit": [
+        ("the question's goes first", "core.limit(5, 9.8)", 5.0),
+        ("else the profile's", "core.limit('nan'::double, 9.8)", 9.8),
+        ("null is not given either", "core.limit(null, 9.8)", 9.8),
+        ("neither has one", "core.limit('nan'::double, null::double)", None),
+        ("infinity lets all pass", "core.limit('inf'::double, 9.8)", float("inf")),
+    ],
+    "calibration_quantile": [
+        ("21 of the paper's 740 are stronger", "round(740 * (1 - core.calibration_quantile('strength_max')), 9)", 21.0),
+        ("204 are less consistent", "round(740 * core.calibration_quantile('consistency_min'), 9)", 204.0),
+        ("the paper has no other", "core.calibration_quantile('strength_min')", None),
+    ],
+    "calibrated_on": [
+        ("strength", "core.calibrated_on('strength_max', 1.0, 2.0, 3.0)", 1.0),
+        ("strength again", "core.calibrated_on('strength_min', 1.0, 2.0, 3.0)", 1.0),
+        ("consistency", "core.calibrated_on('consistency_min', 1.0, 2.0, 3.0)", 2.0),
+        ("retention", "core.calibrated_on('retention_min', 1.0, 2.0, 3.0)", 3.0),
+        ("nothing of a LoRA", "core.calibrated_on('duplicate_min', 1.0, 2.0, 3.0)", None),
+    ],
+    "quantile": [
+        ("the lowest", "core.quantile([1.0, 2.0, 4.0], 0)", 1.0),
+        ("the median", "core.quantile([1.0, 2.0, 4.0], 0.5)", 2.0),
+        ("in between", "core.quantile([1.0, 2.0, 4.0], 0.75::double)", 3.0),
+        ("the highest", "core.quantile([1.0, 2.0, 4.0], 1)", 4.0),
+        ("of one value", "core.quantile([7.0::double], 0.3)", 7.0),
+        ("of none", "core.quantile([]::double[], 0.3)", None),
+        (
+            "as quantile_cont",
+            "(with t as (select unnest([3.5, 1.25, 9.0, 2.0, 4.75]::double[]) as x) "
+            "select core.quantile(list(x order by x), 0.3) = quantile_cont(x, 0.3) from t)",
+            True,
+        ),
+    ],
+    "query_text": [
+        (
+            "spaces of every kind",
+            "core.query_text(' pencil' || chr(160) || chr(9) || 'sketch' || chr(8232))",
+            "pencil sketch",
+        ),
+        ("one way to write a letter", "core.query_text('cafe' || chr(769))", "caf\u00e9"),
+        ("nothing", "core.query_text('  ')", ""),
+        ("what is no space stays", "core.query_text('a' || chr(8203) || 'b')", "a\u200bb"),
     ],
     "jackknife_se": [
         ("of means it is the standard error of the mean", "round(core.jackknife_se([4.0, 3.5, 3.0]), 9)", 0.577350269),
@@ -92,6 +139,14 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
 }
 
 
+QUERY_TEXT = duckdb.connect()
+QUERY_TEXT.execute("create schema core")
+QUERY_TEXT.execute((sql_folder() / "macros" / "50_query_text.sql").read_text(encoding="utf-8"))
+
+#: Macros that give no value: tested by what they raise.
+RAISING = {"encode_query"}
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [pytest.param(e, x, id=f"{macro}: {case}") for macro, cases in CASES.items() for case, e, x in cases],
@@ -99,3 +154,18 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
 def test_macro(con: duckdb.DuckDBPyConnection, expression: str, expected: Any) -> None:
     ((value,),) = [row.values() for row in answer(con, f"select {expression} as value")]
     assert value == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "said"), [("it's night", "no query vector of 'it's night' is stored.*carlos queries"), ("", "empty")]
+)
+def test_plain_duckdb_says_that_it_cannot_encode(con: duckdb.DuckDBPyConnection, text: str, said: str) -> None:
+    with pytest.raises(duckdb.InvalidInputException, match=said):
+        answer(con, "select encode_query($text, 'p')", {"text": text})
+
+
+@given(text=st.text(st.sampled_from("ae\u0301\u1100\u1161 \t\x0b\x1c\x85\xa0\u2028\u3000\u200b\ufeff-"), max_size=12))
+def test_a_text_is_looked_up_as_it_is_kept(text: str) -> None:
+    """SQL and Python bring a text to the same form, or the vector that one keeps would not be found by the other."""
+    kept = " ".join(unicodedata.normalize("NFC", text).split())
+    assert QUERY_TEXT.execute("select core.query_text($1)", [text]).fetchall() == [(kept,)]

@@ -5,10 +5,16 @@ import pytest
 
 from tests.sql.lake_rows import Rows, answer, fill
 
-TESTED = {"search_vector", "similar", "backlog"}
+TESTED = {"mart.search", "mart.search_vector", "mart.similar", "mart.backlog", "core.ranking", "core.profile_asked"}
 
 INDEX: Rows = {
     "raw.listing": [{"lora_id": "east", "name": "East"}],
+    "core.profile": [
+        {"name": "flat", "text_space_id": "t"},
+        {"profile_id": "q", "name": "other", "text_space_id": "u"},
+        {"profile_id": "unmeasured", "name": "empty"},
+    ],
+    "core.query": [{"text": "east"}, {"text": "north", "vector": [0.0, 1.0]}, {"text": "up", "text_space_id": "u"}],
     "core.threshold": [{"name": "strength_min", "value": 0.5}],
     "core.representation": [
         {"lora_id": "east", "direction": [2.0, 0.0]},
@@ -55,11 +61,12 @@ def test_no_direction_at_all_is_not_ranked(con: duckdb.DuckDBPyConnection) -> No
     fill(con, INDEX)
     rows = answer(con, "from mart.search_vector([1, 0], 9, profile := 'q')")
     assert [row["lora_id"] for row in rows] == ["east"]
-    assert answer(con, "from mart.similar('east', 9, profile := 'q')") == []
+    assert answer(con, "from mart.similar('east', 9, profile := 'q')") == []  # but itself, there is only one without
 
 
 def test_search_in_an_empty_index(con: duckdb.DuckDBPyConnection) -> None:
     assert answer(con, "from mart.search_vector([1.0, 0.0], 5)") == []
+    assert answer(con, "from mart.search('east', 5)") == []
 
 
 def test_similar_leaves_itself_out_and_stays_in_the_profile(con: duckdb.DuckDBPyConnection) -> None:
@@ -72,13 +79,127 @@ def test_similar_leaves_itself_out_and_stays_in_the_profile(con: duckdb.DuckDBPy
 def test_similar_to_one_that_search_would_not_return(con: duckdb.DuckDBPyConnection) -> None:
     fill(con, INDEX)
     assert [row["lora_id"] for row in answer(con, "from mart.similar('weak', 1)")] == ["east"]
-    assert answer(con, "from mart.similar('void', 3)") == []
-    assert answer(con, "from mart.similar('stranger', 3)") == []
 
 
-def test_a_name_is_a_value_and_never_sql(con: duckdb.DuckDBPyConnection) -> None:
+def test_similar_takes_the_first_digits_of_an_id(con: duckdb.DuckDBPyConnection) -> None:
     fill(con, INDEX)
-    assert answer(con, "from mart.similar($id, 3)", {"id": "' or true --"}) == []
+    assert answer(con, "from mart.similar('twi', 9)") == answer(con, "from mart.similar('twin of north', 9)")
+    # A whole id names its LoRA, though "northeast" begins with it.
+    assert {row["lora_id"] for row in answer(con, "from mart.similar('north', 9)")} >= {"northeast"}
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("mart.similar('void', 3)", "no LoRA 'void' has a Direction: see mart.lora"),
+        ("mart.similar('stranger', 3)", "no LoRA 'stranger' has a Direction"),
+        ("mart.similar('east', 3, profile := 'r')", "no LoRA 'east' has a Direction"),
+        ("mart.similar('nort', 3)", "more than one LoRA id begins with 'nort'"),
+        ("mart.search_vector([1, 0, 0, 0], 3)", r"has 4 dimensions and the LoRAs have \[2, 3\]"),
+        ("mart.search_vector([1, 0, 0], 3, profile := 'p')", r"has 3 dimensions and the LoRAs have \[2\]"),
+        ("mart.search_vector([0, 0], 3)", "no direction"),
+        ("mart.search_vector([], 3)", "no direction"),
+        ("mart.search_vector(null, 3)", "no direction"),
+        ("mart.search_vector([1, 'nan'::float], 3)", "no direction"),
+        ("mart.search_vector([1, '-inf'::float], 3)", "no direction"),
+        ("mart.search_vector([1, 0], 0)", "k is to be 1 or more"),
+        ("mart.search_vector([1, 0], null)", "k is to be 1 or more"),
+        ("mart.search_vector([1, 0], 3, profile := 'r')", "nothing is indexed under profile 'r'"),
+        ("mart.search_vector([1, 0], 3, profile := 'empty')", "nothing is indexed under profile 'empty'"),
+        ("mart.search('west', 3)", "no query vector of 'west' is stored"),
+        ("mart.search('up', 3, profile := 'p')", "no query vector of 'up' is stored"),
+        ("mart.search(' ', 3)", "the text is empty"),
+        ("mart.search('east', 3, profile := 'r')", "nothing is indexed under profile 'r'"),
+    ],
+)
+def test_what_cannot_be_answered_is_an_error(con: duckdb.DuckDBPyConnection, question: str, said: str) -> None:
+    fill(con, INDEX)
+    with pytest.raises(duckdb.InvalidInputException, match=said):
+        answer(con, f"from {question}")
+
+
+@pytest.mark.parametrize(
+    "question", ["mart.similar($text, 3)", "mart.search($text, 3)", "mart.search('east', 3, profile := $text)"]
+)
+def test_a_name_is_a_value_and_never_sql(con: duckdb.DuckDBPyConnection, question: str) -> None:
+    fill(con, INDEX)
+    with pytest.raises(duckdb.InvalidInputException, match="' or true --"):
+        answer(con, f"from {question}", {"text": "' or true --"})
+
+
+def test_a_stored_text_ranks_as_its_vector(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, INDEX)
+    by_vector = answer(con, "from mart.search_vector([0.0, 1.0], 3, profile := 'p')")
+    assert answer(con, "from mart.search('north', 3)") == by_vector
+    assert answer(con, "from mart.search($t, 3)", {"t": "\u00a0north  "}) == by_vector
+    assert [row["lora_id"] for row in by_vector] == ["north", "twin of north", "northeast"]
+
+
+def test_a_text_is_looked_up_in_the_profiles_own_text_space(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, INDEX)
+    assert {row["profile_id"] for row in answer(con, "from mart.search('up', 9)")} == {"q"}
+
+
+def test_the_session_may_choose_the_profile(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, INDEX)
+    fill(con, {"core.query": [{"text": "east", "text_space_id": "u"}]})
+    assert {row["profile_id"] for row in answer(con, "from mart.search('east', 9)")} == {"p", "q"}
+    con.execute("set variable carlos_profile = 'q'")
+    try:
+        assert {row["profile_id"] for row in answer(con, "from mart.search('east', 9)")} == {"q"}
+        assert {row["profile_id"] for row in answer(con, "from mart.search('east', 9, profile := 'flat')")} == {"p"}
+    finally:
+        con.execute("reset variable carlos_profile")
+
+
+def test_a_profile_has_an_id_and_a_name(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, INDEX)
+    by_id = answer(con, "from mart.search_vector([1, 0], 3, profile := 'p')")
+    assert answer(con, "from mart.search_vector([1, 0], 3, profile := 'flat')") == by_id
+    asked = "select profile_id from core.profile_asked($p) order by all"
+    assert [row["profile_id"] for row in answer(con, asked, {"p": ""})] == ["p", "q", "wide"]
+    assert [row["profile_id"] for row in answer(con, asked, {"p": "other"})] == ["q"]
+
+
+LIMITED: Rows = {
+    "core.threshold": [{"name": "strength_max", "value": 9.8}, {"name": "consistency_min", "value": 0.04}],
+    "core.representation": [
+        {"lora_id": "loud", "strength": 12.0, "prompt_retention": 0.9},
+        {"lora_id": "erratic", "consistency": 0.01},
+        {"lora_id": "mild", "strength": 2.0},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("limits", "expected"),
+    [
+        ("", ["mild"]),
+        ("strength_max := 20", ["loud", "mild"]),
+        ("strength_max := 'inf'", ["loud", "mild"]),
+        ("strength_max := 1", []),
+        ("strength_max := null", ["mild"]),
+        ("consistency_min := 0.005", ["erratic", "mild"]),
+        ("consistency_min := 0.9", []),
+        ("strength_min := 1.5", ["mild"]),
+        ("strength_min := 3", []),
+        ("strength_max := 20, consistency_min := -1", ["erratic", "loud", "mild"]),
+        ("retention_min := 0.5", ["loud", "mild"]),
+        ("retention_min := 0.95", ["mild"]),
+        # Prompt retention excuses what the profile's limit calls overpowering, not what the question leaves out.
+        ("retention_min := 0.5, strength_max := 11", ["mild"]),
+    ],
+)
+def test_limits_of_a_question_go_before_the_profiles(
+    con: duckdb.DuckDBPyConnection, limits: str, expected: list[str]
+) -> None:
+    fill(con, LIMITED)
+    fill(con, {"core.representation": [{"lora_id": "seed", "strength": 2.0}]})
+    asked = f", {limits}" if limits else ""
+    assert [row["lora_id"] for row in answer(con, f"from mart.similar('seed', 9{asked})")] == expected
+    rows = answer(con, f"from mart.search_vector([1, 0], 9{asked})")
+    assert [row["lora_id"] for row in rows if row["lora_id"] != "seed"] == expected
+    assert {row["status"] for row in rows} <= {"ok"}
 
 
 def test_backlog_is_what_the_profile_has_not_tried(con: duckdb.DuckDBPyConnection) -> None:

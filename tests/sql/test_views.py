@@ -294,6 +294,253 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             {"model_id": "3", "state": "listed"},
         ],
     ),
+    ("status_threshold", "side by side, null where a profile has none"): (
+        {"core.threshold": [*THRESHOLDS, {"profile_id": "q", "name": "strength_min", "value": 0.5}]},
+        "from mart.status_threshold order by profile_id",
+        [
+            {
+                "profile_id": "p",
+                "strength_max": 9.8,
+                "strength_min": 1.0,
+                "consistency_min": 0.04,
+                "retention_min": 0.5,
+            },
+            {
+                "profile_id": "q",
+                "strength_max": None,
+                "strength_min": 0.5,
+                "consistency_min": None,
+                "retention_min": None,
+            },
+        ],
+    ),
+    ("threshold", "what each removes of the measured LoRAs, beside what the corpus says"): (
+        {
+            "core.profile": [{}],
+            "core.threshold": [
+                {"name": "strength_max", "value": 9.8, "origin": "paper"},
+                {"name": "consistency_min", "value": 0.04},
+                {"name": "strength_min", "value": 1.0},
+                {"name": "duplicate_min", "value": 0.99},
+            ],
+            "core.representation": [
+                {"lora_id": "a", "strength": 2.0, "consistency": 0.5},
+                {"lora_id": "b", "strength": 10.0, "consistency": None},
+                {"lora_id": "c", "strength": 12.0, "consistency": 0.01},
+                {"lora_id": "d", "strength": 0.5, "consistency": 0.1},
+                {"lora_id": "failed", "measured": "failed", "strength": None, "consistency": None},
+            ],
+        },
+        "select profile, name, value, origin, share_removed, round(quantile, 4) as quantile, "
+        "round(corpus_value, 6) as corpus_value, n from mart.threshold order by name",
+        [
+            {
+                "profile": "test",
+                "name": "consistency_min",
+                "value": 0.04,
+                "origin": None,
+                "share_removed": 0.5,
+                "quantile": 0.2757,
+                "corpus_value": 0.059622,
+                "n": 4,
+            },
+            {
+                "profile": "test",
+                "name": "duplicate_min",
+                "value": 0.99,
+                "origin": None,
+                "share_removed": None,
+                "quantile": None,
+                "corpus_value": None,
+                "n": 4,
+            },
+            {
+                "profile": "test",
+                "name": "strength_max",
+                "value": 9.8,
+                "origin": "paper",
+                "share_removed": 0.5,
+                "quantile": 0.9716,
+                "corpus_value": 11.82973,
+                "n": 4,
+            },
+            {
+                "profile": "test",
+                "name": "strength_min",
+                "value": 1.0,
+                "origin": None,
+                "share_removed": 0.25,
+                "quantile": None,
+                "corpus_value": None,
+                "n": 4,
+            },
+        ],
+    ),
+    ("threshold", "a profile without any shows what a calibration would set"): (
+        {"core.profile": [{}], "core.representation": [{"strength": 3.0, "consistency": 0.2}]},
+        "select name, value, share_removed, corpus_value, n from mart.threshold order by name",
+        [
+            {"name": "consistency_min", "value": None, "share_removed": None, "corpus_value": 0.2, "n": 1},
+            {"name": "strength_max", "value": None, "share_removed": None, "corpus_value": 3.0, "n": 1},
+        ],
+    ),
+    ("threshold", "prompt retention excuses Strength"): (
+        {
+            "core.profile": [{}],
+            "core.threshold": [{"name": "strength_max", "value": 8.0}, {"name": "retention_min", "value": 0.1}],
+            "core.representation": [
+                {"lora_id": "a", "strength": 9.0, "prompt_retention": 0.5},
+                {"lora_id": "b", "strength": 9.0, "prompt_retention": 0.01},
+            ],
+        },
+        "select name, share_removed from mart.threshold where value is not null order by name",
+        [{"name": "retention_min", "share_removed": 0.5}, {"name": "strength_max", "share_removed": 0.5}],
+    ),
+    ("strength_quantiles", "of the measured LoRAs of each profile"): (
+        {
+            "core.representation": [
+                {"lora_id": "a", "strength": 1.0},
+                {"lora_id": "b", "strength": 3.0},
+                {"lora_id": "c", "strength": None, "measured": "failed"},
+                {"lora_id": "a", "strength": 7.0, "profile_id": "q"},
+            ]
+        },
+        "select profile_id, quantile, value, n from mart.strength_quantiles where quantile in (0, 0.25, 1)",
+        [
+            {"profile_id": "p", "quantile": 0.0, "value": 1.0, "n": 2},
+            {"profile_id": "p", "quantile": 0.25, "value": 1.5, "n": 2},
+            {"profile_id": "p", "quantile": 1.0, "value": 3.0, "n": 2},
+            {"profile_id": "q", "quantile": 0.0, "value": 7.0, "n": 1},
+            {"profile_id": "q", "quantile": 0.25, "value": 7.0, "n": 1},
+            {"profile_id": "q", "quantile": 1.0, "value": 7.0, "n": 1},
+        ],
+    ),
+    ("consistency_quantiles", "a LoRA without one does not count"): (
+        {"core.representation": [{"consistency": 0.4}, {"lora_id": "b", "consistency": None}]},
+        "select quantile, value, n from mart.consistency_quantiles where quantile = 0.5",
+        [{"quantile": 0.5, "value": 0.4, "n": 1}],
+    ),
+    ("duplicate", "the same weights, measured or not, and the same effect from the threshold on"): (
+        {
+            "raw.listing": [
+                {"lora_id": "a", "name": "A"},
+                {"lora_id": "b", "model_id": "1", "file_id": "2", "name": "B"},
+                {"lora_id": "c", "model_id": "3", "name": "C"},
+            ],
+            "core.lora": [
+                {"lora_id": "a", "tensors_sha256": "x"},
+                {"lora_id": "b", "tensors_sha256": "x"},
+                {"lora_id": "c", "tensors_sha256": "y"},
+                {"lora_id": "new", "tensors_sha256": "z"},
+                {"lora_id": "newer", "tensors_sha256": "z"},
+            ],
+            "core.representation": [{}, {"lora_id": "b"}, {"lora_id": "c", "strength": 2.0}],
+            "core.alike": [
+                {"other_id": "b", "cosine": 1.0},
+                {"other_id": "c", "cosine": 0.98},
+                {"lora_id": "b", "other_id": "c", "cosine": 0.979},
+            ],
+        },
+        "select profile_id, lora_id, other_id, kind, cosine, is_same_model, name, other_name, other_strength "
+        "from mart.duplicate",
+        [
+            {
+                "profile_id": "p",
+                "lora_id": "a",
+                "other_id": "b",
+                "kind": "same_weights",
+                "cosine": 1.0,
+                "is_same_model": True,
+                "name": "A",
+                "other_name": "B",
+                "other_strength": 1.0,
+            },
+            {
+                "profile_id": "p",
+                "lora_id": "a",
+                "other_id": "c",
+                "kind": "same_effect",
+                "cosine": 0.98,
+                "is_same_model": False,
+                "name": "A",
+                "other_name": "C",
+                "other_strength": 2.0,
+            },
+            {
+                "profile_id": None,
+                "lora_id": "new",
+                "other_id": "newer",
+                "kind": "same_weights",
+                "cosine": None,
+                "is_same_model": False,
+                "name": None,
+                "other_name": None,
+                "other_strength": None,
+            },
+        ],
+    ),
+    ("duplicate", "a profile's own threshold"): (
+        {
+            "core.threshold": [{"name": "duplicate_min", "value": 0.91}],
+            "core.alike": [{"cosine": 0.92}, {"profile_id": "q", "cosine": 0.92}],
+        },
+        "select profile_id, cosine from mart.duplicate",
+        [{"profile_id": "p", "cosine": 0.92}],
+    ),
+    ("shared_direction", "three models and three files that do the same are degenerate, others copies"): (
+        {
+            "raw.listing": [{"lora_id": f"d{n}", "model_id": str(n), "name": f"D{n}"} for n in (1, 2, 3)]
+            + [{"lora_id": f"c{n}", "model_id": str(10 + n)} for n in (1, 2)]
+            + [{"lora_id": f"e{n}", "model_id": str(20 + n)} for n in (1, 2, 3)],
+            "core.lora": [{"lora_id": f"e{n}", "tensors_sha256": "saved again"} for n in (1, 2, 3)],
+            "core.representation": [{"lora_id": f"{g}{n}"} for g in "cde" for n in (1, 2, 3)],
+            "core.alike": [
+                # A chain: the ends were not compared with each other, or are a little too far apart.
+                {"lora_id": "d2", "other_id": "d3", "cosine": 1.0},
+                {"lora_id": "d1", "other_id": "d3", "cosine": 0.9999},
+                {"lora_id": "d1", "other_id": "c1", "cosine": 0.9998},
+                {"lora_id": "c1", "other_id": "c2", "cosine": 1.0},
+                {"lora_id": "e1", "other_id": "e2", "cosine": 1.0},
+                {"lora_id": "e1", "other_id": "e3", "cosine": 1.0},
+                {"lora_id": "e2", "other_id": "e3", "cosine": 1.0},
+            ],
+        },
+        "select group_id, sign, n_loras, n_weights, n_models, lora_ids, names[1] as first from mart.shared_direction",
+        [
+            {
+                "group_id": "d1",
+                "sign": "degenerate",
+                "n_loras": 3,
+                "n_weights": 3,
+                "n_models": 3,
+                "lora_ids": ["d1", "d2", "d3"],
+                "first": "D1",
+            },
+            {
+                "group_id": "e1",
+                "sign": "copy",
+                "n_loras": 3,
+                "n_weights": 1,
+                "n_models": 3,
+                "lora_ids": ["e1", "e2", "e3"],
+                "first": None,
+            },
+            {
+                "group_id": "c1",
+                "sign": "copy",
+                "n_loras": 2,
+                "n_weights": 2,
+                "n_models": 2,
+                "lora_ids": ["c1", "c2"],
+                "first": None,
+            },
+        ],
+    ),
+    ("guide", "says of itself what it is"): (
+        {},
+        "select kind, comment from mart.guide where object = 'mart.guide'",
+        [{"kind": "view", "comment": "What there is to ask; one row per table, view and macro."}],
+    ),
     ("commit_log", "what the commits said of themselves"): (
         {},
         "select author, message, (facts ->> 'files')::int > 20 as many from mart.commit_log order by snapshot_id desc "

@@ -1,0 +1,41 @@
+"""The kept images of a hit, beside those of the bare backbone: what a score stands on, to look at."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.lake.shards import BASELINE
+
+# Listings under way at once: each is a request to object storage.
+_AT_ONCE = 8
+
+Evidence = list[dict[str, str | None]]
+
+
+def evidence_prefix(profile_id: str, lora_id: str) -> str:
+    """What the keys of a LoRA's kept images begin with (`carlos_tasks.worker.evidence_key`)."""
+    return f"evidence/profile_id={profile_id}/lora_id={lora_id}/"
+
+
+def evidence(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, Evidence]:
+    """The evidence of some LoRAs, by one listing each.
+
+    Returns:
+        lora_id to its kept images, sorted: `pair` (prompt and seed), `lora` (URL of the image with it) and `baseline`
+        (URL of the image without it, or None where that was not kept).
+    """
+    if not lora_ids:
+        return {}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        listed = list(pool.map(lambda lora_id: _images(store, profile_id, lora_id), [BASELINE, *lora_ids]))
+    baseline = listed[0]
+    return {
+        lora_id: [{"pair": pair, "lora": url, "baseline": baseline.get(pair)} for pair, url in images.items()]
+        for lora_id, images in zip(lora_ids, listed[1:], strict=True)
+    }
+
+
+def _images(store: ObjectStore, profile_id: str, lora_id: str) -> dict[str, str]:
+    prefix = evidence_prefix(profile_id, lora_id)
+    keys = [item.key for item in store.list(prefix) if not item.is_link and item.key.endswith(".webp")]
+    return {key.removeprefix(prefix).removesuffix(".webp"): store.url(key) for key in keys}

@@ -1,0 +1,106 @@
+"""From a ranking to the rows that people read: parts of the score, near-duplicates, errors, facts and images."""
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.retrieval.asking import Row
+from carlos_tasks.retrieval.evidence import evidence
+from carlos_tasks.retrieval.kept_index import KeptIndex
+from carlos_tasks.retrieval.parts import Query
+from carlos_tasks.retrieval.ranking import Ranked
+from carlos_tasks.retrieval.uncertainty import read_prompt_sums, score_se, shares_in_top
+
+#: Hits up to which errors, stability and images are looked up: each takes the differences of four LoRAs, prompt by
+#: prompt, and a listing of the object store.
+MOST_LOOKED_UP = 100
+# Near-duplicates that a hit names, and hits that are compared with the whole index in one pass.
+_ALIKE_SHOWN, _AT_ONCE = 50, 16
+
+
+def hit_rows(index: KeptIndex, store: ObjectStore, query: Query, hits: Ranked) -> list[Row]:
+    """Rows of hits, best first, with everything but errors and near-duplicates."""
+    facts = index.facts(hits.rows)
+    images = evidence(store, query.profile_id, hits.lora_ids) if len(hits) <= MOST_LOOKED_UP else {}
+    cosines, contributions = query.part_cosines(hits.cosines), query.contributions(hits.cosines)
+    found = []
+    for place, lora_id in enumerate(hits.lora_ids):
+        parts = [
+            {
+                "asked": part.asked,
+                "weight": part.weight,
+                "cosine": float(cosines[place, number]),
+                "contribution": float(contributions[place, number]),
+            }
+            for number, part in enumerate(query.parts)
+        ]
+        shown = facts[int(hits.rows[place])]
+        found.append(
+            {
+                "rank": place + 1,
+                "lora_id": lora_id,
+                "name": shown["name"],
+                "score": float(hits.scores[place]),
+                "score_se": None,
+                "stays_in_top_k": None,
+                **shown,
+                "profile_id": query.profile_id,
+                "parts": parts,
+                "n_alike": 0,
+                "alike": [],
+                "evidence": images.get(lora_id),
+            }
+        )
+    return found
+
+
+def add_errors(
+    con: duckdb.DuckDBPyConnection, query: Query, hits: list[Row], pool: Ranked, k: int, n_bootstrap: int
+) -> None:
+    """Write standard error and stability into hits, where the lake has what they are told from.
+
+    Args:
+        con: the lake.
+        query: what is asked for.
+        hits: rows to fill.
+        pool: the hits, and those that contend with them for the first k places.
+        k: how many places there are.
+        n_bootstrap: resamples of the prompts; 0: nothing is told.
+    """
+    if not n_bootstrap or k > MOST_LOOKED_UP:
+        return
+    known = read_prompt_sums(con, query.profile_id, pool.lora_ids)
+    stays = shares_in_top(query, pool.lora_ids, known, pool.scores, k, n_bootstrap)
+    for hit in hits:
+        if hit["lora_id"] in known:
+            hit["score_se"] = score_se(query, known[hit["lora_id"]])
+            hit["stays_in_top_k"] = stays[hit["lora_id"]]
+
+
+def add_alike(index: KeptIndex, hits: list[Row], ranked: Ranked, admitted: NDArray[np.bool_], group_at: float) -> None:
+    """Write into hits which candidates each stands for: the first that is near enough, in the order of the hits.
+
+    Args:
+        index: where the Directions are.
+        hits: rows to fill, of `ranked`.
+        ranked: the hits.
+        admitted: bool (n,), the candidates.
+        group_at: cosine of Directions from which on a hit stands for a candidate.
+    """
+    is_free = admitted.copy()
+    is_free[ranked.rows] = False
+    lora_ids = index.directions.lora_ids
+    units = index.directions.units(ranked.rows).astype(np.float32)
+    for start in range(0, len(hits), _AT_ONCE):
+        rows, cosines = index.directions.cosines(units[start : start + _AT_ONCE].T, is_free)
+        for number, hit in enumerate(hits[start : start + _AT_ONCE]):
+            places = np.flatnonzero((cosines[:, number] >= group_at) & is_free[rows])
+            is_free[rows[places]] = False
+            nearest = places[np.argsort(-cosines[places, number], kind="stable")][:_ALIKE_SHOWN]
+            facts = index.facts(rows[nearest]) if len(nearest) else {}
+            hit["n_alike"] = len(places)
+            hit["alike"] = [
+                {"lora_id": lora_id, "name": facts[int(rows[place])]["name"], "cosine": float(cosines[place, number])}
+                for place, lora_id in zip(nearest, lora_ids.take(rows[nearest]).to_pylist(), strict=True)
+            ]

@@ -1,0 +1,142 @@
+"""One profile of the lake as search keeps it in memory: Directions, and facts for filters and hits beside them.
+
+The facts are a table in the connection's own memory, not in the lake: asking it costs no look into the catalog. Before
+each question the newest snapshot is compared with the one that was read, and after a commit what is new is read.
+"""
+
+import math
+from itertools import pairwise
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from carlos_tasks.errors import CarlosError
+from carlos_tasks.lake.migrate import sql_folder
+from carlos_tasks.retrieval.asking import Row, rows, statement
+from carlos_tasks.retrieval.directions import Directions, directions
+from carlos_tasks.retrieval.filters import Filters
+
+_SNAPSHOT = "select id from carlos.current_snapshot()"
+_ABOVE_ALL = chr(0x10FFFF)
+_THRESHOLDS = "select name, value from core.threshold where profile_id = ?"
+
+
+class KeptIndex:
+    """Directions and facts of one profile, as of one snapshot.
+
+    Args:
+        con: the lake; only this object makes transactions on it.
+        lake: what tells the lake from another one, such as the setting `catalog`.
+        profile_id: the profile.
+        loras_at_once: how many LoRAs' facts are gathered together; 100,000 take about 150 MB for a moment.
+    """
+
+    def __init__(
+        self, con: duckdb.DuckDBPyConnection, lake: str, profile_id: str, loras_at_once: int = 100_000
+    ) -> None:
+        self._con = con
+        self._lake = lake
+        self._profile_id = profile_id
+        self._loras_at_once = loras_at_once
+        self._snapshot: int | None = None
+        self._thresholds: dict[str, float] = {}
+        self._known: dict[str, list[str]] = {}
+        self._passing: tuple[Filters, NDArray[np.bool_]] | None = None
+        self.directions = Directions(profile_id)
+        self._facts = con.cursor()
+        self._facts.execute("use memory")
+        # The status has one definition; a copy of it here saves each question the look into the catalog.
+        self._facts.execute("create schema if not exists core")
+        self._facts.execute((sql_folder() / "macros" / "30_status.sql").read_text(encoding="utf-8"))
+
+    @property
+    def is_read(self) -> bool:
+        """Whether anything was read yet."""
+        return self._snapshot is not None
+
+    def close(self) -> None:
+        """Close the connection of the facts; the lake's is the caller's."""
+        self._facts.close()
+
+    def refresh(self) -> bool:
+        """Read what commits since the last question changed; tells whether anything was.
+
+        Raises:
+            CarlosError: the lake was last written by an older version, and has not what search needs.
+        """
+        (newest,) = self._con.execute(_SNAPSHOT).fetchall()[0]
+        if newest == self._snapshot:
+            return False
+        if self._snapshot is not None:
+            between = {"since": self._snapshot, "newest": newest}
+            (is_changed,) = self._con.execute(statement("changed_since"), between).fetchall()[0]
+            if not is_changed:
+                self._snapshot = newest
+                return False
+        try:
+            self._read()
+        except duckdb.CatalogException as exc:
+            raise CarlosError(
+                "the lake was last written by an older version: run carlos index, which brings it up to date"
+            ) from exc
+        return True
+
+    def admitted(self, filters: Filters, without: frozenset[str]) -> NDArray[np.bool_]:
+        """Tell of each row whether it passes the filters, and is of no LoRA that is to be left out.
+
+        Returns:
+            bool (n,), to be read only.
+
+        Raises:
+            CarlosError: a filter names what no LoRA has.
+        """
+        # Most questions have the filters of the one before: mostly none.
+        if self._passing is None or self._passing[0] != filters:
+            parameters = filters.parameters(self._thresholds, self._known)
+            found = self._facts.execute(statement("admitted"), parameters).fetchnumpy()["row"]
+            mask = np.zeros(len(self.directions), dtype=bool)
+            mask[np.asarray(found)] = True
+            self._passing = filters, mask
+        mask = self._passing[1]
+        if not without:
+            return mask
+        named = pc.is_in(self.directions.lora_ids, value_set=pa.array(sorted(without)))
+        return np.asarray(mask & ~named.to_numpy()[: len(mask)])
+
+    def facts(self, places: NDArray[np.int64]) -> dict[int, Row]:
+        """What hits show, by row of the Directions."""
+        return {fact.pop("row"): fact for fact in rows(self._facts, statement("hits"), {"rows": places.tolist()})}
+
+    def _read(self) -> None:
+        # Until all is read again, nothing is.
+        self._snapshot = self._passing = None
+        self._facts.execute(statement("make_searchable"))
+        self._con.execute("begin")
+        try:
+            (snapshot,) = self._con.execute(_SNAPSHOT).fetchall()[0]
+            found = directions(self._con, self._lake, self._profile_id)
+            with found.as_table(self._con):
+                self._copy_facts(len(found))
+            thresholds = dict(self._con.execute(_THRESHOLDS, [self._profile_id]).fetchall())
+            self._con.execute("commit")
+        except BaseException:
+            self._con.execute("rollback")
+            raise
+        known: dict[str, list[str]] = {}
+        for row in rows(self._facts, statement("known_values")):
+            known.setdefault(row["field"], []).append(row["value"])
+        self.directions, self._thresholds, self._known, self._snapshot = found, thresholds, known, snapshot
+
+    def _copy_facts(self, n_loras: int) -> None:
+        n_slices = math.ceil(n_loras / self._loras_at_once)
+        shares = [part / n_slices for part in range(1, n_slices)]
+        (edges,) = self._con.execute(statement("slices"), {"shares": shares}).fetchall()[0]
+        for first, before in pairwise(["", *edges, _ABOVE_ALL]):
+            some = {"profile_id": self._profile_id, "first": first, "before": before}
+            # Inserted by the other connection, slice by slice: in the lake's transaction, rows would lie there twice.
+            self._facts.register("gathered", self._con.execute(statement("searchable"), some).to_arrow_table())
+            self._facts.execute("insert into searchable by name from gathered")
+            self._facts.unregister("gathered")

@@ -1,0 +1,89 @@
+"""`evaluate_index` as Airflow reads it, and its task called as Airflow calls it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carlos_tasks.errors import NotFound
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a fresh Airflow process reads from dags/."""
+    home = tmp_path_factory.mktemp("airflow")
+    settings = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    script = Path(__file__).with_name("read_dags.py")
+    subprocess.run(
+        [sys.executable, str(script), str(REPOSITORY / "dags"), str(home / "dags.json")],
+        env={**os.environ, **settings},
+        check=True,
+        capture_output=True,
+    )
+    read: dict[str, Any] = json.loads((home / "dags.json").read_text())
+    return read
+
+
+def test_it_runs_where_the_encoder_is_and_ends_within_the_hour(found: dict[str, Any]) -> None:
+    assert found["errors"] == {}
+    dag = found["dags"]["evaluate_index"]
+    assert set(dag["tasks"]) == {"evaluate"}
+    assert (dag["tasks"]["evaluate"]["pool"], dag["tasks"]["evaluate"]["timeout"]) == ("gpu", 3600)
+    assert dag["max_active_runs"] == 1 and not dag["catchup"]
+
+
+def test_parsing_it_imports_nothing_heavy(found: dict[str, Any]) -> None:
+    assert found["heavy"] == []
+
+
+@pytest.fixture
+def evaluate_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
+    """The function of the task."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(REPOSITORY / "dags")
+    from evaluate_index import evaluate_index
+
+    return evaluate_index().get_task("evaluate").python_callable
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_new_report_is_returned(evaluate_task: Any, monkeypatch: pytest.MonkeyPatch, again: bool) -> None:
+    kept = {"prefix": "p/", "is_new": True, "n_files": 3, "left_out": []}
+    asked: list[bool] = []
+
+    def keep(settings: Any, again: bool) -> dict[str, Any]:
+        asked.append(again)
+        return kept
+
+    monkeypatch.setattr("carlos_tasks.evaluation.archive.evaluate_and_keep", keep)
+    assert evaluate_task(params={"again": again}) == kept
+    assert asked == [again]
+
+
+def test_a_state_that_has_its_report_and_an_empty_lake_end_as_skipped(
+    evaluate_task: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    where = "carlos_tasks.evaluation.archive.evaluate_and_keep"
+    monkeypatch.setattr(where, lambda settings, again: {"prefix": "p/", "is_new": False})
+    with pytest.raises(AirflowSkipException, match="has its report at p/"):
+        evaluate_task(params={"again": False})
+
+    def nothing(settings: Any, again: bool) -> Any:
+        raise NotFound("nothing is measured yet")
+
+    monkeypatch.setattr(where, nothing)
+    with pytest.raises(AirflowSkipException, match="nothing is measured yet"):
+        evaluate_task(params={"again": False})
