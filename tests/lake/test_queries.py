@@ -9,6 +9,7 @@ import pytest
 from carlos_tasks.embedding.text_space import query_key, text_space_id
 from carlos_tasks.embedding.tokens import TextTooLong
 from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake.commit import commit_index
 from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lake.register import register_profile
 from carlos_tasks.lake.transaction import snapshot_id, transaction
@@ -51,6 +52,15 @@ def test_a_commit_adds_what_is_new_once(lake: duckdb.DuckDBPyConnection, place: 
         (SPACE, "night", [0.5, -0.25]),
         (SPACE, "striped", [0, 2]),
     ]
+
+
+def test_the_commit_of_an_index_run_takes_them_in(
+    settings: Settings, place: ObjectStore, tmp_path: Path, rows: Rows
+) -> None:
+    profile = small_profile(tmp_path / "prompts")
+    put(place, "night", 0.5, -0.25, space=text_space_id(profile))
+    commit_index(settings, profile, [])
+    assert rows("select text, vector from core.query") == [("night", [0.5, -0.25])]
 
 
 def test_an_object_s_time_is_when_it_was_encoded(
