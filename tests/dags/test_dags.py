@@ -1,41 +1,15 @@
 """The DAG files: thin, documented, light to parse, and wired so that a failed batch loses nothing of the others."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.dags.fresh_airflow import read_dags
+
 REPOSITORY = Path(__file__).parents[2]
 FILES = sorted((REPOSITORY / "dags").glob("*.py"))
-
-
-def read_dags(home: Path, **environment: str) -> dict[str, Any]:
-    """What a fresh Airflow process reads from dags/."""
-    settings = {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "PYTHONPATH": str(REPOSITORY),
-        **environment,
-    }
-    script = Path(__file__).with_name("read_dags.py")
-    subprocess.run(
-        [sys.executable, str(script), str(REPOSITORY / "dags"), str(home / "dags.json")],
-        env={**os.environ, **settings},
-        check=True,
-        capture_output=True,
-    )
-    found: dict[str, Any] = json.loads((home / "dags.json").read_text())
-    return found
-
-
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return read_dags(tmp_path_factory.mktemp("airflow"))
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,5 @@
 """`evaluate_index` as Airflow reads it, and its task called as Airflow calls it."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,37 +10,12 @@ from carlos_tasks.errors import NotFound
 REPOSITORY = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What a fresh Airflow process reads from dags/."""
-    home = tmp_path_factory.mktemp("airflow")
-    settings = {
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db",
-        "PYTHONPATH": str(REPOSITORY),
-    }
-    script = Path(__file__).with_name("read_dags.py")
-    subprocess.run(
-        [sys.executable, str(script), str(REPOSITORY / "dags"), str(home / "dags.json")],
-        env={**os.environ, **settings},
-        check=True,
-        capture_output=True,
-    )
-    read: dict[str, Any] = json.loads((home / "dags.json").read_text())
-    return read
-
-
 def test_it_runs_where_the_encoder_is_and_ends_within_the_hour(found: dict[str, Any]) -> None:
     assert found["errors"] == {}
     dag = found["dags"]["evaluate_index"]
     assert set(dag["tasks"]) == {"evaluate"}
     assert (dag["tasks"]["evaluate"]["pool"], dag["tasks"]["evaluate"]["timeout"]) == ("gpu", 3600)
     assert dag["max_active_runs"] == 1 and not dag["catchup"]
-
-
-def test_parsing_it_imports_nothing_heavy(found: dict[str, Any]) -> None:
-    assert found["heavy"] == []
 
 
 @pytest.fixture
