@@ -184,7 +184,7 @@ def test_a_table_with_other_columns_is_named(settings: Settings, tmp_path: Path)
 def test_the_command_prints_one_object(
     settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("carlos_tasks.cli.load_settings", lambda: settings)
+    monkeypatch.setattr("carlos_tasks.commands.indexing.load_settings", lambda: settings)
     monkeypatch.setenv("CARLOS_STORE", settings.store)
     path = write(tmp_path / "t.parquet", row(1), row(None))
     assert cli.main(["import-published", str(path), "--json"]) == 0

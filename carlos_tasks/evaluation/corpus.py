@@ -3,7 +3,6 @@
 import html
 import re
 from dataclasses import dataclass
-from typing import Any
 
 import duckdb
 import numpy as np
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.profile import Profile
+from carlos_tasks.retrieval.asking import Row, rows, statement
 
-Row = dict[str, Any]
+__all__ = ["FILTERS", "Corpus", "Floats", "Mask", "Row", "document", "read_corpus"]
+
 Floats = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -22,57 +23,13 @@ FILTERS = {"none": (), "strength": ("strength",), "consistency": ("consistency",
 
 _TAG = re.compile(r"<[^>]*>")
 
-# With a threshold taken away, core.status says what a LoRA would be without it.
-_LORAS = """
-with threshold as (
-    select
-        max(value) filter (name = 'strength_max') as strength_max,
-        max(value) filter (name = 'strength_min') as strength_min,
-        max(value) filter (name = 'consistency_min') as consistency_min,
-        max(value) filter (name = 'retention_min') as retention_min
-    from core.threshold
-    where profile_id = $profile_id
-),
-
-outcome as (
-    select profile_id, lora_id, measured from core.representation
-)
-
-select
-    lora_id,
-    name,
-    names,
-    description,
-    tags,
-    trained_words,
-    nsfw_level,
-    status,
-    strength,
-    consistency,
-    strength_se,
-    consistency_se,
-    direction_cosine_lower,
-    prompt_retention,
-    n_pairs,
-    core.status(measured, strength, consistency, prompt_retention, strength_max, strength_min, null, retention_min)
-        = 'ok' as passes_strength,
-    core.status(measured, strength, consistency, prompt_retention, null, null, consistency_min, null)
-        = 'ok' as passes_consistency
-from mart.lora
-inner join outcome using (profile_id, lora_id)
-cross join threshold
-where profile_id = $profile_id
-order by lora_id
-"""
 _DIRECTIONS = """
 select lora_id, direction
 from core.representation
 where profile_id = $profile_id and direction is not null and strength > 0
 order by lora_id
 """
-_STATE = """
-select max(snapshot_id), max(committed_at) from mart.commit_log
-"""
+_STATE = "select max(snapshot_id), max(committed_at) from mart.commit_log"
 _THRESHOLDS = "select name, value, origin from core.threshold where profile_id = $profile_id order by name"
 
 
@@ -131,8 +88,8 @@ def read_corpus(con: duckdb.DuckDBPyConnection, profile: Profile) -> Corpus:
     wanted = {"profile_id": profile.profile_id}
     with lake_errors():
         snapshot_id, committed_at = con.execute(_STATE).fetchall()[0]
-        thresholds = _rows(con, _THRESHOLDS, wanted)
-        loras = _rows(con, _LORAS, wanted)
+        thresholds = rows(con, _THRESHOLDS, wanted)
+        loras = rows(con, statement("evaluated_loras"), wanted)
         directions = con.execute(_DIRECTIONS, wanted).to_arrow_table()
     if not directions.num_rows:
         raise NotFound(
@@ -147,9 +104,3 @@ def read_corpus(con: duckdb.DuckDBPyConnection, profile: Profile) -> Corpus:
     return Corpus(
         profile, int(snapshot_id), committed_at.isoformat(), tuple(thresholds), tuple(loras), has_direction, units
     )
-
-
-def _rows(con: duckdb.DuckDBPyConnection, statement: str, parameters: Row) -> list[Row]:
-    answer = con.execute(statement, parameters)
-    names = [column[0] for column in answer.description]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]

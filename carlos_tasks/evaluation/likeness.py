@@ -8,6 +8,7 @@ from carlos_tasks.evaluation.corpus import Row
 from carlos_tasks.evaluation.section import Section, left_out
 from carlos_tasks.evaluation.study import Study
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.retrieval import asking
 
 _CELLS_AT_ONCE = 2**25
 _OLD_LAKE = "the catalog is older than this version: its next commit brings {view}"
@@ -104,6 +105,4 @@ def _ask(study: Study, view: str) -> list[Row] | None:
         ).fetchall()[0][0]
         if not there:
             return None
-        answer = study.con.execute(_VIEWS[view], {"profile_id": study.corpus.profile.profile_id})
-        names = [column[0] for column in answer.description]
-        return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+        return asking.rows(study.con, _VIEWS[view], {"profile_id": study.corpus.profile.profile_id})
