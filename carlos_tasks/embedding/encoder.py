@@ -104,5 +104,5 @@ def _load(encoder: Encoder, device: str) -> ClipEncoder:
     except (OSError, RuntimeError) as exc:  # open_clip raises the latter where it could not fetch a file
         raise PassingError(
             f"the encoder {encoder.model} could not be loaded; its weights are fetched once from the Hub, "
-            f"or copied into HF_HUB_CACHE: {exc}"
+            f"or copied into HF_HUB_CACHE (without a network, HF_HUB_OFFLINE=1 says so at once): {exc}"
         ) from exc

@@ -12,12 +12,12 @@ import duckdb
 import numpy as np
 import pytest
 
+import carlos_tasks
 from carlos_tasks.errors import CarlosError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.migrate import sql_folder
 from carlos_tasks.lake.objects import open_store
 from carlos_tasks.profile import Profile
-from carlos_tasks.retrieval import searcher as searcher_module
 from carlos_tasks.retrieval.filters import RANKED_STATUSES, Filters, filters_from
 from carlos_tasks.retrieval.kept_index import KeptIndex
 from carlos_tasks.retrieval.parts import Part, Query
@@ -346,6 +346,6 @@ def test_an_index_of_directions_without_length_has_no_hits(
 
 
 def test_every_statement_of_the_folder_is_run() -> None:
-    package = Path(searcher_module.__file__).parent
-    run = {name for path in package.glob("*.py") for name in re.findall(r'statement\("(\w+)"\)', path.read_text())}
+    package = Path(carlos_tasks.__file__).parent
+    run = {name for path in package.rglob("*.py") for name in re.findall(r'statement\("(\w+)"\)', path.read_text())}
     assert run == {path.stem for path in (sql_folder() / "ask").glob("*.sql")}
