@@ -3,9 +3,11 @@
 import re
 import subprocess
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from packaging.specifiers import SpecifierSet
 
 REPOSITORY = Path(__file__).parents[1]
 SCRIPTS = sorted(path for path in (REPOSITORY / "scripts").iterdir() if path.is_file())
@@ -24,6 +26,13 @@ def normal(name: str) -> str:
 def test_constraints_are_exact_and_name_no_place():
     lines = (REPOSITORY / "constraints.txt").read_text().splitlines()
     assert [line for line in lines if not re.fullmatch(r"#.*|[A-Za-z0-9._-]+==[A-Za-z0-9.]+", line)] == []
+
+
+def test_every_pin_runs_on_the_python_of_debian_12():
+    """A newer Python resolves pins that Debian's 3.11.2 refuses, and pip then searches for other versions for ever."""
+    needs = {normal(d.name): d.metadata["Requires-Python"] for d in distributions() if normal(d.name) in constraints()}
+    assert len(needs) > 200
+    assert {name: need for name, need in needs.items() if need and "3.11.2" not in SpecifierSet(need)} == {}
 
 
 def test_every_dependency_is_pinned():
