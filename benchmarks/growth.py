@@ -144,8 +144,8 @@ def in_little_memory(folder: Path, options: argparse.Namespace) -> list[Row]:
     n_copies = round(1.4 * options.memory / lora_mb / n_loras)
     with filled_lake(folder, n_loras, options.prompts, options, n_copies) as con:
         plenty = [row[2:] for row in representations(con, lora_ids(n_loras))]
-        con.execute(f"set memory_limit = '{options.memory}MB'")
-        con.execute(f"set temp_directory = '{folder / 'spilled'}'")
+        con.execute("set memory_limit = ?", [f"{options.memory}MB"])
+        con.execute("set temp_directory = ?", [str(folder / "spilled")])
         copies = [f"{number:03d}{lora_id[3:]}" for number in range(n_copies) for lora_id in lora_ids(n_loras)]
         started = time.perf_counter()
         little = [row[2:] for row in representations(con, copies)]

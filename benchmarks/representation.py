@@ -24,10 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.migrate import sql_folder
 from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.register import register_shards
 from carlos_tasks.lake.shards import BASELINE, shard_key, write_shard
+from carlos_tasks.lake.statements import rows, run_statement
 from carlos_tasks.settings import Settings
 
 PROFILE = "benchmark"
@@ -106,14 +106,11 @@ def prepared_lake(
 
 def by_sql(con: duckdb.DuckDBPyConnection, lora_ids: list[str]) -> list[dict[str, Any]]:
     """Compute the representations as the commit does, and take them back."""
-    statement = (sql_folder() / "commit" / "insert_representation.sql").read_text(encoding="utf-8")
     con.execute("begin")
-    con.execute(statement, {"profile_id": PROFILE, "lora_ids": lora_ids})
-    answer = con.execute("from core.representation order by lora_id")
-    names = [column[0] for column in answer.description or []]
-    rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+    run_statement(con, "insert_representation", {"profile_id": PROFILE, "lora_ids": lora_ids})
+    found = rows(con, "from core.representation order by lora_id")
     con.execute("rollback")
-    return rows
+    return found
 
 
 def by_nxn(differences: Floats) -> float:

@@ -17,12 +17,12 @@ import pyarrow as pa
 from carlos_tasks.errors import PermanentError
 from carlos_tasks.lake.alike import add_alike
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.commit import run_statement
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.intake_commit import TAKEN, add_intake
 from carlos_tasks.lake.intake_schema import INTAKE_SCHEMA
 from carlos_tasks.lake.objects import ObjectInfo
 from carlos_tasks.lake.register import register_profile, registered
+from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.lora.check import CHECKS_VERSION, LoraFile, sha256_of
 from carlos_tasks.lora.intake_rows import listing_row, rejection_row

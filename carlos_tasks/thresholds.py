@@ -6,7 +6,6 @@ values at the same quantiles (`core.calibration_quantile`).
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import duckdb
 
@@ -14,12 +13,10 @@ from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.register import register_profile
-from carlos_tasks.lake.statements import run_statement
+from carlos_tasks.lake.statements import Row, rows, run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.profile import load_profile
 from carlos_tasks.settings import Settings
-
-Row = dict[str, Any]
 
 #: Thresholds that can be calibrated; those of the paper have a quantile of their own.
 NAMES = ("strength_max", "strength_min", "consistency_min", "retention_min")
@@ -129,9 +126,7 @@ def _calibrate(
 
 
 def _rows(con: duckdb.DuckDBPyConnection, profile_id: str, profile: str) -> list[Row]:
-    answer = con.execute("from mart.threshold where profile_id = ? order by name", [profile_id])
-    columns = [column[0] for column in answer.description]
-    rows = [dict(zip(columns, row, strict=True)) for row in answer.fetchall()]
-    if not rows:
+    found = rows(con, "from mart.threshold where profile_id = ? order by name", [profile_id])
+    if not found:
         raise NotFound(f"nothing is indexed under profile {profile} yet: run carlos index")
-    return rows
+    return found

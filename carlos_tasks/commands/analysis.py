@@ -39,15 +39,15 @@ def _sql(options: argparse.Namespace) -> int:
 
     from carlos_tasks import connect
     from carlos_tasks.lake.session import sql_error
+    from carlos_tasks.lake.statements import rows
 
     with connect(load_settings()) as con:
         try:
-            answer = con.execute(options.statement)
-            names = [column[0] for column in answer.description or []]
-            rows = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+            found = rows(con, options.statement)
         except duckdb.Error as exc:
             raise sql_error(exc) from exc
-    return print_rows(options, rows, names)
+        names = [column[0] for column in con.description or []]
+    return print_rows(options, found, names)
 
 
 def _queries(options: argparse.Namespace) -> int:

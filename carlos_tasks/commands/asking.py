@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from carlos_tasks.retrieval import Question
 
-GROUP_AT = 0.95
-
 
 def add_question(command: argparse.ArgumentParser) -> None:
     """Add the ways to ask: texts, LoRAs, pictures, and what is not wanted."""
@@ -62,9 +60,9 @@ def add_choices(command: argparse.ArgumentParser) -> None:
         "--group",
         type=float,
         nargs="?",
-        const=GROUP_AT,
+        const=True,
         metavar="COSINE",
-        help=f"show near-duplicates as one hit (from a cosine of {GROUP_AT})",
+        help="show near-duplicates, from this cosine on, as one hit",
     )
     command.add_argument("--wide", action="store_true", help="show errors and stability of each hit")
 
@@ -92,13 +90,15 @@ def choices_of(options: argparse.Namespace) -> dict[str, Any]:
     Raises:
         CarlosError: a filter has a value that can never be right.
     """
+    from carlos_tasks.retrieval.diversity import GROUP_AT
     from carlos_tasks.retrieval.filters import filters_from
 
     one = ("strength_min", "strength_max", "consistency_min", "consistency_max", "nsfw_max", "since", "until")
     given = {name: getattr(options, name) for name in one if getattr(options, name) is not None}
     several = {name: tuple(getattr(options, name)) for name in ("base_model", "license", "source", "creator", "status")}
     given |= {name: values for name, values in several.items() if values}
-    return {"filters": filters_from(given), "diversity": options.diversity, "group_at": options.group}
+    group_at = GROUP_AT if options.group is True else options.group
+    return {"filters": filters_from(given), "diversity": options.diversity, "group_at": group_at}
 
 
 def _day(text: str) -> date:

@@ -4,7 +4,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from carlos_tasks.commands.asking import add_choices, add_question, choices_of, question_of
-from carlos_tasks.commands.command import add_command
+from carlos_tasks.commands.command import add_command, print_rows
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.settings import load_settings
 
@@ -63,8 +63,4 @@ def _show(options: argparse.Namespace) -> int:
     from carlos_tasks.retrieval import show
 
     found = show(load_settings(), options.lora_id)
-    if options.json:
-        print_json([found])
-    else:
-        print_table([{"what": name, "value": value} for name, value in found.items()], ("what", "value"))
-    return 0
+    return print_rows(options, [found])

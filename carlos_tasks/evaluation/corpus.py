@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.statements import Row, rows, statement
 from carlos_tasks.profile import Profile
-from carlos_tasks.retrieval.asking import Row, rows, statement
 
 __all__ = ["FILTERS", "Corpus", "Floats", "Mask", "Row", "document", "read_corpus"]
 
@@ -23,12 +23,6 @@ FILTERS = {"none": (), "strength": ("strength",), "consistency": ("consistency",
 
 _TAG = re.compile(r"<[^>]*>")
 
-_DIRECTIONS = """
-select lora_id, direction
-from core.representation
-where profile_id = $profile_id and direction is not null and strength > 0
-order by lora_id
-"""
 _STATE = "select max(snapshot_id), max(committed_at) from mart.commit_log"
 _THRESHOLDS = "select name, value, origin from core.threshold where profile_id = $profile_id order by name"
 
@@ -89,8 +83,8 @@ def read_corpus(con: duckdb.DuckDBPyConnection, profile: Profile) -> Corpus:
     with lake_errors():
         snapshot_id, committed_at = con.execute(_STATE).fetchall()[0]
         thresholds = rows(con, _THRESHOLDS, wanted)
-        loras = rows(con, statement("evaluated_loras"), wanted)
-        directions = con.execute(_DIRECTIONS, wanted).to_arrow_table()
+        loras = rows(con, statement("ask/evaluated_loras"), wanted)
+        directions = con.execute(statement("ask/evaluated_directions"), wanted).to_arrow_table()
     if not directions.num_rows:
         raise NotFound(
             f"no LoRA is measured under profile {profile.name} yet, so there is nothing to evaluate: run carlos index, "

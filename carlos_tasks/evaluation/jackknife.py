@@ -6,6 +6,7 @@ import numpy as np
 
 from carlos_tasks.evaluation.corpus import Mask
 from carlos_tasks.evaluation.pairs import Doubles, Pairs, consistency
+from carlos_tasks.retrieval.uncertainty import jackknife_se
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +48,9 @@ def measure(pairs: Pairs, chosen: Mask) -> Measured:
         direction=direction,
         strength=float(length.sum() / n.sum()) if n.sum() else float("nan"),
         consistency=float(consistency(whole @ whole, n_nonzero.sum())),
-        strength_se=_standard_error(strength_without),
-        consistency_se=_standard_error(consistency(norm2_without, n_without)),
-        direction_cosine_lower=_lower(float(between), _standard_error(between_without), int((n_nonzero > 0).sum())),
+        strength_se=jackknife_se(strength_without),
+        consistency_se=jackknife_se(consistency(norm2_without, n_without)),
+        direction_cosine_lower=_lower(float(between), jackknife_se(between_without), int((n_nonzero > 0).sum())),
     )
 
 
@@ -57,12 +58,6 @@ def _between_prompts(sum_norm2: Doubles, sum_own2: Doubles, n: Doubles, sum_n2: 
     """Mean cosine over pairs of different prompts (core.consistency_between_prompts)."""
     pairs = np.asarray(n**2 - sum_n2, float)
     return np.divide(sum_norm2 - sum_own2, pairs, out=np.full(pairs.shape, np.nan), where=pairs > 0)
-
-
-def _standard_error(estimates: Doubles) -> float:
-    """Delete-one jackknife (core.jackknife_se)."""
-    told = estimates[np.isfinite(estimates)]
-    return float(np.sqrt((len(told) - 1) * told.var())) if len(told) > 1 else float("nan")
 
 
 def _lower(between: float, standard_error: float, n_prompts: int) -> float:

@@ -8,10 +8,9 @@ from carlos_tasks.evaluation.corpus import Row
 from carlos_tasks.evaluation.section import Section, left_out
 from carlos_tasks.evaluation.study import Study
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.retrieval import asking
+from carlos_tasks.lake.statements import rows
 
 _CELLS_AT_ONCE = 2**25
-_OLD_LAKE = "the catalog is older than this version: its next commit brings {view}"
 _NEIGHBOURS_SAYS = (
     "The nearest other LoRA of every LoRA that has a Direction, by cosine of their Directions, the most alike first."
 )
@@ -23,10 +22,8 @@ _SHARED_SAYS = (
 )
 _DUPLICATES_SHOWN = ("kind", "cosine", "both_known_to", "is_same_model", "lora_id", "name", "other_id", "other_name")
 _SHARED_SHOWN = ("sign", "n_loras", "n_models", "strength", "consistency", "lora_ids", "names")
-_VIEWS = {
-    "duplicate": "from mart.duplicate where profile_id = $profile_id order by cosine desc, lora_id, other_id",
-    "shared_direction": "from mart.shared_direction where profile_id = $profile_id order by n_models desc, group_id",
-}
+_DUPLICATES = "from mart.duplicate where profile_id = $profile_id order by cosine desc, lora_id, other_id"
+_SHARED = "from mart.shared_direction where profile_id = $profile_id order by n_models desc, group_id"
 
 
 def likeness(study: Study) -> list[Section]:
@@ -39,16 +36,14 @@ def likeness(study: Study) -> list[Section]:
         if neighbours
         else left_out("neighbours", "Nearest neighbours", "there is only one LoRA with a Direction")
     ]
-    for name, title, says, shown, rows in (
-        ("duplicate", "Duplicates", _DUPLICATES_SAYS, _DUPLICATES_SHOWN, _ask(study, "duplicate")),
+    for name, title, says, shown, found in (
+        ("duplicate", "Duplicates", _DUPLICATES_SAYS, _DUPLICATES_SHOWN, _of_profile(study, _DUPLICATES)),
         ("shared_direction", "Shared Directions", _SHARED_SAYS, _SHARED_SHOWN, shared_directions(study)),
     ):
-        if rows is None:
-            sections.append(left_out(name, title, _OLD_LAKE.format(view=f"mart.{name}")))
-        elif not rows:
-            sections.append(left_out(name, title, "there are none"))
+        if found:
+            sections.append(Section(name, title, says, found, shown))
         else:
-            sections.append(Section(name, title, says, rows, shown))
+            sections.append(left_out(name, title, "there are none"))
     return sections
 
 
@@ -60,7 +55,7 @@ def nearest(study: Study) -> list[Row]:
         return []
     units = corpus.units[numbers]
     labels = study.truth.labels if study.truth else []
-    rows = []
+    found = []
     size = max(1, _CELLS_AT_ONCE // len(units))
     for start in range(0, len(units), size):
         cosines = units[start : start + size] @ units.T
@@ -75,34 +70,27 @@ def nearest(study: Study) -> list[Row]:
                 "neighbour_id": corpus.lora_ids[two],
                 "neighbour_name": corpus.loras[two]["name"],
             }
-            rows.append(row | ({"shares_effect": bool(labels[one] & labels[two])} if labels else {}))
-    return sorted(rows, key=lambda row: (-row["cosine"], row["lora_id"]))
+            found.append(row | ({"shares_effect": bool(labels[one] & labels[two])} if labels else {}))
+    return sorted(found, key=lambda row: (-row["cosine"], row["lora_id"]))
 
 
-def shared_directions(study: Study) -> list[Row] | None:
-    """Rows of mart.shared_direction; None where the catalog does not have it yet."""
-    return _ask(study, "shared_direction")
+def shared_directions(study: Study) -> list[Row]:
+    """Rows of mart.shared_direction."""
+    return _of_profile(study, _SHARED)
 
 
-def _agreement(rows: list[Row], study: Study) -> str:
+def _agreement(neighbours: list[Row], study: Study) -> str:
     """How often neighbours share an effect, of the LoRAs whose effect another LoRA has too."""
     if study.truth is None:
         return ""
     labels = dict(zip(study.corpus.lora_ids, study.truth.labels, strict=True))
-    counts = Counter(effect for lora_id in (row["lora_id"] for row in rows) for effect in labels[lora_id])
-    told = [row["shares_effect"] for row in rows if any(counts[effect] > 1 for effect in labels[row["lora_id"]])]
+    counts = Counter(effect for lora_id in (row["lora_id"] for row in neighbours) for effect in labels[lora_id])
+    told = [row["shares_effect"] for row in neighbours if any(counts[effect] > 1 for effect in labels[row["lora_id"]])]
     if not told:
         return ""
     return f" Of {len(told)} LoRAs whose effect another one has too, {sum(told)} have a neighbour that shares it."
 
 
-def _ask(study: Study, view: str) -> list[Row] | None:
+def _of_profile(study: Study, query: str) -> list[Row]:
     with lake_errors():
-        there = study.con.execute(
-            "select count(*) from duckdb_views() where database_name = 'carlos' and schema_name = 'mart' "
-            "and view_name = $view",
-            {"view": view},
-        ).fetchall()[0][0]
-        if not there:
-            return None
-        return asking.rows(study.con, _VIEWS[view], {"profile_id": study.corpus.profile.profile_id})
+        return rows(study.con, query, {"profile_id": study.corpus.profile.profile_id})

@@ -10,15 +10,10 @@ from numpy.typing import NDArray
 
 from carlos_tasks.evaluation.corpus import Floats, Mask
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.statements import statement
 from carlos_tasks.profile import Profile
 
 Doubles = NDArray[np.float64]
-
-_PAIRS = """
-select prompt_id, seed, difference
-from mart.clip_diff
-where profile_id = $profile_id and lora_id = $lora_id and flag is null
-"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +56,8 @@ def read_pairs(con: duckdb.DuckDBPyConnection, profile: Profile, lora_ids: Seque
     seed_no = {seed: n for n, seed in enumerate(dict.fromkeys(seed for _, seed in pairs))}
     for lora_id in lora_ids:
         with lake_errors():
-            table = con.execute(_PAIRS, {"profile_id": profile.profile_id, "lora_id": lora_id}).to_arrow_table()
+            wanted = {"profile_id": profile.profile_id, "lora_id": lora_id}
+            table = con.execute(statement("ask/evaluated_pairs"), wanted).to_arrow_table()
         vectors = table["difference"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
         rows = [prompt_no[prompt_id] for prompt_id in table["prompt_id"].to_pylist()]
         columns = [seed_no[seed] for seed in table["seed"].to_pylist()]

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from carlos_tasks.lake.register import registered
+from carlos_tasks.lake.statements import rows, statement
 
 #: Cosine from which on two LoRAs are noted; cosines are taken in float32 and kept to 1e-6.
 COSINE_MIN = 0.9
@@ -23,22 +24,6 @@ NEAREST = 32
 _BLOCK = 4096
 _ROWS = 512
 
-_NEW = """
-select lora_id from core.representation as this
-anti join core.compared as known using (profile_id, lora_id)
-where this.profile_id = $profile_id and this.direction is not null
-order by lora_id
-"""
-_OF_BLOCK = """
-select lora_id, direction from core.representation
-where profile_id = $profile_id and direction is not null and lora_id in (select unnest($lora_ids::varchar[]))
-order by lora_id
-"""
-_COMPARED = """
-select this.lora_id, this.direction from core.representation as this
-semi join core.compared as known using (profile_id, lora_id)
-where this.profile_id = $profile_id and this.direction is not null
-"""
 _PAIRS = pa.schema([("lora_id", pa.string()), ("other_id", pa.string()), ("cosine", pa.float64())])
 
 Floats = NDArray[np.float32]
@@ -54,15 +39,16 @@ def add_alike(con: duckdb.DuckDBPyConnection, profile_id: str) -> int:
     Returns:
         Number of pairs added to core.alike.
     """
-    new = [lora_id for (lora_id,) in con.execute(_NEW, {"profile_id": profile_id}).fetchall()]
+    new = [row["lora_id"] for row in rows(con, statement("ask/uncompared_loras"), {"profile_id": profile_id})]
     return sum(_add_block(con, profile_id, new[start : start + _BLOCK]) for start in range(0, len(new), _BLOCK))
 
 
 def _add_block(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: list[str]) -> int:
     """Compare a block of new LoRAs with each other and with those compared before; they count as compared then."""
     pairs: list[tuple[str, str, float]] = []
-    for ids, units in _blocks(con, _OF_BLOCK, {"profile_id": profile_id, "lora_ids": lora_ids}):
-        nearest = nearest_of_block(ids, units, _blocks(con, _COMPARED, {"profile_id": profile_id}))
+    for ids, units in _blocks(con, statement("ask/directions_of"), {"profile_id": profile_id, "lora_ids": lora_ids}):
+        known = _blocks(con, statement("ask/compared_directions"), {"profile_id": profile_id})
+        nearest = nearest_of_block(ids, units, known)
         for one, found in nearest.items():
             pairs += [(min(one, other), max(one, other), cosine) for cosine, other in found]
     columns = [list(column) for column in zip(*sorted(pairs), strict=True)] or [[], [], []]
@@ -72,9 +58,9 @@ def _add_block(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: list[s
     return len(pairs)
 
 
-def _blocks(con: duckdb.DuckDBPyConnection, statement: str, parameters: dict[str, object]) -> Iterator[Block]:
+def _blocks(con: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, object]) -> Iterator[Block]:
     """Yield (lora_id, direction) rows as ids and float32 (n, d) unit rows; a Direction of length 0 is left out."""
-    for batch in con.execute(statement, parameters).to_arrow_reader(_BLOCK):
+    for batch in con.execute(query, parameters).to_arrow_reader(_BLOCK):
         ids, directions = batch.column(0).to_pylist(), batch.column(1)
         lengths = np.asarray(directions.value_lengths())
         for dimension in np.unique(lengths):  # one, where the lake is sound

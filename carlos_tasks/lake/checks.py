@@ -1,12 +1,12 @@
 """The lake's own consistency: every query of `sql/checks` must return no rows."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import duckdb
 
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import sql_folder
+from carlos_tasks.lake.statements import Row, rows, statement
 
 #: Rows of one check that are reported; `n_rows` counts all.
 MAX_ROWS = 20
@@ -19,7 +19,7 @@ class CheckFailure:
     check: str
     meaning: str
     n_rows: int
-    rows: list[dict[str, Any]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
 
 
 def check_names() -> list[str]:
@@ -35,13 +35,10 @@ def run_checks(con: duckdb.DuckDBPyConnection) -> list[CheckFailure]:
 
 def run_check(con: duckdb.DuckDBPyConnection, name: str) -> CheckFailure | None:
     """Run one check; None when it returned no rows."""
-    statement = (sql_folder() / "checks" / f"{name}.sql").read_text(encoding="utf-8")
+    check = statement(f"checks/{name}")
     with lake_errors():
-        answer = con.execute(statement)
-        columns = [column[0] for column in answer.description or []]
-        rows = answer.fetchall()
-    if not rows:
+        found = rows(con, check)
+    if not found:
         return None
-    meaning = statement.partition("/*")[2].partition("Must return no rows")[0].strip()
-    shown = [dict(zip(columns, row, strict=True)) for row in rows[:MAX_ROWS]]
-    return CheckFailure(name, meaning, len(rows), shown)
+    meaning = check.partition("/*")[2].partition("Must return no rows")[0].strip()
+    return CheckFailure(name, meaning, len(found), found[:MAX_ROWS])

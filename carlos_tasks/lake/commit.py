@@ -41,6 +41,13 @@ if TYPE_CHECKING:
 
 # LoRAs whose pairs are in memory together: 16 of the paper's profile are about 0.6 GB.
 _LORAS_AT_ONCE = 16
+_COUNT_BY_MEASURED = """
+select measured, count(*)
+from core.representation
+where profile_id = $1 and list_contains($2, lora_id)
+group by measured
+order by measured
+"""
 
 
 @dataclass(frozen=True)
@@ -135,8 +142,7 @@ def _insert_representations(
     with registered(con, "unmeasured", unmeasured):
         run_statement(con, "insert_unmeasured")
     _check_pairs(con, profile_id, embedded)
-    counted = "select measured, count(*) from core.representation where profile_id = $1 and list_contains($2, lora_id)"
-    return dict(con.execute(f"{counted} group by measured order by measured", [profile_id, ids]).fetchall())
+    return dict(con.execute(_COUNT_BY_MEASURED, [profile_id, ids]).fetchall())
 
 
 def _check_pairs(con: duckdb.DuckDBPyConnection, profile_id: str, embedded: list[OutcomeRecord]) -> None:

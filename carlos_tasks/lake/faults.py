@@ -31,6 +31,8 @@ def lake_errors() -> Iterator[None]:
         fault: CarlosError = PermanentError(f"lake: {text}")
         if _NO_LAKE.search(text):
             fault = NotFound("there is no lake in the catalog database yet (`carlos index` makes one)")
+        elif isinstance(exc, duckdb.CatalogException):
+            fault = PermanentError(f"the lake is of an older version: run carlos index, which updates it ({text})")
         elif isinstance(exc, duckdb.TransactionException) and _OVERTAKEN.search(text):
             fault = PassingError("another commit of the lake came in between; nothing was written, run it again")
         elif isinstance(exc, duckdb.OperationalError) and _TRANSIENT.search(text):

@@ -17,11 +17,11 @@ import pyarrow as pa
 
 from carlos_tasks.errors import PermanentError
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.commit import run_statement
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.intake_schema import ShardRead, shard_read
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.lake.register import registered
+from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.settings import Settings
 

@@ -1,12 +1,29 @@
-"""The statements of `sql/commit`, run by name."""
+"""The statements of `sql/` that Python runs by name: those of `ask/` read, those of `commit/` write."""
+
+from functools import cache
+from typing import Any
 
 import duckdb
 
 from carlos_tasks.lake.migrate import sql_folder
 
+Row = dict[str, Any]
 
-def run_statement(con: duckdb.DuckDBPyConnection, name: str, parameters: dict[str, object] | None = None) -> int:
+
+@cache
+def statement(path: str) -> str:
+    """Text of a file of sql/, by its path without the ending, e.g. "ask/hits"."""
+    return (sql_folder() / f"{path}.sql").read_text(encoding="utf-8")
+
+
+def rows(con: duckdb.DuckDBPyConnection, query: str, parameters: Row | list[Any] | None = None) -> list[Row]:
+    """Run a query; its rows by column name."""
+    answer = con.execute(query, parameters or {})
+    names = [column[0] for column in answer.description or []]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def run_statement(con: duckdb.DuckDBPyConnection, name: str, parameters: Row | None = None) -> int:
     """Run a statement of sql/commit; return how many rows it added or changed."""
-    statement = (sql_folder() / "commit" / f"{name}.sql").read_text(encoding="utf-8")
-    (n_rows,) = con.execute(statement, parameters or {}).fetchall()[0]
+    (n_rows,) = con.execute(statement(f"commit/{name}"), parameters or {}).fetchall()[0]
     return int(n_rows)

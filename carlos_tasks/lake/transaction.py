@@ -32,6 +32,6 @@ def transaction(con: duckdb.DuckDBPyConnection, message: str, facts: Mapping[str
 
 
 def snapshot_id(con: duckdb.DuckDBPyConnection) -> int:
-    """Return the newest snapshot of the lake."""
-    (newest,) = con.execute("select max(snapshot_id) from ducklake_snapshots('carlos')").fetchall()[0]
+    """Return the snapshot that the connection reads: the newest one, within a transaction that of its beginning."""
+    (newest,) = con.execute("select id from carlos.current_snapshot()").fetchall()[0]
     return int(newest)

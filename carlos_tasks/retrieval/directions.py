@@ -16,7 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from carlos_tasks.errors import ProfileMismatch
-from carlos_tasks.retrieval.asking import statement
+from carlos_tasks.lake.statements import statement
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -93,7 +93,7 @@ class Directions:
                 return 0
             before = len(self)
             wanted = {"profile_id": self.profile_id, "since": since}
-            for batch in con.execute(statement("read_directions"), wanted).to_arrow_reader(_BATCH):
+            for batch in con.execute(statement("ask/read_directions"), wanted).to_arrow_reader(_BATCH):
                 self._append(batch)
             self._keys = self._keys.combine_chunks()
             return len(self) - before
@@ -106,7 +106,7 @@ class Directions:
 
     def _compared(self, con: duckdb.DuckDBPyConnection) -> tuple[int, int, datetime | None]:
         """Directions that the lake has, how many of them are not read, and when the first of these was computed."""
-        return con.execute(statement("unread_directions"), {"profile_id": self.profile_id}).fetchall()[0]
+        return con.execute(statement("ask/unread_directions"), {"profile_id": self.profile_id}).fetchall()[0]
 
     def cosines(self, matrix: Floats, admitted: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
         """Cosines of the admitted rows with the columns of a query.

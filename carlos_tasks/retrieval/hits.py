@@ -5,7 +5,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carlos_tasks.lake.objects import ObjectStore
-from carlos_tasks.retrieval.asking import Row
+from carlos_tasks.lake.statements import Row
 from carlos_tasks.retrieval.evidence import evidence
 from carlos_tasks.retrieval.kept_index import KeptIndex
 from carlos_tasks.retrieval.parts import Query

@@ -13,13 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from carlos_tasks.errors import CarlosError
-from carlos_tasks.lake.migrate import sql_folder
-from carlos_tasks.retrieval.asking import Row, rows, statement
+from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.retrieval.directions import Directions, directions
 from carlos_tasks.retrieval.filters import Filters
 
-_SNAPSHOT = "select id from carlos.current_snapshot()"
 _ABOVE_ALL = chr(0x10FFFF)
 _THRESHOLDS = "select name, value from core.threshold where profile_id = ?"
 
@@ -50,7 +48,7 @@ class KeptIndex:
         self._facts.execute("use memory")
         # The status has one definition; a copy of it here saves each question the look into the catalog.
         self._facts.execute("create schema if not exists core")
-        self._facts.execute((sql_folder() / "macros" / "30_status.sql").read_text(encoding="utf-8"))
+        self._facts.execute(statement("macros/30_status"))
 
     @property
     def is_read(self) -> bool:
@@ -62,26 +60,17 @@ class KeptIndex:
         self._facts.close()
 
     def refresh(self) -> bool:
-        """Read what commits since the last question changed; tells whether anything was.
-
-        Raises:
-            CarlosError: the lake was last written by an older version, and has not what search needs.
-        """
-        (newest,) = self._con.execute(_SNAPSHOT).fetchall()[0]
+        """Read what commits since the last question changed; tells whether anything was."""
+        newest = snapshot_id(self._con)
         if newest == self._snapshot:
             return False
         if self._snapshot is not None:
             between = {"since": self._snapshot, "newest": newest}
-            (is_changed,) = self._con.execute(statement("changed_since"), between).fetchall()[0]
+            (is_changed,) = self._con.execute(statement("ask/changed_since"), between).fetchall()[0]
             if not is_changed:
                 self._snapshot = newest
                 return False
-        try:
-            self._read()
-        except duckdb.CatalogException as exc:
-            raise CarlosError(
-                "the lake was last written by an older version: run carlos index, which brings it up to date"
-            ) from exc
+        self._read()
         return True
 
     def admitted(self, filters: Filters, without: frozenset[str]) -> NDArray[np.bool_]:
@@ -96,7 +85,7 @@ class KeptIndex:
         # Most questions have the filters of the one before: mostly none.
         if self._passing is None or self._passing[0] != filters:
             parameters = filters.parameters(self._thresholds, self._known)
-            found = self._facts.execute(statement("admitted"), parameters).fetchnumpy()["row"]
+            found = self._facts.execute(statement("ask/admitted"), parameters).fetchnumpy()["row"]
             mask = np.zeros(len(self.directions), dtype=bool)
             mask[np.asarray(found)] = True
             self._passing = filters, mask
@@ -108,15 +97,15 @@ class KeptIndex:
 
     def facts(self, places: NDArray[np.int64]) -> dict[int, Row]:
         """What hits show, by row of the Directions."""
-        return {fact.pop("row"): fact for fact in rows(self._facts, statement("hits"), {"rows": places.tolist()})}
+        return {fact.pop("row"): fact for fact in rows(self._facts, statement("ask/hits"), {"rows": places.tolist()})}
 
     def _read(self) -> None:
         # Until all is read again, nothing is.
         self._snapshot = self._passing = None
-        self._facts.execute(statement("make_searchable"))
+        self._facts.execute(statement("ask/make_searchable"))
         self._con.execute("begin")
         try:
-            (snapshot,) = self._con.execute(_SNAPSHOT).fetchall()[0]
+            snapshot = snapshot_id(self._con)
             found = directions(self._con, self._lake, self._profile_id)
             with found.as_table(self._con):
                 self._copy_facts(len(found))
@@ -126,17 +115,17 @@ class KeptIndex:
             self._con.execute("rollback")
             raise
         known: dict[str, list[str]] = {}
-        for row in rows(self._facts, statement("known_values")):
+        for row in rows(self._facts, statement("ask/known_values")):
             known.setdefault(row["field"], []).append(row["value"])
         self.directions, self._thresholds, self._known, self._snapshot = found, thresholds, known, snapshot
 
     def _copy_facts(self, n_loras: int) -> None:
         n_slices = math.ceil(n_loras / self._loras_at_once)
         shares = [part / n_slices for part in range(1, n_slices)]
-        (edges,) = self._con.execute(statement("slices"), {"shares": shares}).fetchall()[0]
+        (edges,) = self._con.execute(statement("ask/slices"), {"shares": shares}).fetchall()[0]
         for first, before in pairwise(["", *edges, _ABOVE_ALL]):
             some = {"profile_id": self._profile_id, "first": first, "before": before}
             # Inserted by the other connection, slice by slice: in the lake's transaction, rows would lie there twice.
-            self._facts.register("gathered", self._con.execute(statement("searchable"), some).to_arrow_table())
+            self._facts.register("gathered", self._con.execute(statement("ask/searchable"), some).to_arrow_table())
             self._facts.execute("insert into searchable by name from gathered")
             self._facts.unregister("gathered")

@@ -13,6 +13,7 @@ from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.lake.shards import BASELINE
+from carlos_tasks.lake.statements import statement
 from carlos_tasks.profile import Profile
 from carlos_tasks.retrieval.parts import Part
 from carlos_tasks.retrieval.pictures_asked import find_pictures, mean_feature
@@ -148,11 +149,7 @@ def _baseline_mean(con: duckdb.DuckDBPyConnection, profile: Profile) -> NDArray[
     """Mean feature e of the baseline's images, float64 (d,)."""
     with lake_errors():
         means = con.execute(
-            "with component as ("
-            "select unnest(embedding) as x, generate_subscripts(embedding, 1) as i from core.embedding "
-            "where profile_id = $profile_id and lora_id = $baseline and flag is null) "
-            "select avg(x) from component group by i order by i",
-            {"profile_id": profile.profile_id, "baseline": BASELINE},
+            statement("ask/baseline_mean"), {"profile_id": profile.profile_id, "baseline": BASELINE}
         ).fetchall()
     if not means:
         raise NotFound(f"the baseline of profile {profile.name} is not in the lake yet: run carlos index")

@@ -5,8 +5,8 @@ from typing import Any
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.statements import Row, rows
 from carlos_tasks.profile import load_profile
-from carlos_tasks.retrieval.asking import Row, rows
 from carlos_tasks.retrieval.question import Question
 from carlos_tasks.retrieval.searcher import Searcher
 from carlos_tasks.settings import Settings

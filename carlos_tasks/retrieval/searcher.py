@@ -15,8 +15,8 @@ from carlos_tasks.errors import CarlosError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.objects import open_store
+from carlos_tasks.lake.statements import Row
 from carlos_tasks.profile import Profile, load_profile
-from carlos_tasks.retrieval.asking import Row
 from carlos_tasks.retrieval.diversity import Variety, first_of_groups, marginal_relevance
 from carlos_tasks.retrieval.filters import Filters
 from carlos_tasks.retrieval.hits import add_alike, add_errors, hit_rows
@@ -85,7 +85,7 @@ class Searcher:
         """Read what commits changed since the last question; tells whether anything was. `search` does it by itself.
 
         Raises:
-            CarlosError: the lake was last written by an older version, and has not what search needs.
+            CarlosError: the lake is of an older version, and has not what search needs.
         """
         with self._lock, lake_errors():
             return self._index.refresh()

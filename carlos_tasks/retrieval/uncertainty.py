@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from carlos_tasks.retrieval.asking import statement
+from carlos_tasks.lake.statements import statement
 from carlos_tasks.retrieval.parts import Query
 
 Doubles = NDArray[np.float64]
@@ -37,7 +37,7 @@ def read_prompt_sums(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: 
     found: dict[str, PromptSums] = {}
     for start in range(0, len(lora_ids), _AT_ONCE):
         wanted = {"profile_id": profile_id, "lora_ids": list(lora_ids[start : start + _AT_ONCE])}
-        found |= _by_lora(con.execute(statement("prompt_differences"), wanted).to_arrow_table())
+        found |= _by_lora(con.execute(statement("ask/prompt_differences"), wanted).to_arrow_table())
     return found
 
 
@@ -54,20 +54,19 @@ def _by_lora(table: pa.Table) -> dict[str, PromptSums]:
 
 
 def score_se(query: Query, of_lora: PromptSums) -> float | None:
-    """Standard error of a score: delete-one-prompt jackknife; None below two prompts.
+    """Standard error of a score: delete-one-prompt jackknife; None below two prompts."""
+    sums = of_lora.sums.astype(np.float64)
+    error = jackknife_se(_scores(query, sums.sum(axis=0) - sums))
+    return error if np.isfinite(error) else None
+
+
+def jackknife_se(estimates: Doubles) -> float:
+    """Standard error from the estimates with one prompt left out each, (n,); nan below two that are finite.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap, section 11.2; as `core.jackknife_se`.
     """
-    n_prompts = len(of_lora.prompts)
-    if n_prompts < 2:
-        return None
-    sums = of_lora.sums.astype(np.float64)
-    total = sums.sum(axis=0)
-    scores = _scores(query, total - sums)
-    scores = scores[np.isfinite(scores)]
-    if len(scores) < 2:
-        return None
-    return float(np.sqrt((n_prompts - 1) * np.mean((scores - scores.mean()) ** 2)))
+    told = estimates[np.isfinite(estimates)]
+    return float(np.sqrt((len(told) - 1) * told.var())) if len(told) > 1 else float("nan")
 
 
 def shares_in_top(

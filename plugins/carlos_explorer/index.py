@@ -7,7 +7,7 @@ from carlos_tasks.errors import NotFound
 from carlos_tasks.settings import Settings
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    pass
 
 Row = dict[str, Any]
 
@@ -36,14 +36,15 @@ class Overview:
 def overview(settings: Settings) -> Overview:
     """Health of the index, its last commits, and the refusals by reason; all empty while there is no lake."""
     from carlos_tasks.lake.catalog import connect
+    from carlos_tasks.lake.statements import rows
 
     try:
         with connect(settings) as con:
             health = "from mart.index_health order by profile != $p, profile"
             return Overview(
-                profiles=_rows(con, health, {"p": settings.profile}),
-                commits=_rows(con, _COMMITS),
-                rejections=_rows(con, "from mart.rejection_by_reason limit 100"),
+                profiles=rows(con, health, {"p": settings.profile}),
+                commits=rows(con, _COMMITS),
+                rejections=rows(con, "from mart.rejection_by_reason limit 100"),
             )
     except NotFound:
         return Overview([], [], [])
@@ -52,11 +53,12 @@ def overview(settings: Settings) -> Overview:
 def loras(settings: Settings, profile_id: str, status: str | None, page: int) -> list[Row]:
     """One page of the LoRAs of a profile, the strongest first; one row more than a page has if there is another."""
     from carlos_tasks.lake.catalog import connect
+    from carlos_tasks.lake.statements import rows
 
     window = {"limit": LORAS_PER_PAGE + 1, "offset": (page - 1) * LORAS_PER_PAGE}
     try:
         with connect(settings) as con:
-            return _rows(con, _LORAS, {"profile_id": profile_id, "status": status, **window})
+            return rows(con, _LORAS, {"profile_id": profile_id, "status": status, **window})
     except NotFound:
         return []
 
@@ -70,9 +72,3 @@ def contact_sheet(settings: Settings, profile_id: str) -> bytes:
     from carlos_tasks.lake.objects import open_store
 
     return open_store(settings.store).read(f"reports/contact-sheet-{profile_id}.png")
-
-
-def _rows(con: "DuckDBPyConnection", statement: str, parameters: Row | None = None) -> list[Row]:
-    answer = con.execute(statement, parameters or {})
-    names = [column[0] for column in answer.description]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]

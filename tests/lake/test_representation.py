@@ -13,12 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from carlos_tasks.lake.migrate import sql_files, sql_folder
+from carlos_tasks.lake.migrate import sql_files
+from carlos_tasks.lake.statements import rows, run_statement
 
 TESTED_SQL = {"insert_representation", "insert_prompt_difference"}
-STATEMENT = (sql_folder() / "commit" / "insert_representation.sql").read_text(encoding="utf-8")
-BY_PROMPT = (sql_folder() / "commit" / "insert_prompt_difference.sql").read_text(encoding="utf-8")
-
 Doubles = NDArray[np.float64]
 Pair = tuple[str, int]
 Embeddings = dict[Pair, list[float] | None]
@@ -45,7 +43,7 @@ def represent(
     order: int = 0,
 ) -> dict[str, dict[str, Any]]:
     """Put embeddings into core.embedding, in an order of choice, and compute their representations."""
-    rows = [
+    pairs = [
         {
             "profile_id": "p",
             "lora_id": lora_id,
@@ -57,20 +55,17 @@ def represent(
         for lora_id, pairs in {"base": base, **loras}.items()
         for (prompt_id, seed), embedding in pairs.items()
     ]
-    np.random.default_rng(order).shuffle(rows)
+    np.random.default_rng(order).shuffle(pairs)
     schema = pa.schema(
         [(name, pa.string()) for name in ("profile_id", "lora_id", "prompt_id", "flag")]
         + [("seed", pa.int32()), ("embedding", pa.list_(pa.float32()))]
     )
     con.execute("delete from core.embedding; delete from core.representation; delete from core.prompt_difference")
-    con.register("given_rows", pa.Table.from_pylist(rows, schema=schema))
+    con.register("given_rows", pa.Table.from_pylist(pairs, schema=schema))
     con.execute("insert into core.embedding by name from given_rows")
-    con.execute(STATEMENT, {"profile_id": "p", "lora_ids": list(loras)})
-    con.execute(BY_PROMPT, {"profile_id": "p", "lora_ids": list(loras)})
-    answer = con.execute("select * exclude (computed_at) from core.representation")
-    names = [column[0] for column in answer.description or []]
-    found = [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-    return {row["lora_id"]: row for row in found}
+    for name in sorted(TESTED_SQL):
+        run_statement(con, name, {"profile_id": "p", "lora_ids": list(loras)})
+    return {row["lora_id"]: row for row in rows(con, "select * exclude (computed_at) from core.representation")}
 
 
 def by_prompt(con: duckdb.DuckDBPyConnection, lora_id: str) -> dict[str, tuple[int, list[float]]]:
@@ -292,8 +287,8 @@ def test_only_the_loras_asked_for_are_computed(con: duckdb.DuckDBPyConnection) -
     base, lora = random_index(9, 3, 2, 4)
     assert set(represent(con, base, {"a": lora})) == {"a"}
     con.execute("delete from core.representation")
-    con.execute(STATEMENT, {"profile_id": "p", "lora_ids": ["b", "b"]})
-    con.execute(STATEMENT, {"profile_id": "other", "lora_ids": ["a"]})
+    run_statement(con, "insert_representation", {"profile_id": "p", "lora_ids": ["b", "b"]})
+    run_statement(con, "insert_representation", {"profile_id": "other", "lora_ids": ["a"]})
     assert con.execute("from core.representation").fetchall() == []
 
 

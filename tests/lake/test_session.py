@@ -60,9 +60,10 @@ def test_a_stored_text_is_not_encoded(index: Settings) -> None:
         "import sys, carlos_tasks; from carlos_tasks.settings import Settings; "
         f"con = carlos_tasks.connect(Settings(store={index.store!r}, catalog={index.catalog!r})); "
         "rows = con.execute(\"from mart.search('kept', 3)\").fetchall(); "
-        "assert len(rows) == 3, rows; assert 'torch' not in sys.modules"
+        "print(len(rows), 'torch' in sys.modules)"
     )
-    subprocess.run([sys.executable, "-c", program], check=True)
+    ran = subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True)
+    assert ran.stdout == "3 False\n"
 
 
 def test_many_rows_of_one_question_encode_once(con: duckdb.DuckDBPyConnection) -> None:

@@ -1,11 +1,12 @@
 """Rows given, rows expected: fills tables of a lake inside a transaction that is rolled back after the test."""
 
-from typing import Any
-
 import duckdb
 import pyarrow as pa
 
-Row = dict[str, Any]
+from carlos_tasks.lake.statements import Row, rows
+
+__all__ = ["Row", "Rows", "answer", "fill"]
+
 Rows = dict[str, list[Row]]
 
 _TIME = "2026-01-01 00:00:00+00"
@@ -100,9 +101,9 @@ _DEFAULTS: Rows = {
 
 def fill(con: duckdb.DuckDBPyConnection, given: Rows) -> None:
     """Insert rows by column name; what a row does not say takes the table's defaults above."""
-    for table, rows in given.items():
+    for table, its_rows in given.items():
         (default,) = _DEFAULTS[table]
-        for row in rows:
+        for row in its_rows:
             con.register("given_row", pa.Table.from_pylist([default | row]))
             con.execute(f"insert into {table} by name from given_row")
             con.unregister("given_row")
@@ -110,6 +111,4 @@ def fill(con: duckdb.DuckDBPyConnection, given: Rows) -> None:
 
 def answer(con: duckdb.DuckDBPyConnection, query: str, parameters: Row | None = None) -> list[Row]:
     """Run a query and return its rows as dictionaries."""
-    result = con.execute(query, parameters or {})
-    names = [column[0] for column in result.description or []]
-    return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    return rows(con, query, parameters)
