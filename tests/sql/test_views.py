@@ -415,6 +415,19 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             {"profile_id": "q", "quantile": 1.0, "value": 7.0, "n": 1},
         ],
     ),
+    ("measure_quantiles", "each measure by itself"): (
+        {
+            "core.representation": [
+                {"strength": 2.0, "consistency": 0.4},
+                {"lora_id": "b", "strength": 4.0, "consistency": 0.3},
+            ]
+        },
+        "select measure, quantile, value, n from mart.measure_quantiles where quantile = 1 order by measure",
+        [
+            {"measure": "consistency", "quantile": 1.0, "value": 0.4, "n": 2},
+            {"measure": "strength", "quantile": 1.0, "value": 4.0, "n": 2},
+        ],
+    ),
     ("consistency_quantiles", "a LoRA without one does not count"): (
         {"core.representation": [{"consistency": 0.4}, {"lora_id": "b", "consistency": None}]},
         "select quantile, value, n from mart.consistency_quantiles where quantile = 0.5",
