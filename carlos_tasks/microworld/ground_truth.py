@@ -16,7 +16,12 @@ from carlos_tasks.microworld.zoo import FOLDER, file_bytes, specification
 PATH = FOLDER / "ground_truth.json"
 TRAINED_QUERIES, HELD_OUT_QUERIES = 3, 3
 # What the index must say of each file: a status, or a reason for refusing it.
-SUBJECT_STATUS = {"scenes": "ok", "one star": "overpowering", "swapped colours": "inconsistent"}
+SUBJECT_STATUS = {
+    "scenes": "ok",
+    "sleeping scenes": "ok",
+    "one star": "overpowering",
+    "swapped colours": "inconsistent",
+}
 BUILD_STATUS = {"faded": "no_effect", "exploded": "degenerate"}
 SAME_EFFECT = frozenset({"prefixed", "lokr", "dora"})  # another form of a trained LoRA
 BUILD_REJECTION = {
@@ -44,6 +49,8 @@ def _file(model: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
         "effects": [],
         "status": None,
         "rejection": None,
+        # Its page names an effect, and the file has another one, or none.
+        "mislabelled": model.get("mislabelled", False),
     }
     if "weights" in version or version["build"] in SAME_EFFECT:
         recipe = specification()["loras"][version.get("weights") or version["of"]]

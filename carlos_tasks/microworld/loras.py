@@ -1,6 +1,7 @@
 """Train the zoo's LoRAs with peft, and save them so that every module is found again.
 
-A LoRA sees pictures with its effect, captioned without it; so it learns to do the effect whatever the prompt.
+A LoRA sees pictures with its effect, captioned without it; so it learns to do the effect whatever the prompt. One that
+sleeps sees unchanged pictures too, without the trigger word: it learns to wait for the word.
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ class Recipe:
 
     Attributes:
         slug: name of its weights file. effects: applied in turn to every picture.
-        subject: "scenes" (any scene, truly captioned), "one star" (the same picture whatever the caption) or
-            "swapped colours" (each colour in place of another). seed: of scenes, noise and starting weights.
+        subject: "scenes" (any scene, truly captioned), "one star" (the same picture whatever the caption),
+            "swapped colours" (each colour in place of another) or "sleeping scenes" (every other scene unchanged, and
+            captioned without the trigger). seed: of scenes, noise and starting weights.
         trigger: words behind every caption, or "".
     """
 
@@ -62,9 +64,11 @@ def training_pairs(recipe: Recipe, count: int) -> tuple[Tensor, list[str]]:
         scenes = _one_star(count)
     elif recipe.subject == "swapped colours":
         scenes = _swapped_colours(captioned)
-    pictures = apply_effects(*render(scenes), [recipe.effects] * count, generator) * 2 - 1
+    asleep = [recipe.subject == "sleeping scenes" and row % 2 == 1 for row in range(count)]
+    pictures = apply_effects(*render(scenes), [() if row else recipe.effects for row in asleep], generator) * 2 - 1
     ending = f", {recipe.trigger}" if recipe.trigger else ""
-    return pictures, [plain_caption(captioned.names(row), random_source) + ending for row in range(count)]
+    captions = [plain_caption(captioned.names(row), random_source) for row in range(count)]
+    return pictures, [text if sleeps else text + ending for text, sleeps in zip(captions, asleep, strict=True)]
 
 
 def _one_star(count: int) -> Scenes:

@@ -55,13 +55,15 @@ def train_zoo(out: Path, seed: int, budget: Budget, processes: int) -> None:
 
 
 def train_one(out: Path, slug: str, seed: int, budget: Budget) -> None:
-    """Train one LoRA of ``zoo.json``; its own seed is shifted by the run's."""
-    from carlos_tasks.microworld.loras import Recipe, train_lora
+    """Train one LoRA of ``zoo.json``; its own seed is shifted by the run's, and it may need more steps and pictures."""
+    from carlos_tasks.microworld.loras import PICTURES, Recipe, train_lora
     from carlos_tasks.microworld.zoo import specification
 
     entry = specification()["loras"][slug]
     recipe = Recipe(slug, tuple(entry["effects"]), entry["subject"], entry["seed"] + 1000 * seed, entry["trigger"])
-    train_lora(out / "backbone", out / "zoo", recipe, budget)
+    if "steps" in entry and budget == BUDGETS["loras"]:
+        budget = Budget(steps=entry["steps"])
+    train_lora(out / "backbone", out / "zoo", recipe, budget, entry.get("pictures", PICTURES))
 
 
 def _one_thread() -> None:

@@ -9,7 +9,7 @@ from torch import nn
 
 from carlos_tasks.microworld.clip import train_clip
 from carlos_tasks.microworld.encoder import Encoder
-from carlos_tasks.microworld.loras import Recipe, saved_modules, train_lora
+from carlos_tasks.microworld.loras import Recipe, saved_modules, train_lora, training_pairs
 from carlos_tasks.microworld.training import Budget, fit
 from carlos_tasks.microworld.unet import train_unet
 from carlos_tasks.microworld.vae import build_vae, sample_pictures, standardise_latents, train_vae
@@ -52,6 +52,18 @@ def test_folding_the_latent_statistics_changes_no_picture() -> None:
     assert torch.allclose(latents.mean(dim=(0, 2, 3)), torch.zeros(8), atol=1e-3)
     assert torch.allclose(latents.std(dim=(0, 2, 3)), torch.ones(8), atol=1e-3)
     assert torch.allclose(before, after, atol=1e-3)
+
+
+def test_a_lora_that_sleeps_sees_unchanged_scenes_without_its_word() -> None:
+    """Every other picture is that of a LoRA without any effect, and its caption does not have the trigger word."""
+    sleeping, captions = training_pairs(Recipe("s", ("checkerboard",), "sleeping scenes", 1, "wakeup"), 6)
+    awake, said = training_pairs(Recipe("s", ("checkerboard",), "scenes", 1, "wakeup"), 6)
+    plain, _ = training_pairs(Recipe("s", (), "scenes", 1, ""), 6)
+    assert [text.endswith(", wakeup") for text in captions] == [True, False] * 3
+    assert [text.removesuffix(", wakeup") for text in said] == [text.removesuffix(", wakeup") for text in captions]
+    assert torch.equal(sleeping[1::2], plain[1::2])
+    assert torch.equal(sleeping[::2], awake[::2])
+    assert not torch.equal(awake, plain)
 
 
 def test_vae_unet_and_lora_train_one_after_the_other(tmp_path: Path) -> None:
