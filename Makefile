@@ -26,7 +26,7 @@ down: $(READY) ## stop what `make up` started
 	@$(BIN)/python -m carlos_tasks.stack down
 
 test: $(READY) ## unit tests, then the end-to-end tests
-	@scripts/install-services
+	@scripts/install-services postgresql
 	@echo "unit tests"; time OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "not end_to_end"
 	@echo "end-to-end tests"; time $(BIN)/pytest -q -m end_to_end
 

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def connect(settings: "Settings | None" = None, *, read_only: bool = True) -> "duckdb.DuckDBPyConnection":
+def connect(
+    settings: "Settings | None" = None, *, read_only: bool = True, snapshot: int | None = None
+) -> "duckdb.DuckDBPyConnection":
     """Open the lake for questions in SQL, where `mart.search` encodes any text (`carlos_tasks.lake.session.connect`).
 
         import carlos_tasks
@@ -21,7 +23,8 @@ def connect(settings: "Settings | None" = None, *, read_only: bool = True) -> "d
     Args:
         settings: where the lake lies, the profile and the device; None: from the environment (`CARLOS_…`).
         read_only: nothing can be written through the connection.
+        snapshot: ask the lake as it was then (`mart.commit_log` has the numbers); None: as it is.
     """
     from carlos_tasks.lake.session import connect as connect_session
 
-    return connect_session(settings, read_only=read_only)
+    return connect_session(settings, read_only=read_only, snapshot=snapshot)

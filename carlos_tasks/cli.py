@@ -14,7 +14,10 @@ from contextlib import AbstractContextManager, nullcontext
 from carlos_tasks import __version__
 from carlos_tasks.commands.analysis import add_analysis_commands
 from carlos_tasks.commands.command import add_command
+from carlos_tasks.commands.decisions import add_decision_commands
 from carlos_tasks.commands.indexing import add_indexing_commands
+from carlos_tasks.commands.moderation import add_moderation_commands
+from carlos_tasks.commands.reports import add_report_commands
 from carlos_tasks.commands.search import add_search_commands
 from carlos_tasks.console import printable
 from carlos_tasks.errors import CarlosError
@@ -57,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_search_commands(commands)
     add_analysis_commands(commands)
+    add_moderation_commands(commands)
+    add_decision_commands(commands)
+    add_report_commands(commands)
     add_indexing_commands(commands)
     for name, help_text in (
         ("demo", "run the nightly index under Airflow over the micro world, and show what it found"),

@@ -10,7 +10,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from airflow.sdk import Asset, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import Asset, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule
 from airflow.sdk.exceptions import AirflowSkipException
 
 from carlos_tasks.settings import load_settings
@@ -20,8 +20,18 @@ log = logging.getLogger(__name__)
 LORA_SHARDS = Asset("lora_shards")
 """What the sources list; a partition of it is one shard of one source (`carlos_tasks.partitions`)."""
 
+NEW_SHARD = PartitionedAssetTimetable(assets=LORA_SHARDS)
+"""One run for each shard that is announced."""
+
+MEASURED = Asset("representations")
+"""What `index_loras` has committed; a partition of it is one snapshot of the lake."""
+
+# What a run of a partition announces is heard by partitioned DAGs alone, so those that follow are partitioned too.
+NEW_COMMIT = PartitionedAssetTimetable(assets=MEASURED)
+"""One run for each commit of the index."""
+
 GPU = "gpu"
-LAKE_COMMIT = "lake_commit"
+COMMIT = "lake_commit"
 _BACKLOG = "backlog/"
 
 _FIRST_NIGHT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,7 +2,7 @@
 
 A profile is a JSON file (`profiles/<name>.json`). Its `identity` is hashed into the `profile_id`, so any change of
 backbone, sampler, prompts, seeds or encoder is another profile; representations compare within one profile only.
-What stands beside the identity (retrieval prompts, thresholds, pairs per shard) may change without a new index.
+What stands beside the identity (retrieval prompts, thresholds, policy, pairs per shard) may change without a new index.
 """
 
 import hashlib
@@ -122,6 +122,8 @@ class Profile(_Frozen):
     identity: Identity
     retrieval_prompts: PromptFile
     thresholds: dict[str, Threshold] = {}
+    # folder of the policy whose concepts LoRAs are compared with, where the settings name no other
+    policy: str = "package:policies/platform"
     pairs_per_shard: int = Field(ge=1)
 
     @property

@@ -26,9 +26,13 @@ class Settings(BaseSettings):
         "sqlite:var/catalog.sqlite", description="DuckLake catalog: sqlite:FILE, or postgres:LIBPQ-STRING."
     )
     profile: str = Field("micro", description="Name of the profile that is indexed and searched.")
+    policy: str = Field("", description="Folder of the policy that LoRAs are scored with; empty: the profile's own.")
     sources: str = Field(
         "",
         description="Sources that the nightly index polls, with spaces between, e.g. civitai-dump:s3://bucket/prefix.",
+    )
+    references: str = Field(
+        "", description="Reference sets that LoRAs are held against, with spaces between: folders or s3:// prefixes."
     )
     device: str = Field("auto", description="torch device of generation and embedding; auto takes CUDA if it is there.")
     images_per_step: Annotated[int, Field(ge=1, description="Images that one sampling step makes together.")] = 8
@@ -43,6 +47,11 @@ class Settings(BaseSettings):
     def _store_is_absolute(cls, value: str) -> str:
         return value.rstrip("/") if "://" in value else str(Path(value).absolute())
 
+    @field_validator("policy")
+    @classmethod
+    def _policy_is_absolute(cls, value: str) -> str:
+        return value if not value or value.startswith("package:") else str(Path(value).absolute())
+
     @field_validator("sources")
     @classmethod
     def _sources_can_be_named(cls, value: str) -> str:
@@ -50,6 +59,17 @@ class Settings(BaseSettings):
         for uri in uris:
             check_source_uri(uri)
         return " ".join(uris)
+
+    @field_validator("references")
+    @classmethod
+    def _references_are_absolute(cls, value: str) -> str:
+        places = (place if "://" in place else str(Path(place).absolute()) for place in value.split())
+        return " ".join(dict.fromkeys(places))
+
+    @property
+    def reference_places(self) -> tuple[str, ...]:
+        """Where each reference set lies, once."""
+        return tuple(self.references.split())
 
     @property
     def source_uris(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ listings, LoRAs and refusals → `plan` makes batches of what has no representat
 to do → `make_baseline`: the bare backbone's images, once per profile → `index_batch`, mapped: generate, embed,
 store → `commit_index` computes the representations, in one transaction → `run_checks`, `contact_sheet`.
 
-A failed batch takes nothing from the others, and the run is marked failed. `evaluate_index` measures what came of it.
+A failed batch takes nothing from the others, and the run fails. `moderate_index` follows, and weekly `evaluate_index`.
 
 **By hand.** A run with a partition key takes in that shard (`POST /api/v2/dags/index_loras/dagRuns` with
 `{"logical_date": null, "partition_key": "folder:/my/loras!."}`); one without indexes what waits.
@@ -15,13 +15,11 @@ A failed batch takes nothing from the others, and the run is marked failed. `eva
 from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
-from airflow.sdk import PartitionedAssetTimetable, dag, task
+from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from carlos_tasks.orchestration import LAKE_COMMIT, LORA_SHARDS, default_args, gpu_args, nightly, nothing_to_do
+from carlos_tasks.orchestration import COMMIT, MEASURED, NEW_SHARD, default_args, gpu_args, nightly, nothing_to_do
 from carlos_tasks.settings import load_settings
-
-NEW_SHARD = PartitionedAssetTimetable(assets=LORA_SHARDS)
 
 
 @dag(schedule=NEW_SHARD, max_active_runs=1, default_args=default_args(), doc_md=__doc__, tags=["carlos"])
@@ -34,7 +32,7 @@ def index_loras() -> None:
             return nightly().ingest(load_settings(), *shard)
         raise nothing_to_do("no shard is named; what waits in the lake is indexed.")
 
-    @task(pool=LAKE_COMMIT)
+    @task(pool=COMMIT)
     def commit_intake(report: Any) -> Any:
         return nightly().commit_intake(load_settings(), report["intake_key"])
 
@@ -55,9 +53,11 @@ def index_loras() -> None:
         return nightly().index_batch(load_settings(), manifest)
 
     # It follows failed batches too, and commits the LoRAs that they had finished.
-    @task(pool=LAKE_COMMIT, trigger_rule="all_done_min_one_success")
-    def commit_index(plan_id: Any) -> Any:
-        return nightly().commit_index(load_settings(), plan_id)
+    @task(pool=COMMIT, trigger_rule="all_done_min_one_success", outlets=[MEASURED])
+    def commit_index(plan_id: Any, *, outlet_events: Any) -> Any:
+        report = nightly().commit_index(load_settings(), plan_id)
+        outlet_events[MEASURED].add_partitions(f"snapshot/{report['snapshot_id']}")
+        return report
 
     @task
     def run_checks() -> None:

@@ -146,7 +146,7 @@ def test_what_the_images_copy_is_there_and_is_not_ignored():
 def test_images_install_extras_that_exist():
     extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     asked = {extra for group in re.findall(r'"\.\[([a-z,]+)\]"', DOCKERFILE) for extra in group.split(",")}
-    assert asked == {"airflow", "index", "evaluation"} <= set(extras)
+    assert asked == {"airflow", "index", "evaluation", "reports"} <= set(extras)
 
 
 def test_the_executor_of_the_deployment_can_be_imported(tmp_path):

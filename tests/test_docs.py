@@ -163,6 +163,8 @@ def test_every_object_that_people_ask_has_an_example():
     asked = {
         name for name, kind in sql_objects().items() if name.startswith("mart.") or name == "core.prompt_difference"
     }
+    # Whoever asks mart.signal asks all of its parts.
+    asked = {name for name in asked if not name.startswith("mart.signal_")}
     assert not [name for name in sorted(asked) if not re.search(rf"{re.escape(name)}\b", shown)]
 
 
@@ -189,7 +191,14 @@ INDEX: Rows = {
         {"lora_id": "edited", "tensors_sha256": "y"},
         {"lora_id": "waits"},
     ],
-    "core.profile": [{"profile_id": "7f31a931d2d804c1", "text_space_id": "t"}],
+    "core.profile": [
+        {
+            "profile_id": "7f31a931d2d804c1",
+            "text_space_id": "t",
+            "definition": '{"lora": {"trigger_words": "append"}}',
+        },
+        {"profile_id": "without", "definition": '{"lora": {"trigger_words": "ignore"}}'},
+    ],
     "core.threshold": [{"profile_id": "7f31a931d2d804c1", "name": "strength_min", "value": 0.5}],
     "core.prompt": [{"prompt_set": "s", "prompt_id": "p1", "category": "c", "text": "a red circle"}],
     "core.embedding": [
@@ -201,12 +210,20 @@ INDEX: Rows = {
         {"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0"},
         {"profile_id": "7f31a931d2d804c1", "lora_id": "8d41e7aa", "direction": [1.0, 0.1]},
         {"profile_id": "7f31a931d2d804c1", "lora_id": "nothing", "strength": 0.1},
+        {"profile_id": "7f31a931d2d804c1", "lora_id": "hidden"},
     ],
     "core.prompt_difference": [{"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0"}],
     "core.alike": [
         {"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0", "other_id": "8d41e7aa", "cosine": 0.99995}
     ],
     "core.query": [{"text": "pencil sketch"}],
+    "core.concept": [{"severity": 0.5, "declared_as": ["sketch"]}],
+    "core.concept_score": [{"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0"}],
+    "core.notice": [{"lora_id": "hidden"}],
+    "core.decision": [
+        {"lora_id": "hidden"},
+        {"decision_id": "d2", "lora_id": "hidden", "action": "appeal", "refers_to": "d1"},
+    ],
 }
 #: Asks for the lake as it was before there was anything in it.
 ANSWERS_NOTHING = "from core.representation at (version => 1)"

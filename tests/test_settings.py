@@ -27,11 +27,30 @@ def test_a_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().store.startswith("/")
 
 
+def test_a_policy_s_folder_is_made_absolute_unless_it_ships(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().policy == ""
+    load_settings.cache_clear()
+    monkeypatch.setenv("CARLOS_POLICY", "rules")
+    assert load_settings().policy.startswith("/") and load_settings().policy.endswith("/rules")
+    load_settings.cache_clear()
+    monkeypatch.setenv("CARLOS_POLICY", "package:policies/micro")
+    assert load_settings().policy == "package:policies/micro"
+
+
 def test_sources_stand_in_one_variable_with_spaces_between(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().source_uris == ()
     load_settings.cache_clear()
     monkeypatch.setenv("CARLOS_SOURCES", " folder:/loras  civitai:https://civitai.com\nfolder:/loras ")
     assert load_settings().source_uris == ("folder:/loras", "civitai:https://civitai.com")
+
+
+def test_reference_sets_stand_in_one_variable_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().reference_places == ()
+    load_settings.cache_clear()
+    monkeypatch.setenv("CARLOS_REFERENCES", "styles/house s3://bucket/brand styles/house")
+    house, brand = load_settings().reference_places
+    assert house.startswith("/") and house.endswith("/styles/house")
+    assert brand == "s3://bucket/brand"
 
 
 def test_a_source_s_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ def add_analysis_commands(commands: Any) -> None:
     """Add them to the subparsers of `carlos`."""
     command = add_command(commands, "sql", _sql, "ask the lake in SQL (read-only)")
     command.add_argument("statement", metavar="SQL", help="e.g. 'from mart.index_health'")
+    command.add_argument("--snapshot", metavar="N", type=int, help="the lake as it was then (from mart.commit_log)")
 
     command = add_command(commands, "queries", _queries, "keep the query vectors of texts, for plain SQL")
     command.add_argument("texts", metavar="TEXT", nargs="*", help="an effect; without any: list those that are kept")
@@ -41,7 +42,7 @@ def _sql(options: argparse.Namespace) -> int:
     from carlos_tasks.lake.session import sql_error
     from carlos_tasks.lake.statements import rows
 
-    with connect(load_settings()) as con:
+    with connect(load_settings(), snapshot=options.snapshot) as con:
         try:
             found = rows(con, options.statement)
         except duckdb.Error as exc:

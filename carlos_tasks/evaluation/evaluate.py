@@ -7,12 +7,15 @@ from pathlib import Path
 
 from carlos_tasks.errors import CarlosError, SettingsError
 from carlos_tasks.evaluation.ablation import ablation
+from carlos_tasks.evaluation.attribution import attribution
 from carlos_tasks.evaluation.clusters import clusters
+from carlos_tasks.evaluation.concepts import concepts
 from carlos_tasks.evaluation.convergence import convergence
 from carlos_tasks.evaluation.corpus import Corpus, read_corpus
 from carlos_tasks.evaluation.diversity import diversity
 from carlos_tasks.evaluation.landscape import landscape
 from carlos_tasks.evaluation.likeness import likeness
+from carlos_tasks.evaluation.queue import queue
 from carlos_tasks.evaluation.report import Report, write_report
 from carlos_tasks.evaluation.retrieval import retrieval
 from carlos_tasks.evaluation.section import Section
@@ -32,6 +35,9 @@ SECTIONS: dict[str, Callable[[Study], list[Section]]] = {
     "landscape": landscape,
     "likeness": likeness,
     "clusters": clusters,
+    "concepts": concepts,
+    "attribution": attribution,
+    "queue": queue,
 }
 """What can be asked for by name, in the order of the report."""
 
@@ -91,7 +97,7 @@ def evaluate(
 def _truth(corpus: Corpus, queries: Path | None) -> Truth | None:
     if queries is None:
         return shipped_truth(corpus.lora_ids, corpus.has_direction)
-    truth = judge(*read_truth(queries), corpus.lora_ids, corpus.has_direction)
+    truth = judge(read_truth(queries), corpus.lora_ids, corpus.has_direction)
     if truth is None:
         raise CarlosError(
             f"no query of {queries} has a right answer among the LoRAs of profile {corpus.profile.name}: each sha256 "

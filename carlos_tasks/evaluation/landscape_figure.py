@@ -26,6 +26,8 @@ _STATUS_COLOURS = {
     "no_effect": GREY,
     "degenerate": PURPLE,
     "unpatched": GREEN,
+    "restricted": GREY,
+    "removed": GREY,
 }
 
 

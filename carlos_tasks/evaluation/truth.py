@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError, field_validator
@@ -29,15 +30,24 @@ class Query(BaseModel):
 
 
 class LabelledFile(BaseModel):
-    """A LoRA and the effects it has."""
+    """A LoRA, the effects it has, and whether its listing declares another one."""
 
     sha256: str
     effects: tuple[str, ...]
+    mislabelled: bool = False
 
 
 class _TruthFile(BaseModel):
     files: tuple[LabelledFile, ...] = Field(min_length=1)
     queries: tuple[Query, ...] = Field(min_length=1)
+
+
+class Labels(NamedTuple):
+    """What is known: queries, the effects of each lora_id, and the LoRAs whose listing declares another effect."""
+
+    queries: tuple[Query, ...]
+    effects: dict[str, frozenset[str]]
+    mislabelled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,11 +58,13 @@ class Truth:
         queries: what is asked.
         relevant: (n_queries, n_loras), whether a LoRA has the effect that a query asks for.
         n_without_answer: queries that were left out, since no LoRA of the lake has their effect.
+        mislabelled: LoRAs of the lake whose listing declares an effect that they do not have.
     """
 
     queries: tuple[Query, ...]
     relevant: Mask
     n_without_answer: int
+    mislabelled: frozenset[str] = frozenset()
 
     @property
     def wordings(self) -> list[str]:
@@ -71,15 +83,12 @@ class Truth:
         return list(dict.fromkeys(query.effect for query in self.queries))
 
 
-def read_truth(path: Path) -> tuple[tuple[Query, ...], dict[str, frozenset[str]]]:
+def read_truth(path: Path) -> Labels:
     """Read a file of queries and labelled LoRAs.
 
     Args:
-        path: JSON as microworld/ground_truth.json: `files` of `sha256` and `effects`; `queries` of `text`, `effect`
-            and, if wanted, `wording`. What else stands in it is ignored.
-
-    Returns:
-        The queries, and the effects of each lora_id.
+        path: JSON as microworld/ground_truth.json: `files` of `sha256`, `effects` and, if wanted, `mislabelled`;
+            `queries` of `text`, `effect` and, if wanted, `wording`. What else stands in it is ignored.
 
     Raises:
         NotFound: there is no such file.
@@ -98,23 +107,21 @@ def read_truth(path: Path) -> tuple[tuple[Query, ...], dict[str, frozenset[str]]
     effects: dict[str, frozenset[str]] = {}
     for file in read.files:
         effects[file.sha256] = effects.get(file.sha256, frozenset()) | frozenset(file.effects)
-    return read.queries, effects
+    return Labels(read.queries, effects, frozenset(file.sha256 for file in read.files if file.mislabelled))
 
 
-def judge(
-    queries: Sequence[Query], effects: dict[str, frozenset[str]], lora_ids: Sequence[str], measured: Mask
-) -> Truth | None:
+def judge(labels: Labels, lora_ids: Sequence[str], measured: Mask) -> Truth | None:
     """Match queries with the LoRAs of a lake.
 
     Args:
-        queries: what is asked.
-        effects: the effects of LoRAs by lora_id; one that is not named has none.
+        labels: what is known; a LoRA that is not named has no effect.
         lora_ids: the LoRAs of the lake, n of them.
         measured: (n,), which of them have a Direction: others are no right answer.
 
     Returns:
         What can be judged, or None where no query has an answer in this lake.
     """
+    queries, effects, mislabelled = labels
     nothing: frozenset[str] = frozenset()
     having = [effects.get(lora_id, nothing) if measured[n] else nothing for n, lora_id in enumerate(lora_ids)]
     relevant = np.array([[query.effect in found for found in having] for query in queries], bool)
@@ -122,7 +129,7 @@ def judge(
     if not answered.any():
         return None
     kept = tuple(query for query, is_kept in zip(queries, answered, strict=True) if is_kept)
-    return Truth(kept, relevant[answered], int((~answered).sum()))
+    return Truth(kept, relevant[answered], int((~answered).sum()), mislabelled & frozenset(lora_ids))
 
 
 def shipped_truth(lora_ids: Sequence[str], measured: Mask) -> Truth | None:
@@ -132,7 +139,7 @@ def shipped_truth(lora_ids: Sequence[str], measured: Mask) -> Truth | None:
     """
     from carlos_tasks.microworld.ground_truth import PATH
 
-    truth = judge(*read_truth(PATH), lora_ids, measured)
+    truth = judge(read_truth(PATH), lora_ids, measured)
     if truth is None:
         return None
     # Imported no sooner: it brings torch, which a lake of other LoRAs may be without.

@@ -25,18 +25,24 @@ _NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
 _SCANNER = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 
 
-def connect(settings: Settings, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
+def connect(settings: Settings, *, read_only: bool = True, snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
     """Open the lake: a DuckDB connection with the catalog attached as `carlos` and in use.
 
     Args:
         settings: `catalog` and `store` say where the lake lies; credentials come from boto3's and libpq's own chains.
         read_only: nothing can be written through the connection. False also makes a catalog that is not there yet.
+        snapshot: read the lake as it was then, tables and views alike (`mart.commit_log` has the numbers); None: as it
+            is. Only to read.
 
     Raises:
-        NotFound: there is no catalog yet, and the connection is read-only.
+        NotFound: there is no catalog yet, and the connection is read-only; or no such snapshot.
         SettingsError: an extension's wheel is absent, or there are no credentials.
         PassingError: catalog or storage did not answer.
     """
+    if snapshot is not None and not read_only:
+        raise ValueError("what was cannot be written to: a connection to a snapshot is read-only")
+    if snapshot is not None and not 0 <= snapshot < 2**63:
+        raise _no_snapshot(snapshot)
     kind, _, place = settings.catalog.partition(":")
     if kind == "sqlite":
         _prepare_file(Path(place), read_only)
@@ -49,7 +55,7 @@ def connect(settings: Settings, *, read_only: bool = True) -> duckdb.DuckDBPyCon
             if store.uri.startswith("s3://"):
                 _load(con, "httpfs")
                 _create_secret(con, store.uri)
-            _attach(con, settings.catalog, f"{store.uri}/lake/", read_only)
+            _attach(con, settings.catalog, f"{store.uri}/lake/", read_only, snapshot)
     except BaseException:
         con.close()
         raise
@@ -61,6 +67,10 @@ def _literal(text: str) -> str:
     if "\0" in text:
         raise ValueError("a SQL literal cannot hold a NUL")
     return "'" + text.replace("'", "''") + "'"
+
+
+def _no_snapshot(snapshot: int | None) -> NotFound:
+    return NotFound(f"there is no snapshot {snapshot} of the lake: mart.commit_log lists them")
 
 
 def _prepare_file(path: Path, read_only: bool) -> None:
@@ -111,7 +121,9 @@ def _create_secret(con: duckdb.DuckDBPyConnection, uri: str) -> None:
     )
 
 
-def _attach(con: duckdb.DuckDBPyConnection, catalog: str, data_path: str, read_only: bool) -> None:
+def _attach(
+    con: duckdb.DuckDBPyConnection, catalog: str, data_path: str, read_only: bool, snapshot: int | None
+) -> None:
     # Inlining off: a small insert would be kept as text in the catalog database, and floats are facts here.
     options = [f"DATA_PATH {_literal(data_path)}", "DATA_INLINING_ROW_LIMIT 0"]
     if read_only:
@@ -119,7 +131,14 @@ def _attach(con: duckdb.DuckDBPyConnection, catalog: str, data_path: str, read_o
     if catalog.startswith("sqlite:"):
         # Readers go on while the one committer writes; the busy time-out is in milliseconds.
         options += ["META_BUSY_TIMEOUT 5000"] + ([] if read_only else ["META_JOURNAL_MODE 'WAL'"])
-    con.execute(f"ATTACH {_literal(f'ducklake:{catalog}')} AS carlos ({', '.join(options)})")
+    if snapshot is not None:
+        options.append(f"SNAPSHOT_VERSION {snapshot:d}")
+    try:
+        con.execute(f"ATTACH {_literal(f'ducklake:{catalog}')} AS carlos ({', '.join(options)})")
+    except duckdb.InvalidInputException as exc:
+        if "No snapshot found" in str(exc):
+            raise _no_snapshot(snapshot) from None
+        raise
     con.execute("USE carlos")
     # One committer: when another commit came in between, fail and be run again, instead of appending twice.
     con.execute("SET ducklake_max_retry_count = 0")

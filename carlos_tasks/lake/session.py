@@ -24,7 +24,9 @@ _RAISED = re.compile(
 )
 
 
-def connect(settings: Settings | None = None, *, read_only: bool = True) -> duckdb.DuckDBPyConnection:
+def connect(
+    settings: Settings | None = None, *, read_only: bool = True, snapshot: int | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open the lake for questions: the catalog `carlos` is attached and in use, and `mart.search` encodes any text.
 
     Without a profile, `mart.search` asks that of the settings: the variable `carlos_profile` holds its id. A cursor of
@@ -33,14 +35,15 @@ def connect(settings: Settings | None = None, *, read_only: bool = True) -> duck
     Args:
         settings: where the lake lies, the profile and the device; None: from the environment.
         read_only: nothing can be written through the connection.
+        snapshot: ask the lake as it was then; None: as it is.
 
     Raises:
-        NotFound: there is no catalog yet, and the connection is read-only.
+        NotFound: there is no catalog yet, and the connection is read-only; or no such snapshot.
         SettingsError: an extension's wheel is absent, or there are no credentials.
         PassingError: catalog or storage did not answer.
     """
     settings = settings or load_settings()
-    con = catalog.connect(settings, read_only=read_only)
+    con = catalog.connect(settings, read_only=read_only, snapshot=snapshot)
     try:
         con.execute("set variable carlos_profile = ?", [load_profile(settings.profile).profile_id])
         con.execute("use memory")  # a Python function cannot be created in the lake

@@ -1,1 +1,1 @@
-"""What the platform shows to people: the contact sheet, and later the reports."""
+"""What the platform shows to people: the contact sheet, and the reports on moderation, attribution and transparency."""

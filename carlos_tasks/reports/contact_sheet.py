@@ -31,8 +31,8 @@ def write_contact_sheet(settings: Settings, profile: Profile) -> str:
     """
     with connect(settings) as con:
         loras = con.execute(
-            "select lora_id, name, status, strength, consistency from mart.lora where profile_id = ? "
-            "order by status <> 'ok', status, name, lora_id",
+            "select lora_id, name, status, strength, consistency from mart.lora "
+            "where profile_id = ? and status <> 'removed' order by status <> 'ok', status, name, lora_id",
             [profile.profile_id],
         ).fetchall()
     if not loras:

@@ -12,8 +12,8 @@ from typing import Any
 
 from carlos_tasks.errors import CarlosError
 
-#: Statuses of LoRAs that have a Direction, and so can be ranked.
-RANKED_STATUSES = ("ok", "no_effect", "overpowering", "inconsistent")
+#: Statuses of LoRAs that can be ranked: they have a Direction, and were not taken down.
+RANKED_STATUSES = ("ok", "no_effect", "overpowering", "inconsistent", "restricted")
 #: Names of the thresholds that a filter takes the place of, with those that only a profile sets.
 THRESHOLDS = ("strength_max", "strength_min", "consistency_min", "retention_min")
 _NAMES = ("base_model", "license", "source", "creator")
@@ -122,6 +122,8 @@ def _check_statuses(statuses: tuple[str, ...]) -> None:
     if not statuses:
         raise CarlosError(f"no status is asked for: name some of {', '.join(RANKED_STATUSES)}")
     for status in statuses:
+        if status == "removed":
+            raise CarlosError("LoRAs of status 'removed' were taken down, and no search returns them: see mart.removed")
         if status in ("degenerate", "unpatched", "failed"):
             raise CarlosError(f"LoRAs of status {status!r} have no Direction to rank: see mart.lora for them")
         if status not in RANKED_STATUSES:

@@ -70,7 +70,7 @@ def lora_part(con: duckdb.DuckDBPyConnection, profile: Profile, lora_id: str, we
 
     Raises:
         NotFound: no LoRA, or more than one, has that id.
-        CarlosError: it has no Direction.
+        CarlosError: it has no Direction, or was taken down.
     """
     with lake_errors():
         rows = con.execute(
@@ -85,6 +85,8 @@ def lora_part(con: duckdb.DuckDBPyConnection, profile: Profile, lora_id: str, we
     if len(rows) > 1 and found != lora_id.lower():
         raise NotFound(f"more than one LoRA id begins with {lora_id!r}: give more of its digits")
     short = found[:12] if len(found) == 64 else found
+    if status == "removed":
+        raise CarlosError(f"LoRA {short} was taken down: search does not answer with it (its copies: mart.duplicate)")
     if direction is None:
         raise CarlosError(f"LoRA {short} has no Direction (status {status}): nothing to compare")
     vector = np.array(direction, dtype=np.float32)

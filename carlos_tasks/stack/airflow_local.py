@@ -16,7 +16,7 @@ from carlos_tasks.stack.layout import DUMP, REPOSITORY, STORE, Layout, State, wr
 from carlos_tasks.stack.processes import Started, is_running, start, tail
 
 USER = "admin"
-DAGS = ("discover_loras", "index_loras")
+DAGS = ("discover_loras", "index_loras", "moderate_index", "decide_batch")
 GPU_SLOTS = 2
 """Batches that run at once: two processes of one thread beat one process of two."""
 

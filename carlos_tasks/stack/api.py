@@ -62,9 +62,9 @@ class AirflowApi:
         """Let the scheduler run this DAG."""
         self._call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
-    def trigger(self, dag_id: str, *, partition_key: str | None = None) -> str:
-        """Start a run; returns its id."""
-        body = {"logical_date": None, "partition_key": partition_key}
+    def trigger(self, dag_id: str, *, partition_key: str | None = None, conf: dict[str, Any] | None = None) -> str:
+        """Start a run with these parameters; returns its id."""
+        body = {"logical_date": None, "partition_key": partition_key, "conf": conf or {}}
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
@@ -85,6 +85,17 @@ class AirflowApi:
             found += page["task_instances"]
             if len(found) >= page["total_entries"] or not page["task_instances"]:
                 return found
+
+    def questions(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """What tasks of a run ask a person and nobody has answered: subject, body, options, and the task instance."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/hitlDetails"
+        found = self.get(path, response_received=False, state="awaiting_input")["hitl_details"]
+        return list(found)
+
+    def answer(self, dag_id: str, run_id: str, task_id: str, option: str) -> None:
+        """Answer what a task asks, as the user who is logged in."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/-1/hitlDetails"
+        self._call("PATCH", path, {"chosen_options": [option], "params_input": {}})
 
     def returned(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> Any:
         """What a task returned, or one mapped instance of it; None if it was skipped."""

@@ -32,10 +32,14 @@ REFUSED = """
     left join raw.listing as listing using (source, model_id, version_id, file_id)
     order by all
 """
+QUEUED = """
+    select priority, name, array_to_string(list_transform(parts, lambda part: part.detail), '; ') as reasons
+    from mart.moderation_queue
+"""
 
 
 def run_demo(console: Console) -> None:
-    """Index the zoo from nothing, print what was found, and end every process that was started.
+    """Index and moderate the zoo from nothing, print what was found, and end every process that was started.
 
     Raises:
         CarlosError: a stack is running already, or a run failed.
@@ -53,30 +57,45 @@ def run_demo(console: Console) -> None:
         console.print(f"Airflow answers at {api.address}, S3 at {state.aws['AWS_ENDPOINT_URL']}.", highlight=False)
         stages = {"start of the stack": time.monotonic() - started}
         console.rule("2. The nightly index: discover_loras, then index_loras", align="left")
-        stages |= _index(api, console)
+        runs = _index(api, console)
+        stages |= _seconds(api, "index_loras", runs)
+        console.rule("3. Moderation follows each commit: moderate_index", align="left")
+        stages |= _moderate(api, console, len(runs))
         with local.environment(carlos_settings(layout) | state.aws):
             _report(Settings(), console)
-        console.rule("5. The next night", align="left")
+        console.rule("7. The next night", align="left")
         _discover_again(api, console)
     local.leave_settings(layout, carlos_settings(layout))
     stages["in all"] = time.monotonic() - started
-    console.rule("6. Where it all lies", align="left")
+    console.rule("8. Where it all lies", align="left")
     print_table(
         [{"stage": name, "seconds": round(seconds, 1)} for name, seconds in stages.items()], ("stage", "seconds")
     )
     _say_where(layout, console)
 
 
-def _index(api: AirflowApi, console: Console) -> dict[str, float]:
-    """Follow the first discovery and the runs that it caused; returns the seconds that each task took in all."""
+def _index(api: AirflowApi, console: Console) -> list[str]:
+    """Follow the first discovery and the runs that it caused; returns those."""
     discovery = wait_for_runs(api, "discover_loras", 1)
     follow_to_success(api, "discover_loras", discovery, console)
     announced = api.returned("discover_loras", discovery[0], "announce_shards", map_index=0)
     runs = wait_for_runs(api, "index_loras", announced["n_partitions"])
     follow_to_success(api, "index_loras", runs, console)
+    return runs
+
+
+def _moderate(api: AirflowApi, console: Console, n_commits: int) -> dict[str, float]:
+    """Follow the runs of moderation, one for each commit of the index."""
+    runs = wait_for_runs(api, "moderate_index", n_commits)
+    follow_to_success(api, "moderate_index", runs, console)
+    return _seconds(api, "moderate_index", runs)
+
+
+def _seconds(api: AirflowApi, dag_id: str, run_ids: list[str]) -> dict[str, float]:
+    """Seconds that each task took in these runs together."""
     seconds: dict[str, float] = {}
-    for run_id in runs:
-        for name, spent in _seconds_by_task(api.tasks("index_loras", run_id)).items():
+    for run_id in run_ids:
+        for name, spent in _seconds_by_task(api.tasks(dag_id, run_id)).items():
             seconds[name] = seconds.get(name, 0) + spent
     return seconds
 
@@ -96,22 +115,25 @@ def _seconds_by_task(tasks: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def _report(settings: Settings, console: Console) -> None:
-    """What is in the lake now, and three searches."""
+    """What is in the lake now, three searches, and who waits for a decision."""
     from carlos_tasks.lake.catalog import connect
     from carlos_tasks.retrieval import search
 
     with connect(settings) as con:
         indexed = con.execute(INDEXED).to_arrow_table().to_pylist()
         refused = con.execute(REFUSED).to_arrow_table().to_pylist()
-    console.rule("3. What was indexed, and what was refused", align="left")
+        queued = con.execute(QUEUED).to_arrow_table().to_pylist()
+    console.rule("4. What was indexed, and what was refused", align="left")
     print_table(indexed, ("name", "status", "strength", "consistency", "pairs"))
     console.print()
     print_table(refused, ("name", "reason", "detail"))
-    console.rule("4. Three searches", align="left")
+    console.rule("5. Three searches", align="left")
     for question in QUESTIONS:
         columns = ("rank", "name", "score", "strength", "consistency")
         print_table(search(settings, question, 3), columns, bar="score", title=f"carlos search {question!r}")
         console.print()
+    console.rule("6. The moderation queue", align="left")
+    print_table(queued, ("priority", "name", "reasons"))
 
 
 def _discover_again(api: AirflowApi, console: Console) -> None:
@@ -128,14 +150,16 @@ def _discover_again(api: AirflowApi, console: Console) -> None:
 
 
 def _say_where(layout: Layout, console: Console) -> None:
-    sheet = next((layout.s3 / STORE.removeprefix("s3://") / "reports").glob("contact-sheet-*.png"), None)
+    reports = layout.s3 / STORE.removeprefix("s3://") / "reports"
+    pages = reports.glob("moderation/*/*/moderation.html")
     for name, place in {
-        "contact sheet": sheet,
+        "contact sheet": next(reports.glob("contact-sheet-*.png"), None),
+        "moderation": max(pages, key=lambda page: page.stat().st_mtime, default=None),
         "lake": f"{layout.catalog} (catalog), {layout.s3} (data)",
         "logs": layout.logs,
         "settings": SETTINGS_FILE,
     }.items():
         console.print(f"{name:<14} {place}", markup=False, highlight=False, soft_wrap=True)
     console.print("\nEvery process has ended. Next:")
-    for command in ('carlos search "a striped picture"', 'carlos sql "from mart.index_health"', "make up"):
+    for command in ('carlos search "a striped picture"', 'carlos sql "from mart.moderation_queue"', "make up"):
         console.print(f"  {command}", markup=False, highlight=False)

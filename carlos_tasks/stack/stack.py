@@ -16,7 +16,7 @@ from carlos_tasks.stack.s3_server import start_s3_server
 
 
 def start_stack(layout: Layout, dump: Path | None = None) -> tuple[State, AirflowApi]:
-    """Start the S3 server and Airflow over what the folder holds, and let both DAGs run.
+    """Start the S3 server and Airflow over what the folder holds, and let its DAGs run.
 
     `discover_loras` then starts by itself, for the last night that it has missed.
 

@@ -12,7 +12,17 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 LORAS_PER_PAGE = 100
-STATUSES = ("ok", "no_effect", "overpowering", "inconsistent", "degenerate", "unpatched", "failed")
+STATUSES = (
+    "ok",
+    "no_effect",
+    "overpowering",
+    "inconsistent",
+    "degenerate",
+    "unpatched",
+    "failed",
+    "restricted",
+    "removed",
+)
 
 _COMMITS = "select snapshot_id, committed_at, author, message, facts from mart.commit_log limit 10"
 _LORAS = """

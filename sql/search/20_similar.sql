@@ -1,7 +1,8 @@
 /* mart.similar(id, k, profile := '', strength_max := …, strength_min := …, consistency_min := …,
    retention_min := …): the k LoRAs whose Direction is nearest to that of a LoRA, best first, without itself.
    Grain: one row per (profile_id, rank). Columns and limits as mart.search_vector. id: a lora_id, or its first digits
-   where they name one LoRA. That LoRA may have any status as long as it has a Direction; what comes back is 'ok' only. */
+   where they name one LoRA. That LoRA may have any status as long as it has a Direction and was not taken down; what comes
+   back is 'ok' only. */
 create or replace macro mart.similar(
     id,
     k,
@@ -15,9 +16,10 @@ create or replace macro mart.similar(
         (
             with
             named as (
-                select this.profile_id, this.lora_id, this.direction
+                select this.profile_id, this.lora_id, this.direction, removed.decision_id
                 from core.representation as this
                 inner join core.profile_asked(profile) as asked using (profile_id)
+                left join mart.removed as removed on this.lora_id = removed.lora_id and removed.action = 'takedown'
                 where starts_with(this.lora_id, id) and this.direction is not null
                 -- A whole id names its LoRA, also where it is the beginning of another one.
                 qualify bool_or(this.lora_id = id) over () is distinct from (this.lora_id <> id)
@@ -29,6 +31,11 @@ create or replace macro mart.similar(
                         then error('no LoRA ''' || id || ''' has a Direction: see mart.lora for ids and status')
                     when count(distinct named.lora_id) > 1
                         then error('more than one LoRA id begins with ''' || id || ''': give more of its digits')
+                    when count(named.decision_id) > 0
+                        then error(
+                            'LoRA ''' || any_value(named.lora_id) || ''' was taken down (decision '
+                            || any_value(named.decision_id) || '): its copies are in mart.duplicate'
+                        )
                     else list({'profile_id': named.profile_id, 'vector': named.direction, 'without': named.lora_id})
                 end
             from named

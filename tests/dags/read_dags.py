@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import PartitionedAssetTimetable
 
 HEAVY = ("torch", "diffusers", "transformers", "peft", "open_clip", "pandas", "duckdb", "pyarrow", "numpy", "boto3")
 
@@ -21,6 +22,7 @@ def describe(task: Any) -> dict[str, Any]:
         "mapped": task.is_mapped,
         "in_mapped_group": task.get_closest_mapped_task_group() is not None,
         "upstream": sorted(task.upstream_task_ids),
+        "outlets": sorted(asset.name for asset in task.outlets),
         "policy": [(rule.exception_path, rule.action.value) for rule in task.retry_policy.rules],
     }
 
@@ -33,6 +35,8 @@ if __name__ == "__main__":
             "file": dag.fileloc,
             "catchup": dag.catchup,
             "max_active_runs": dag.max_active_runs,
+            "partitioned": isinstance(dag.schedule, PartitionedAssetTimetable),
+            "asset": getattr(getattr(dag.schedule, "asset_condition", None), "name", None),
             "tasks": {task.task_id: describe(task) for task in dag.tasks},
         }
         for dag in bag.dags.values()

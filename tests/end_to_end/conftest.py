@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,9 +21,11 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.stack import local
 from carlos_tasks.stack.airflow_local import carlos_settings
 from carlos_tasks.stack.api import AirflowApi
+from carlos_tasks.stack.follow import follow_to_success, wait_for_runs
 from carlos_tasks.stack.layout import Layout, State
 from carlos_tasks.stack.processes import members
 from carlos_tasks.stack.stack import publish, running_stack
+from tests.end_to_end.waiting import running_batch, wait_until
 
 SHARDS = {
     "models/00001.json": ("Stripes Overlay", "Chessboard Pattern", "Classic Embedding Pack"),
@@ -125,3 +129,22 @@ def stack(tmp_path_factory: pytest.TempPathFactory, profile_file: Path, dumps: d
 def console() -> Console:
     """Where runs are followed: pytest shows it when a test fails."""
     return Console(width=120)
+
+
+@pytest.fixture(scope="session")
+def first_night(stack: Stack, console: Console) -> dict[str, Any]:
+    """The first index run: its worker is killed between two shards of a LoRA, and it goes on to success.
+
+    Moderation follows by itself; it has ended too, so that nothing is committed while a test looks.
+    """
+    [run_id] = wait_for_runs(stack.api, "index_loras", 1)
+    task = wait_until("a batch runs", lambda: running_batch(stack, run_id, try_number=1))
+    shards = "shards/profile_id=*/lora_id=[!b]*/*.parquet"
+    wait_until("the first shard of a LoRA is stored", lambda: stack.objects(shards), pause_s=0.01)
+    pid = wait_until("the task's process", lambda: stack.process_of(task), pause_s=0.01)
+    os.kill(pid, signal.SIGKILL)
+    left_behind = [path.name for path in stack.objects(shards)]
+    follow_to_success(stack.api, "index_loras", [run_id], console)
+    moderation = wait_for_runs(stack.api, "moderate_index", 1)
+    follow_to_success(stack.api, "moderate_index", moderation, console)
+    return {"run_id": run_id, "moderation": moderation[0], "left_behind": left_behind}

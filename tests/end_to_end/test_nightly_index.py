@@ -7,8 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,34 +19,15 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.profile import load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack.airflow_local import carlos_settings
-from carlos_tasks.stack.api import ENDED
-from carlos_tasks.stack.follow import follow, follow_to_success, wait_for_runs, why_failed
+from carlos_tasks.stack.follow import follow, follow_to_success, wait_for_runs
 from tests.end_to_end.conftest import Stack
+from tests.end_to_end.waiting import running_batch, wait_until
 
 pytestmark = pytest.mark.end_to_end
 
-PATIENCE_S = 240
 SOURCE = "civitai-dump:s3://civitai/dump"
 REPRESENTATIONS = "select * exclude (computed_at) from core.representation order by lora_id"
 EMBEDDINGS = "select * from core.embedding order by lora_id, prompt_id, seed"
-
-
-def wait_until(what: str, found: Callable[[], Any], pause_s: float = 0.5) -> Any:
-    give_up = time.monotonic() + PATIENCE_S
-    while not (answer := found()):
-        assert time.monotonic() < give_up, f"waited {PATIENCE_S} s: {what}"
-        time.sleep(pause_s)
-    return answer
-
-
-def running_batch(stack: Stack, run_id: str, try_number: int) -> dict[str, Any] | None:
-    """The first batch of a run, while it is at this try."""
-    assert stack.api.run("index_loras", run_id)["state"] not in ENDED, why_failed(stack.api, "index_loras", run_id)
-    for task in stack.api.tasks("index_loras", run_id):
-        is_first = task["task_id"] == "index_batch" and task["map_index"] == 0
-        if is_first and task["state"] == "running" and task["try_number"] == try_number:
-            return task
-    return None
 
 
 def discover(stack: Stack, console: Console) -> tuple[str, list[str]]:
@@ -62,20 +41,6 @@ def discover(stack: Stack, console: Console) -> tuple[str, list[str]]:
     )
     n_partitions = sum(announced["n_partitions"] for announced in told if announced)
     return run_id, wait_for_runs(stack.api, "index_loras", n_partitions, known)
-
-
-@pytest.fixture(scope="session")
-def first_night(stack: Stack, console: Console) -> dict[str, Any]:
-    """The first index run: its worker is killed between two shards of a LoRA, and it goes on to success."""
-    [run_id] = wait_for_runs(stack.api, "index_loras", 1)
-    task = wait_until("a batch runs", lambda: running_batch(stack, run_id, try_number=1))
-    shards = "shards/profile_id=*/lora_id=[!b]*/*.parquet"
-    wait_until("the first shard of a LoRA is stored", lambda: stack.objects(shards), pause_s=0.01)
-    pid = wait_until("the task's process", lambda: stack.process_of(task), pause_s=0.01)
-    os.kill(pid, signal.SIGKILL)
-    left_behind = [path.name for path in stack.objects(shards)]
-    follow_to_success(stack.api, "index_loras", [run_id], console)
-    return {"run_id": run_id, "left_behind": left_behind}
 
 
 class TestAWorkerIsKilled:

@@ -64,8 +64,7 @@ def corpus(world: World, lake_of_world: duckdb.DuckDBPyConnection) -> Corpus:
 @pytest.fixture(scope="session")
 def study(world: World, lake_of_world: duckdb.DuckDBPyConnection, corpus: Corpus) -> Study:
     """A study of the lake with known answers; few draws, so that it is quick."""
-    queries, effects = read_truth(world.queries)
-    truth = judge(queries, effects, corpus.lora_ids, corpus.has_direction)
+    truth = judge(read_truth(world.queries), corpus.lora_ids, corpus.has_direction)
     return Study(lake_of_world, corpus, truth, Options(n_bootstrap=200, n_repeats=4), "cpu")
 
 

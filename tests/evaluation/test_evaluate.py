@@ -26,7 +26,8 @@ def test_everything_is_measured_and_written(world: World, tmp_path: Path) -> Non
     report = evaluate(world.settings, tmp_path / "out", world.queries, options=QUICK)
     assert report.n_loras == 13 and report.n_queries == 10
     told = [section.name for section in report.sections if section.left_out]
-    assert set(told) <= {"duplicate", "shared_direction"}  # this small lake may have none
+    # A small lake may have no pairs alike; its queries name no listing that lies, and 13 LoRAs are too few for a null.
+    assert set(told) <= {"duplicate", "shared_direction", "queue", "attribution"}
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert {"report.md", "report.json", "retrieval.png", "convergence.parquet", "clusters.png"} <= names
     linked = {

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.evaluation.truth import Query, judge, read_truth, shipped_truth
+from carlos_tasks.evaluation.truth import Labels, Query, judge, read_truth, shipped_truth
 from carlos_tasks.microworld.ground_truth import PATH
 
 GOOD: dict[str, Any] = {
@@ -24,7 +24,8 @@ def written(folder: Path, document: Any) -> Path:
 
 
 def test_a_file_is_read_and_its_white_space_collapsed(tmp_path: Path) -> None:
-    queries, effects = read_truth(written(tmp_path, GOOD))
+    queries, effects, mislabelled = read_truth(written(tmp_path, GOOD))
+    assert mislabelled == frozenset()
     assert queries == (Query(text="at night", effect="night", wording="all"),)
     assert effects == {"a": frozenset({"night"})}
 
@@ -58,18 +59,20 @@ def test_a_lora_that_is_named_twice_has_the_effects_of_both(tmp_path: Path) -> N
 
 
 def test_a_right_answer_has_the_effect_and_a_direction() -> None:
-    queries = [Query(text="x", effect="night"), Query(text="y", effect="grid"), Query(text="z", effect="fog")]
+    queries = (Query(text="x", effect="night"), Query(text="y", effect="grid"), Query(text="z", effect="fog"))
     effects = {"a": frozenset({"night", "grid"}), "b": frozenset({"night"}), "c": frozenset({"night"})}
-    truth = judge(queries, effects, ["a", "b", "c", "d"], np.array([True, True, False, True]))
+    labels = Labels(queries, effects, frozenset({"b", "elsewhere"}))
+    truth = judge(labels, ["a", "b", "c", "d"], np.array([True, True, False, True]))
     assert truth is not None
     assert truth.relevant.tolist() == [[True, True, False, False], [True, False, False, False]]
     assert [query.text for query in truth.queries] == ["x", "y"] and truth.n_without_answer == 1
     assert truth.effects == ["night", "grid"]
     assert truth.labels == [{"night", "grid"}, {"night"}, set(), set()]
+    assert truth.mislabelled == {"b"}
 
 
 def test_where_no_query_has_an_answer_there_is_no_truth() -> None:
-    assert judge([Query(text="x", effect="night")], {}, ["a"], np.array([True])) is None
+    assert judge(Labels((Query(text="x", effect="night"),), {}), ["a"], np.array([True])) is None
 
 
 def test_the_micro_worlds_effect_without_a_mean_direction_is_a_wording_of_its_own() -> None:
@@ -78,6 +81,7 @@ def test_the_micro_worlds_effect_without_a_mean_direction_is_a_wording_of_its_ow
     assert truth is not None and truth.n_without_answer == 0
     assert len(truth.queries) == len(json.loads(PATH.read_text())["queries"])
     assert {query.wording for query in truth.queries if query.effect == "inverted"} == {"inverted"}
+    assert len(truth.mislabelled) == 5
     assert {query.wording for query in truth.queries if query.effect != "inverted"} == {"trained", "held_out"}
 
 

@@ -347,5 +347,7 @@ def test_an_index_of_directions_without_length_has_no_hits(
 
 def test_every_statement_of_the_folder_is_run() -> None:
     package = Path(carlos_tasks.__file__).parent
-    run = {name for path in package.rglob("*.py") for name in re.findall(r'statement\("ask/(\w+)"\)', path.read_text())}
+    named = re.compile(r'statement\("ask/(\w+)"\)|asked\(con, "(\w+)"')
+    found = [names for path in package.rglob("*.py") for names in named.findall(path.read_text())]
+    run = {name for names in found for name in names if name}
     assert run == {path.stem for path in (sql_folder() / "ask").glob("*.sql")}

@@ -96,6 +96,66 @@ _DEFAULTS: Rows = {
             "computed_at": _TIME,
         }
     ],
+    "core.concept": [
+        {
+            "policy": "rules",
+            "policy_version": "1",
+            "concept_id": "striped",
+            "version": "v1",
+            "title": "Stripes",
+            "texts": ["stripes"],
+            "counter_texts": [],
+            "declared_as": [],
+            "images": [],
+            "severity": 0.0,
+            "q_max": 0.1,
+            "is_active": True,
+            "loaded_at": _TIME,
+        }
+    ],
+    "core.concept_score": [
+        {
+            "profile_id": "p",
+            "lora_id": "a",
+            "policy": "rules",
+            "concept_id": "striped",
+            "version": "v1",
+            "basis": "texts",
+            "score": 0.5,
+            "p": 0.001,
+            "q": 0.01,
+            "n_tests": 1,
+            "null_id": "n",
+            "run_id": "r",
+            "computed_at": _TIME,
+            "scored_at": _TIME,
+        }
+    ],
+    "core.notice": [
+        {
+            "notice_id": "n1",
+            "lora_id": "a",
+            "category": "other",
+            "sender_kind": "user",
+            "received_at": _TIME,
+            "recorded_by": "desk",
+            "recorded_at": _TIME,
+        }
+    ],
+    "core.decision": [
+        {
+            "decision_id": "d1",
+            "lora_id": "a",
+            "action": "takedown",
+            "analyst": "ana",
+            "snapshot_id": 1,
+            "evidence": [],
+            "automated_detection": True,
+            "automated_decision": False,
+            "code_version": "1",
+            "decided_at": _TIME,
+        }
+    ],
 }
 
 

@@ -7,6 +7,7 @@ from carlos_tasks.lake.checks import check_names, run_check, run_checks
 from tests.sql.lake_rows import Rows, fill
 
 SOUND: Rows = {
+    "core.decision": [{}],
     "raw.listing": [{"lora_id": "a"}, {"file_id": "2", "lora_id": None}],
     "raw.rejection": [{"file_id": "2"}],
     "raw.shard": [{}],
@@ -30,6 +31,11 @@ SOUND: Rows = {
 
 #: check -> rows that spoil the sound lake
 SPOILT: dict[str, Rows] = {
+    "duplicate_decision": {"core.decision": [{}]},
+    "decision_refers_to_nothing": {
+        "core.decision": [{"decision_id": "d2", "action": "appeal", "refers_to": "d0"}],
+    },
+    "decision_without_lora": {"core.notice": [{"lora_id": "stranger"}]},
     "orphan_embedding": {"core.embedding": [{"lora_id": "stranger", "prompt_id": "p1"}]},
     "pair_without_baseline": {"core.embedding": [{"prompt_id": "p9"}]},
     "duplicate_embedding": {"core.embedding": [{"embedding": [3.0, 4.0]}]},

@@ -89,6 +89,20 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
         ("nothing", "core.query_text('  ')", ""),
         ("what is no space stays", "core.query_text('a' || chr(8203) || 'b')", "a\u200bb"),
     ],
+    "words": [
+        ("small letters, a space before, between and after", "core.words('Line-Art  XL')", " line art xl "),
+        ("a phrase is found whole", "contains(core.words('no outline'), core.words('line'))", False),
+        ("mark-up is text", "core.words('<b>dots</b>')", " b dots b "),
+        ("any script", "core.words('Виньетка, 晨雾!')", " виньетка 晨雾 "),
+        ("nothing", "core.words('--')", "  "),
+    ],
+    "signal_severity": [
+        ("a notice by its category", "core.signal_severity('notice', 'ncii')", 0.95),
+        ("another notice", "core.signal_severity('notice', 'other')", 0.3),
+        ("a copy by its kind", "core.signal_severity('removed_duplicate', 'same_effect')", 0.6),
+        ("a kind is not needed", "core.signal_severity('overpowering', null)", 0.3),
+        ("no signal", "core.signal_severity('nothing', null)", None),
+    ],
     "jackknife_se": [
         ("of means it is the standard error of the mean", "round(core.jackknife_se([4.0, 3.5, 3.0]), 9)", 0.577350269),
         ("the same estimate always", "core.jackknife_se([0.5, 0.5, 0.5])", 0.0),

@@ -1,7 +1,6 @@
 """Everything in sql/ says what it is, in the catalog or in its file, and is tested."""
 
 import re
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -10,7 +9,17 @@ from carlos_tasks.lake.checks import check_names
 from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
 from tests import test_import_published, test_thresholds
 from tests.lake import test_commit, test_intake_commit, test_queries, test_representation
-from tests.sql import test_checks, test_macros, test_search, test_views
+from tests.moderation import test_decisions, test_notices, test_scoring
+from tests.sql import (
+    test_checks,
+    test_concept_views,
+    test_macros,
+    test_report_views,
+    test_search,
+    test_searchable,
+    test_signal_views,
+    test_views,
+)
 from tests.sql.lake_rows import answer
 
 OBJECT = re.compile(r"create (?:or replace )?(table|view|macro)(?: if not exists)? (\w+\.\w+)")
@@ -50,7 +59,7 @@ def test_a_file_opens_by_saying_what_it_is(path: str) -> None:
     comment = " ".join(text.partition("*/")[0].split())
     assert len(comment) > 40
     if OBJECT.search(text) and path.startswith(
-        ("schema/0", "schema/1", "schema/2", "schema/3", "schema/4", "views/", "search/")
+        ("schema/0", "schema/1", "schema/2", "schema/3", "schema/4", "schema/5", "views/", "search/")
     ):
         assert "Grain: one row per" in comment
 
@@ -79,14 +88,13 @@ def test_every_object_is_tested() -> None:
     valued = {f"core.{name}" for name in test_macros.CASES} | {f"main.{name}" for name in test_macros.RAISING}
     assert set(objects("macro")) - search == valued
     assert search == test_search.TESTED
-    # The view that filters read has a file of its own.
-    views = {name for name in objects("view") if name != "mart.searchable"}
-    assert views == {f"mart.{name}" for name in test_views.TESTED}
-    assert (Path(__file__).parent / "test_searchable.py").is_file()
+    of_views = (test_views, test_searchable, test_concept_views, test_signal_views, test_report_views)
+    assert set(objects("view")) == {f"mart.{name}" for test in of_views for name in test.TESTED}
     assert set(check_names()) == set(test_checks.SPOILT)
     commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
     tests = (test_commit, test_intake_commit, test_representation, test_import_published, test_queries, test_thresholds)
-    assert commits == {name for test in tests for name in test.TESTED_SQL}
+    of_moderation = (test_decisions, test_notices, test_scoring)
+    assert commits == {name for test in (*tests, *of_moderation) for name in test.TESTED_SQL}
 
 
 def test_the_guide_tells_of_every_object_and_what_it_is(con: duckdb.DuckDBPyConnection) -> None:

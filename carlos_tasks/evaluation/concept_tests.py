@@ -1,0 +1,125 @@
+"""Concepts of a policy held against LoRAs whose effects are known: now, and over resampled nights.
+
+A night draws three quarters of the LoRAs without replacement, so that none is there twice, and for each of them as many
+prompts as it has, with replacement. All concepts are asked of them anew, with q-values over all tests of the night, as
+a run of `carlos score` has them.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from carlos_tasks.evaluation.corpus import Floats, Mask
+from carlos_tasks.moderation.null import calibrated, false_discovery_q
+from carlos_tasks.moderation.policy import Concept
+from carlos_tasks.moderation.text_null import TextNull, text_query, text_scores
+from carlos_tasks.retrieval.parts import Query
+from carlos_tasks.retrieval.uncertainty import PromptSums
+
+Doubles = NDArray[np.float64]
+
+#: Scores with a q-value of at most this count as called.
+Q_CALLED = 0.1
+N_NIGHTS = 200
+#: p-values at which the calling of nulls is counted.
+LEVELS = (0.01, 0.05, 0.1)
+_SHARE = 0.75
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """Every LoRA held against every concept: score, z, p and q, each float64 (n, m); q is over all of them."""
+
+    score: Doubles
+    z: Doubles
+    p: Doubles
+    q: Doubles
+
+    @property
+    def called(self) -> Mask:
+        """Which tests are called: (n, m)."""
+        return np.asarray(self.q <= Q_CALLED)
+
+
+@dataclass(frozen=True, eq=False)
+class Concepts:
+    """m concepts as questions, and the null that they are held against."""
+
+    queries: Sequence[Query]
+    null: TextNull
+
+    @classmethod
+    def of(
+        cls, concepts: Sequence[Concept], null: TextNull, profile_id: str, encode: Callable[[str], Floats]
+    ) -> "Concepts":
+        """Encode the texts of concepts."""
+        return cls([text_query(profile_id, one.texts, one.counter_texts, encode) for one in concepts], null)
+
+    def test(self, units: Floats) -> Held:
+        """Hold LoRAs against all of them, as `carlos_tasks.moderation.answers` does.
+
+        Args:
+            units: float32 (n, d), unit Directions.
+        """
+        null = self.null.scores(units)
+        scores = [text_scores(query, units) for query in self.queries]
+        held = [
+            calibrated(score, null[:, self.null.is_neutral(query)])
+            for score, query in zip(scores, self.queries, strict=True)
+        ]
+        p = np.stack([one.p for one in held], axis=1)
+        q = false_discovery_q(p.ravel()).reshape(p.shape)
+        return Held(np.stack(scores, axis=1), np.stack([one.z for one in held], axis=1), p, q)
+
+
+@dataclass(frozen=True)
+class Night:
+    """What one night called; a share of none is 0 for false discoveries, and nan else.
+
+    Attributes:
+        false_discoveries: share of the called that are wrong.
+        power: share of what is there that was called.
+        nulls_below: share of the nulls with a p-value below each of LEVELS.
+    """
+
+    false_discoveries: float
+    power: float
+    nulls_below: tuple[float, ...]
+
+
+def judged(tested: Held, truth: Mask) -> Night:
+    """What was called of what is true, (n, m)."""
+    called, nulls = tested.called, tested.p[~truth]
+    n_called, n_true = int(called.sum()), int(truth.sum())
+    return Night(
+        false_discoveries=float((called & ~truth).sum() / max(n_called, 1)),
+        power=float((called & truth).sum() / n_true) if n_true else float("nan"),
+        nulls_below=tuple(float((nulls < level).mean()) for level in LEVELS),
+    )
+
+
+def nights(concepts: Concepts, known: Sequence[PromptSums], truth: Mask, n_nights: int, seed: int) -> list[Night]:
+    """Draw the nights.
+
+    Args:
+        concepts: m of them.
+        known: what each LoRA does, prompt by prompt; n of them.
+        truth: (n, m), which LoRA has what.
+        n_nights, seed: how many, and from which seed.
+    """
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(n_nights):
+        there = np.sort(rng.choice(len(known), max(1, round(_SHARE * len(known))), replace=False))
+        units = np.array([_drawn(known[number], rng) for number in there], np.float32)
+        found.append(judged(concepts.test(units), truth[there]))
+    return found
+
+
+def _drawn(of_lora: PromptSums, rng: np.random.Generator) -> Doubles:
+    """Unit Direction of a draw of a LoRA's prompts, (d,)."""
+    n_prompts = len(of_lora.sums)
+    direction = rng.multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts)) @ of_lora.sums
+    return np.asarray(direction / np.linalg.norm(direction), np.float64)

@@ -1,0 +1,1 @@
+"""What LoRAs do, held against a policy: concepts and their calibrated scores, signals, decisions, notices."""

@@ -1,0 +1,119 @@
+"""Signing decisions: checked against what the lake knows, appended in one commit, never changed afterwards.
+
+Whoever decides names the snapshot that the evidence was read at (the newest one, unless told otherwise), so that what
+was known can be asked later on: `carlos sql --snapshot N`. A takedown hides the LoRA from search at the next question
+(`mart.removed`), and what is the same as it is in the queue at once (`mart.signal_removed_duplicate`).
+"""
+
+from collections.abc import Sequence
+
+import duckdb
+
+from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.objects import open_store
+from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.lake.transaction import snapshot_id
+from carlos_tasks.moderation.cases import CaseFile, case_files, concept_named, whole_id
+from carlos_tasks.moderation.drafts import DecisionDraft
+from carlos_tasks.moderation.signed_row import DECISION, signed_row
+from carlos_tasks.moderation.signing import append, sign
+from carlos_tasks.profile import load_profile
+from carlos_tasks.settings import Settings
+
+
+def decide(settings: Settings, draft: DecisionDraft) -> Row:
+    """Sign one step; returns and raises as `decide_many`."""
+    (row,) = decide_many(settings, [draft])
+    return row
+
+
+def decide_many(settings: Settings, drafts: Sequence[DecisionDraft], batch_id: str | None = None) -> list[Row]:
+    """Sign several steps in one commit: all of them, or none.
+
+    Args:
+        settings: where the lake and the kept images lie, and whose evidence is read (the profile).
+        drafts: one for each LoRA.
+        batch_id: what they were approved together as; a batch is written once, however often it is run.
+
+    Returns:
+        Rows of `mart.decision` in the order of the drafts. Those of takedowns have `duplicates` too: what is the same
+        as the LoRA (kind, lora_id, name, cosine, listed_at).
+
+    Raises:
+        NotFound: a LoRA, a snapshot or the lake is not there.
+        CarlosError: a draft does not fit what the lake knows; the message says how.
+        PassingError: the lake did not take it; nothing was written.
+    """
+    if not drafts:
+        raise CarlosError("there is nothing to decide: name a LoRA")
+
+    def write(con: duckdb.DuckDBPyConnection, facts: Row) -> list[Row]:
+        lora_ids = _whole_ids(con, drafts)
+        signed = _written(con, batch_id)
+        if not signed:
+            signed = _sign(con, settings, dict(zip(lora_ids, drafts, strict=True)), batch_id)
+            facts |= {"n_decisions": append(con, "add_decisions", "signed", DECISION, signed), "batch_id": batch_id}
+        return _as_written(con, lora_ids, {row["decision_id"] for row in signed})
+
+    return sign(settings, "decide", write)
+
+
+def _whole_ids(con: duckdb.DuckDBPyConnection, drafts: Sequence[DecisionDraft]) -> list[str]:
+    lora_ids = [whole_id(con, draft.lora_id) for draft in drafts]
+    twice = next((lora_id for lora_id in lora_ids if lora_ids.count(lora_id) > 1), None)
+    if twice:
+        raise CarlosError(f"LoRA {twice[:12]} is named twice: sign one step for each LoRA")
+    return lora_ids
+
+
+def _written(con: duckdb.DuckDBPyConnection, batch_id: str | None) -> list[Row]:
+    """What an earlier run of the same batch has written."""
+    return rows(con, "select decision_id from core.decision where batch_id = $batch_id", {"batch_id": batch_id})
+
+
+def _sign(
+    con: duckdb.DuckDBPyConnection, settings: Settings, drafts: dict[str, DecisionDraft], batch_id: str | None
+) -> list[Row]:
+    """Rows of core.decision, but for their time; drafts by whole id."""
+    profile_id = load_profile(settings.profile).profile_id
+    newest = snapshot_id(con)
+    known = case_files(con, open_store(settings.store), profile_id, drafts)
+    past: dict[int | None, dict[str, CaseFile]] = {}
+    for snapshot in {draft.snapshot_id for draft in drafts.values() if draft.snapshot_id not in (None, newest)}:
+        its_loras = [lora_id for lora_id, draft in drafts.items() if draft.snapshot_id == snapshot]
+        past[snapshot] = _case_files_at(settings, profile_id, snapshot, its_loras)
+    signed = []
+    for lora_id, draft in drafts.items():
+        seen = past.get(draft.snapshot_id, known)[lora_id]
+        concept = concept_named(con, draft.concept) if draft.concept else {}
+        row = signed_row(draft, known[lora_id], seen, concept, batch_id)
+        row["snapshot_id"] = newest if draft.snapshot_id is None else draft.snapshot_id
+        row["profile_id"] = profile_id if seen.is_measured else None
+        signed.append(row)
+    return signed
+
+
+def _case_files_at(
+    settings: Settings, profile_id: str, snapshot: int | None, lora_ids: Sequence[str]
+) -> dict[str, CaseFile]:
+    """What stood on record at a snapshot."""
+    with connect(settings, snapshot=snapshot) as con, lake_errors():
+        try:
+            for lora_id in lora_ids:
+                whole_id(con, lora_id)
+            return case_files(con, open_store(settings.store), profile_id, lora_ids)
+        except NotFound as exc:
+            raise NotFound(f"at snapshot {snapshot}, {exc}") from exc
+        except duckdb.CatalogException as exc:
+            raise CarlosError(f"snapshot {snapshot} is of before cases were kept: name a later one") from exc
+
+
+def _as_written(con: duckdb.DuckDBPyConnection, lora_ids: Sequence[str], decision_ids: set[str]) -> list[Row]:
+    steps = rows(con, statement("ask/steps_of"), {"lora_ids": list(lora_ids)})
+    by_lora = {step["lora_id"]: step for step in steps if step["decision_id"] in decision_ids}
+    for step in by_lora.values():
+        if step["action"] == "takedown":
+            step["duplicates"] = rows(con, statement("ask/copies_of"), {"lora_id": step["lora_id"]})
+    return [by_lora[lora_id] for lora_id in lora_ids if lora_id in by_lora]

@@ -1,0 +1,132 @@
+"""What a policy asks of every LoRA: each concept by its texts, and by its pictures where it has some.
+
+A question is known by its ids before anything is encoded, so that a night without news loads no encoder.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+import duckdb
+import numpy as np
+from numpy.typing import NDArray
+
+from carlos_tasks.attribution.measured import Measured
+from carlos_tasks.attribution.similarity import Field, centred, null_draw, null_of
+from carlos_tasks.errors import CarlosError
+from carlos_tasks.moderation.policy import Concept, Policy, digest
+from carlos_tasks.moderation.text_null import Encode, TextNull, text_null, text_query, text_scores
+from carlos_tasks.profile import Profile
+from carlos_tasks.retrieval.query import image_part
+from carlos_tasks.settings import Settings
+
+Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
+Basis = Literal["texts", "images"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question by its ids; `null_id` is None where another draw of the null changes nothing that matters."""
+
+    concept: Concept
+    basis: Basis
+    null_id: str | None
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A question that LoRAs can be held against.
+
+    Attributes:
+        asked: its ids.
+        scores: unit Directions, float32 or float64 (n, d), to scores, float64 (n,).
+        null: numbers of LoRAs, (r,), to the null scores of its basis, float32 (r, K); nan: none.
+        counts: which of the K belong to this question's null.
+    """
+
+    asked: Asked
+    scores: Callable[[NDArray[np.floating]], Doubles]
+    null: Callable[[NDArray[np.intp]], Floats]
+    counts: NDArray[np.bool_]
+
+
+def questions_of(policy: Policy, profile: Profile) -> list[Asked]:
+    """Every question of a policy to the LoRAs of a profile: by texts first, then by pictures.
+
+    An imported profile has no baseline that pictures could be compared with, and is asked by texts alone.
+    """
+    asked = [Asked(concept, "texts", policy.null_id) for concept in policy.concepts if concept.texts]
+    if profile.origin == "imported":
+        return asked
+    return asked + [Asked(concept, "images", None) for concept in policy.concepts if concept.pictures]
+
+
+def text_questions(
+    asked: Sequence[Asked], policy: Policy, profile_id: str, encode: Encode, units: Floats
+) -> list[Question]:
+    """Questions by texts, held against the policy's neutral texts.
+
+    Args:
+        asked: which.
+        policy: whose neutral texts.
+        profile_id: whose Directions.
+        encode: a text to its query vector.
+        units: float32 (n, d), the Directions that the nulls are of.
+
+    Raises:
+        CarlosError: the encoder refuses a text; the message names file and text.
+    """
+    null = text_null(policy.neutral_texts, encode)
+    of_loras = partial(_of_rows, null, units)
+    questions = []
+    for one in asked:
+        try:
+            query = text_query(profile_id, one.concept.texts, one.concept.counter_texts, encode)
+        except CarlosError as exc:
+            raise CarlosError(f"{one.concept.file}: {exc}") from exc
+        questions.append(Question(one, partial(text_scores, query), of_loras, null.is_neutral(query)))
+    return questions
+
+
+def image_questions(
+    asked: Sequence[Asked], con: duckdb.DuckDBPyConnection, profile: Profile, settings: Settings, measured: Measured
+) -> list[Question]:
+    """Questions by pictures, held against what other LoRAs do (`carlos_tasks.attribution.similarity`).
+
+    Args:
+        asked: which.
+        con: the lake, for the baseline.
+        profile: whose encoder reads the pictures.
+        settings: the device.
+        measured: the LoRAs of the profile.
+
+    Raises:
+        CarlosError: a picture cannot be used any more; the message names file and picture.
+    """
+    field, drawn = measured.field, null_draw(len(measured.loras))
+    null_id = digest([measured.lora_ids[number] for number in drawn])
+    of_loras = partial(_of_others, field, drawn)
+    counts = np.ones(len(drawn), bool)
+    questions = []
+    for one in asked:
+        try:
+            reference = image_part(con, profile, one.concept.pictures, 1.0, settings).vector
+        except CarlosError as exc:
+            raise CarlosError(f"{one.concept.file}: {exc}") from exc
+        scores = partial(_similarities, centred(reference.astype(np.float64), field.shared), field)
+        questions.append(Question(replace(one, null_id=null_id), scores, of_loras, counts))
+    return questions
+
+
+def _of_rows(null: TextNull, units: Floats, rows: NDArray[np.intp]) -> Floats:
+    return null.scores(units[rows])
+
+
+def _of_others(field: Field, drawn: NDArray[np.intp], rows: NDArray[np.intp]) -> Floats:
+    return null_of(field, rows, drawn)
+
+
+def _similarities(reference: Doubles, field: Field, directions: NDArray[np.floating]) -> Doubles:
+    return np.asarray(centred(directions, field.shared) @ reference)

@@ -1,0 +1,76 @@
+"""Keeps reports in the store, one per state of the lake: what the DAGs of the reports do."""
+
+import logging
+import tempfile
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import orjson
+
+from carlos_tasks.errors import NotFound
+from carlos_tasks.lake.objects import ObjectStore, open_store
+from carlos_tasks.reports.bundle import MANIFEST, Json
+from carlos_tasks.reports.document import Document, State, reading
+from carlos_tasks.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+def prefix(name: str, profile_id: str, snapshot_id: int) -> str:
+    """Where the report of a profile at a state of the lake lies."""
+    return f"{_profile_prefix(name, profile_id)}snapshot_id={snapshot_id}/"
+
+
+def keep_report(settings: Settings, name: str, make: Callable[[], Document], *, again: bool = False) -> Json:
+    """Make a report of the lake as it is and upload it; one that is there already is left alone.
+
+    The manifest goes last, so where it lies the report is whole: a task that was killed is simply run again.
+
+    Args:
+        name: of the report.
+        make: reads the lake.
+        again: make it also where this state has one, e.g. after an upgrade.
+
+    Returns:
+        `prefix`, `is_new`, `n_files`, and `summary`, the report's own.
+    """
+    store = open_store(settings.store)
+    with reading(settings, datetime.now(UTC)) as (_, state):
+        place = prefix(name, state.profile_id, state.snapshot_id)
+    if not again and store.exists(place + MANIFEST):
+        manifest = orjson.loads(store.read(place + MANIFEST))
+        return {"prefix": place, "is_new": False, "n_files": 0, "summary": manifest.get("summary", {})}
+    document = make()
+    # The lake may have moved on between the two looks at it: the report says what it read.
+    place = prefix(name, document.facts["profile_id"], document.facts["snapshot_id"])
+    with tempfile.TemporaryDirectory(prefix="carlos-report-") as folder:
+        manifest = document.write(Path(folder))
+        for path in [*(file["path"] for file in manifest["files"]), MANIFEST]:
+            store.upload(Path(folder) / path, place + path)
+    log.info("%d files of the report lie at %s", len(manifest["files"]) + 1, place)
+    summary = manifest.get("summary", {})
+    return {"prefix": place, "is_new": True, "n_files": len(manifest["files"]) + 1, "summary": summary}
+
+
+def last_report_at(store: ObjectStore, name: str, state: State) -> datetime | None:
+    """When the lake was committed that the last kept report before this state is of; None where there is none."""
+    start = _profile_prefix(name, state.profile_id)
+    snapshots = [_snapshot(item.key) for item in store.list(start) if item.key.endswith(f"/{MANIFEST}")]
+    earlier = [snapshot for snapshot in snapshots if snapshot is not None and snapshot < state.snapshot_id]
+    if not earlier:
+        return None
+    try:
+        manifest = orjson.loads(store.read(prefix(name, state.profile_id, max(earlier)) + MANIFEST))
+        return datetime.fromisoformat(manifest["committed_at"])
+    except (NotFound, ValueError, KeyError, TypeError):
+        return None
+
+
+def _profile_prefix(name: str, profile_id: str) -> str:
+    return f"reports/{name}/profile_id={profile_id}/"
+
+
+def _snapshot(key: str) -> int | None:
+    digits = key.rpartition("/")[0].rpartition("snapshot_id=")[2]
+    return int(digits) if digits.isdecimal() else None

@@ -1,0 +1,40 @@
+"""Releasing a report that is kept in the store: who approved it, when, and of which bytes."""
+
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from carlos_tasks.errors import CarlosError
+from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.reports.bundle import MANIFEST, Json, json_bytes
+
+RELEASE = "release.json"
+
+
+def release_report(store: ObjectStore, prefix: str, answer: Mapping[str, Any]) -> Json:
+    """Write beside a kept report who approved it; the report itself stays as it is.
+
+    Args:
+        store: where it is kept.
+        prefix: its place, as `carlos_tasks.reports.archive.keep_report` returns it.
+        answer: what Airflow's approval returned: `responded_by_user` and `responded_at`.
+
+    Returns:
+        What was written: `manifest_sha256`, which vouches for every file of the report, `approved_by`, `approved_at`.
+
+    Raises:
+        NotFound: no whole report lies there.
+        CarlosError: nobody is named who approved it.
+    """
+    approved_by = (answer.get("responded_by_user") or {}).get("name")
+    if not approved_by:
+        raise CarlosError(f"the approval of {prefix} names nobody: a report is released by a person")
+    approved_at = answer["responded_at"]
+    released = {
+        "manifest_sha256": hashlib.sha256(store.read(prefix + MANIFEST)).hexdigest(),
+        "approved_by": approved_by,
+        "approved_at": approved_at.isoformat() if isinstance(approved_at, datetime) else approved_at,
+    }
+    store.write(prefix + RELEASE, json_bytes(released))
+    return released

@@ -1,0 +1,44 @@
+"""### attribute_references: which LoRAs come near to what right holders have shown us?
+
+Follows every commit of `index_loras` (asset `representations`). Each reference set of `CARLOS_REFERENCES` (a folder or
+an S3 prefix with pictures and a `reference.toml`) gets an attribution report of this state of the lake, below
+`reports/attribution/` in the store: page, PDF, all LoRAs as a table, evidence, manifest. A set that fails stops no
+other, and fails the run. A state that has its report gets no second one, unless the run has the parameter `again`.
+
+A report is a risk indicator, not a finding of infringement. Whoever looks into one goes on in the queue of
+`moderate_index`, and decides with `carlos decide` or `decide_batch`.
+"""
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+from carlos_tasks.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.settings import load_settings
+
+
+@dag(
+    schedule=NEW_COMMIT,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    params={"again": Param(False, type="boolean", description="Write the reports also where this state has them.")},
+    doc_md=__doc__,
+    tags=["carlos"],
+)
+def attribute_references() -> None:
+    """One task for each reference set; it encodes pictures and texts, and so runs where the encoder does."""
+
+    @task(map_index_template="{{ task.op_kwargs['reference'] }}", **gpu_args())
+    def attribute(reference: str, *, params: Any) -> Any:
+        from carlos_tasks.attribution.archive import store_attribution
+
+        stored = store_attribution(load_settings(), reference, again=params["again"])
+        if not stored["is_new"]:
+            raise nothing_to_do(f"this state of the lake has its report at {stored['prefix']}.")
+        return stored
+
+    attribute.expand(reference=list(load_settings().reference_places))
+
+
+attribute_references()

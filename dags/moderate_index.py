@@ -1,0 +1,55 @@
+"""### moderate_index: what do the new LoRAs do, and who should look?
+
+Follows every commit of `index_loras`: one run for each partition of the asset `representations`, which is a snapshot.
+`score_concepts` compares the LoRAs that are new, or were measured again, with the concepts of the policy;
+`report_moderation` writes the moderation report of this state of the lake to the store, below
+`reports/moderation/profile_id=…/snapshot_id=…/`: page, PDF, tables, manifest.
+
+A concept that changed in the policy's folder is a new version, and every LoRA is scored again with it. Where nothing is
+new, nothing is committed; a state that has its report gets no second one, unless the run has the parameter `again`.
+Both tasks can be killed and run again: scores are one commit, and the manifest is stored last.
+
+Nothing here decides. People do, with `carlos decide`, or many at once with `decide_batch`; `report_transparency` counts
+each month what they did. `attribute_references` follows the same commits.
+"""
+
+from typing import Any
+
+from airflow.sdk import Param, dag, task
+
+from carlos_tasks.orchestration import COMMIT, NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.settings import load_settings
+
+
+@dag(
+    schedule=NEW_COMMIT,
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    params={"again": Param(False, type="boolean", description="Write the report also where this state has one.")},
+    doc_md=__doc__,
+    tags=["carlos"],
+)
+def moderate_index() -> None:
+    """Scores first: the report reads them from the lake."""
+
+    # It encodes texts, so it runs where the encoder does; and it commits, so it waits its turn with the committers.
+    @task(**gpu_args() | {"pool": COMMIT})
+    def score_concepts() -> Any:
+        from carlos_tasks.moderation.scoring import score_concepts
+
+        return score_concepts(load_settings())
+
+    @task
+    def report_moderation(*, params: Any) -> Any:
+        from carlos_tasks.reports.moderation import store_moderation
+
+        stored = store_moderation(load_settings(), again=params["again"])
+        if not stored["is_new"]:
+            raise nothing_to_do(f"this state of the lake has its report at {stored['prefix']}.")
+        return stored
+
+    score_concepts() >> report_moderation()
+
+
+moderate_index()

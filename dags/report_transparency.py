@@ -1,0 +1,59 @@
+"""### report_transparency: what was reported, decided and appealed in a month, signed before it goes out
+
+On the 2nd of each month, and by hand for any month (parameter `month`). `draft` writes the report of the month to the
+store: counts, statements of reasons, those that could not be made and why. `approve` waits, without holding a slot,
+until somebody has read the draft and answers under *Required Actions*. `release` then notes beside the report who
+approved it, and of which bytes. A rejected draft stays where it is, and is not released.
+
+What it counts are the notices and the steps that were signed with `carlos decide` and `decide_batch`, about what
+`moderate_index` had put into the queue.
+"""
+
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import Param, dag, task
+
+from carlos_tasks.orchestration import default_args
+from carlos_tasks.settings import load_settings
+
+DRAFT = "ti.xcom_pull(task_ids='draft')"
+
+
+@dag(
+    schedule="0 5 2 * *",
+    catchup=False,
+    max_active_runs=1,
+    default_args=default_args(),
+    params={"month": Param(None, type=["null", "string"], description="YYYY-MM; empty: the last month that is over.")},
+    doc_md=__doc__,
+    tags=["carlos"],
+)
+def report_transparency() -> None:
+    """A draft, a person, a release."""
+
+    @task
+    def draft(*, params: Any) -> Any:
+        from carlos_tasks.reports.transparency import store_transparency
+
+        return store_transparency(load_settings(), params["month"], again=True)
+
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject="Release the transparency report?",
+        body=f"It lies in the store at `{{{{ {DRAFT}['prefix'] }}}}`: {{{{ {DRAFT}['summary'] }}}}",
+    )
+
+    @task
+    def release(drafted: Any, answer: Any) -> Any:
+        from carlos_tasks.lake.objects import open_store
+        from carlos_tasks.reports.release import release_report
+
+        return release_report(open_store(load_settings().store), drafted["prefix"], answer)
+
+    drafted = draft()
+    drafted >> approve
+    release(drafted, approve.output)
+
+
+report_transparency()

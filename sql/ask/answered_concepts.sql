@@ -1,0 +1,24 @@
+/* Which questions each measured LoRA has an answer to, as it was last measured. Grain: one row per lora_id, sorted. `asked` is a
+   registered table: number, concept_id, version, basis, null_id (null: any null will do). Parameters: $profile_id, $policy. */
+with answered as (
+    select
+        score.lora_id,
+        score.computed_at,
+        list(distinct asked.number) as numbers
+    from core.concept_score as score
+    inner join asked using (concept_id, version, basis)
+    where
+        score.profile_id = $profile_id
+        and score.policy = $policy
+        and (asked.null_id is null or asked.null_id = score.null_id)
+    group by score.lora_id, score.computed_at
+)
+
+select
+    effect.lora_id,
+    effect.computed_at,
+    coalesce(answered.numbers, []) as numbers
+from core.representation as effect
+left join answered using (lora_id, computed_at)
+where effect.profile_id = $profile_id and effect.measured = 'measured'
+order by effect.lora_id;

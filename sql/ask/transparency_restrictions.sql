@@ -1,0 +1,31 @@
+/* Decisions of a month ($first to before $next) that act on content, with what a statement of reasons needs. Grain: one
+   row per decision_id, the oldest first. content_date: when the LoRA was first published, or else first seen. */
+select
+    step.decision_id,
+    step.lora_id,
+    listing.name,
+    step.action,
+    step.ground,
+    step.ground_reference,
+    step.category,
+    step.policy,
+    step.policy_version,
+    step.concept_id,
+    step.concept_version,
+    step.reasons,
+    step.evidence,
+    step.snapshot_id,
+    step.profile_id,
+    step.automated_detection,
+    step.automated_decision,
+    step.decided_at,
+    step.notice_id,
+    notice.category as notice_category,
+    notice.sender_kind,
+    coalesce(try_cast(listing.published_at as timestamptz), lora.first_seen_at) as content_at
+from core.decision as step
+left join core.notice as notice using (notice_id)
+left join core.lora as lora on step.lora_id = lora.lora_id
+left join mart.lora_listing as listing on step.lora_id = listing.lora_id
+where step.action in ('takedown', 'restrict', 'label') and step.decided_at >= $first and step.decided_at < $next
+order by step.decided_at, step.decision_id;

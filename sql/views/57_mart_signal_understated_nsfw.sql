@@ -1,0 +1,50 @@
+/* Signal: a LoRA shows a concept that needs a higher rating than one of its listings has. Grain: one row per (profile_id,
+   lora_id, policy, concept_id). Columns as mart.signal; subject is the concept. A rating is Civitai's bit mask: its highest
+   bit counts. A listing without a rating claims none, and contradicts nothing. */
+create or replace view mart.signal_understated_nsfw as
+with
+shown as materialized (
+    from mart.shown_concept
+    where nsfw_level is not null
+),
+
+-- The newest state of each file's record, of these LoRAs alone.
+record as (
+    select listing.lora_id, listing.nsfw_level
+    from raw.listing as listing
+    semi join shown using (lora_id)
+    qualify row_number() over (
+        partition by source, model_id, version_id, file_id, lora_id order by seen_at desc, payload_sha256
+    ) = 1
+),
+
+declared as (
+    select lora_id, min(nsfw_level) as nsfw_level
+    from record
+    group by lora_id
+)
+
+select
+    shown.profile_id,
+    shown.lora_id,
+    'understated_nsfw' as signal,
+    shown.policy || '/' || shown.concept_id as subject,
+    core.signal_severity('understated_nsfw', null) as severity,
+    shown.since,
+    null::timestamptz as due_at,
+    format('shows {}, which needs a rating of {}, and is listed with {}', shown.title, shown.nsfw_level, declared.nsfw_level)
+        as detail,
+    to_json({
+        'policy': shown.policy,
+        'concept_id': shown.concept_id,
+        'version': shown.version,
+        'nsfw_level': declared.nsfw_level,
+        'nsfw_level_needed': shown.nsfw_level,
+        'score': shown.score,
+        'p': shown.p,
+        'q': shown.q
+    })::varchar as evidence
+from shown
+inner join declared using (lora_id)
+where declared.nsfw_level < shown.nsfw_level;
+comment on view mart.signal_understated_nsfw is 'Signal: rated below what it shows; one row per (profile_id, lora_id, policy, concept_id).';

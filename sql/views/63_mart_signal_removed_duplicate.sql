@@ -1,0 +1,136 @@
+/* Signal: a LoRA is one that was taken down, here by a decision or by its source. Grain: one row per lora_id. Columns as
+   mart.signal; profile_id is null unless only the effect tells. Kinds, the surest first:
+   - same_file: the same bytes are listed, again after a takedown here, or still after a takedown at another place
+   - same_weights: other bytes, the same tensors
+   - same_effect: Directions whose cosine is at least the profile's duplicate_min (0.98 where it has none)
+   What its source took down weighs half: the reason is not known. A LoRA that was itself removed first repeats nothing. */
+create or replace view mart.signal_removed_duplicate as
+with
+listing as materialized (
+    select lora_id, state, since, first_seen_at
+    from mart.listing_history
+    where lora_id is not null
+),
+
+removal as materialized (
+    select lora_id as removed_id, 'here' as removed_by, decision_id, since as removed_at
+    from mart.removed
+    where action = 'takedown'
+    union all
+    select lora_id as removed_id, 'source' as removed_by, null as decision_id, min(since) as removed_at
+    from listing
+    where state = 'taken_down'
+    group by lora_id
+),
+
+first_removal as (
+    select removed_id as lora_id, min(removed_at) as removed_at from removal group by removed_id
+),
+
+same_file as (
+    select
+        listing.lora_id,
+        'same_file' as kind,
+        null::varchar as profile_id,
+        null::double as cosine,
+        min(greatest(removal.removed_at, listing.first_seen_at)) as since,
+        removal.*
+    from removal
+    inner join listing on removal.removed_id = listing.lora_id
+    where listing.state = 'listed' and (removal.removed_by = 'source' or listing.first_seen_at > removal.removed_at)
+    group by all
+),
+
+same_weights as (
+    select
+        lora.lora_id,
+        'same_weights' as kind,
+        null::varchar as profile_id,
+        null::double as cosine,
+        greatest(removal.removed_at, lora.first_seen_at) as since,
+        removal.*
+    from removal
+    inner join core.lora as gone on removal.removed_id = gone.lora_id
+    inner join core.lora as lora on gone.tensors_sha256 = lora.tensors_sha256 and gone.lora_id <> lora.lora_id
+),
+
+near as (
+    select profile_id, lora_id, other_id as removed_id, cosine from core.alike
+    union all
+    select profile_id, other_id as lora_id, lora_id as removed_id, cosine from core.alike
+),
+
+same_effect as (
+    select
+        near.lora_id,
+        'same_effect' as kind,
+        near.profile_id,
+        near.cosine,
+        greatest(removal.removed_at, effect.computed_at) as since,
+        removal.*
+    from removal
+    inner join near using (removed_id)
+    inner join core.representation as effect on near.profile_id = effect.profile_id and near.lora_id = effect.lora_id
+    left join core.threshold as threshold
+        on near.profile_id = threshold.profile_id and threshold.name = 'duplicate_min'
+    anti join same_weights on near.lora_id = same_weights.lora_id and near.removed_id = same_weights.removed_id
+    where near.cosine >= coalesce(threshold.value, 0.98)
+),
+
+found as (
+    select
+        *,
+        core.signal_severity('removed_duplicate', kind) * case removed_by when 'here' then 1 else 0.5 end as severity
+    from (
+        from same_file
+        union all by name
+        from same_weights
+        union all by name
+        from same_effect
+    )
+),
+
+repeated as (
+    select found.*
+    from found
+    left join first_removal as own using (lora_id)
+    where found.kind = 'same_file' or own.removed_at is null or own.removed_at > found.removed_at
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (partition by lora_id order by severity desc, removed_at, removed_id, profile_id) as place,
+        count(distinct removed_id) over (partition by lora_id) as n_removed,
+        max(since) over (partition by lora_id) as newest
+    from repeated
+)
+
+select
+    profile_id,
+    lora_id,
+    'removed_duplicate' as signal,
+    null::varchar as subject,
+    severity,
+    newest as since,
+    null::timestamptz as due_at,
+    case kind
+        when 'same_file' then 'the same file was taken down '
+        when 'same_weights' then format('has the weights of {}, taken down ', left(removed_id, 12))
+        else format('does what {} does (cosine {:.3f}), taken down ', left(removed_id, 12), cosine)
+    end
+    || case removed_by when 'here' then 'here' else 'by its source' end
+    || format(' on {}', strftime(removed_at, '%Y-%m-%d'))
+    || case when n_removed > 1 then format(', and there are {} more like it', n_removed - 1) else '' end as detail,
+    to_json({
+        'kind': kind,
+        'removed_id': removed_id,
+        'removed_by': removed_by,
+        'removed_at': strftime(removed_at, '%Y-%m-%dT%H:%M:%SZ'),
+        'decision_id': decision_id,
+        'cosine': cosine,
+        'n_removed': n_removed
+    })::varchar as evidence
+from ranked
+where place = 1;
+comment on view mart.signal_removed_duplicate is 'Signal: is one that was taken down; one row per lora_id.';

@@ -1,0 +1,65 @@
+"""`carlos report`: what it prints, and what it does with wrong options."""
+
+import argparse
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from carlos_tasks.commands import reports
+from carlos_tasks.commands.reports import add_report_commands
+from carlos_tasks.errors import CarlosError
+from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.settings import Settings
+
+
+@pytest.fixture
+def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Run `carlos report …` over an empty lake; returns the exit code."""
+    with connect(settings, read_only=False) as con:
+        migrate(con)
+    monkeypatch.setattr(reports, "load_settings", lambda: settings)
+    parser = argparse.ArgumentParser(prog="carlos")
+    add_report_commands(parser.add_subparsers(required=True))
+
+    def run_report(*arguments: str) -> int:
+        options = parser.parse_args(["report", *arguments])
+        return int(options.run(options))
+
+    return run_report
+
+
+def test_people_are_told_what_to_read(run: Callable[..., int], tmp_path: Path, capsys: Any) -> None:
+    assert run("moderation", "--out", str(tmp_path / "out"), "--since", "2026-01-31") == 0
+    out = capsys.readouterr().out
+    assert f"read {tmp_path / 'out' / 'moderation.html'}" in out and "n_overdue" in out
+    told = json.loads((tmp_path / "out" / "moderation.json").read_text())
+    assert told["since"] == "2026-01-31T00:00:00+00:00"
+
+
+def test_programs_get_the_manifest_and_nothing_else(run: Callable[..., int], tmp_path: Path, capsys: Any) -> None:
+    assert run("transparency", "--out", str(tmp_path), "--month", "2026-01", "--json") == 0
+    (manifest,) = json.loads(capsys.readouterr().out)
+    assert (manifest["report"], manifest["month"]) == ("transparency", "2026-01")
+    assert (tmp_path / "transparency.html").is_file()
+
+
+def test_a_month_that_is_none_is_one_clear_line(run: Callable[..., int], tmp_path: Path) -> None:
+    with pytest.raises(CarlosError, match="not a month: 'May'"):
+        run("transparency", "--out", str(tmp_path), "--month", "May")
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["moderation"], ["moderation", "--out", "x", "--since", "soon"], ["everything", "--out", "x"]]
+)
+def test_wrong_usage_is_exit_2(run: Callable[..., int], arguments: list[str], capsys: Any) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(*arguments)
+    assert stopped.value.code == 2 and "usage: carlos report" in capsys.readouterr().err
+
+
+def test_an_attribution_without_a_reference_says_what_to_give(run: Callable[..., int], tmp_path: Path) -> None:
+    with pytest.raises(CarlosError, match="the reference set is empty"):
+        run("attribution", "--out", str(tmp_path))

@@ -1,0 +1,119 @@
+"""`decide_batch` as Airflow reads it, and a batch from its parameters to the decisions of who approved it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import carlos_tasks
+from carlos_tasks.errors import PermanentError
+from carlos_tasks.lake.statements import rows
+from carlos_tasks.moderation.batches import prepare_batch, sign_batch
+from carlos_tasks.settings import Settings
+from tests.moderation.cases_in_lake import COPY, OTHER, STAR, make_lake
+
+GIVEN: dict[str, Any] = {
+    "lora_ids": [STAR[:20], OTHER],
+    "action": "takedown",
+    "reasons": "The mark of the *house*.",
+    "ground": "incompatible_content",
+    "ground_reference": None,
+    "concept": "star",
+    "category": None,
+}
+APPROVED: dict[str, Any] = {"chosen_options": ["Approve"], "responded_by_user": {"id": "7", "name": "ana"}}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """A lake with a few LoRAs."""
+    return make_lake(tmp_path_factory.mktemp("batch"))
+
+
+def decisions(place: Settings) -> list[dict[str, Any]]:
+    with carlos_tasks.connect(place) as con:
+        return rows(con, "select lora_id, analyst, action, batch_id, snapshot_id from core.decision order by lora_id")
+
+
+def test_nothing_is_signed_before_a_person_approves(found: dict[str, Any]) -> None:
+    assert found["errors"] == {}
+    tasks = found["dags"]["decide_batch"]["tasks"]
+    assert set(tasks) == {"prepare", "approve", "decide"}
+    assert tasks["approve"]["upstream"] == ["prepare"]
+    assert tasks["decide"]["upstream"] == ["approve", "prepare"]
+    assert tasks["decide"]["trigger_rule"].lower().endswith("all_success")  # after a rejection it is skipped
+    assert tasks["decide"]["pool"] == "lake_commit"
+    assert tasks["approve"]["timeout"] is None
+
+
+def test_what_would_be_decided_is_shown_and_nothing_is_written(place: Settings) -> None:
+    batch = prepare_batch(place, GIVEN)
+    assert batch["subject"] == "takedown: 2 LoRAs"
+    assert batch["lora_ids"] == [STAR, OTHER]
+    assert "- reasons: The mark of the \\*house\\*." in batch["body"]
+    assert f"- `{STAR[:12]}`: Strength 12.0 is above" in batch["body"]
+    assert f"- `{OTHER[:12]}`: no signal" in batch["body"]
+    assert decisions(place) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lora_ids": []}, "0 LoRAs: name 1 to 200"),
+        ({"lora_ids": ["x"] * 201}, "201 LoRAs"),
+        ({"lora_ids": ["nobody"]}, "the lake knows no LoRA 'nobody'"),
+        ({"reasons": ""}, "takedown needs reasons"),
+        ({"ground": None}, "needs a ground"),
+        ({"action": "no_action"}, "no_action does nothing to the content"),
+    ],
+)
+def test_what_can_never_be_right_is_not_asked_of_anybody(place: Settings, change: dict[str, Any], message: str) -> None:
+    with pytest.raises(PermanentError, match=message):
+        prepare_batch(place, GIVEN | change)
+
+
+@pytest.mark.parametrize(
+    "approval",
+    [
+        {"chosen_options": ["Reject"], "responded_by_user": {"id": "7", "name": "ana"}},
+        {"chosen_options": ["Approve"], "responded_by_user": None},
+        {},
+    ],
+)
+def test_without_an_approval_nothing_is_written(place: Settings, approval: dict[str, Any]) -> None:
+    with pytest.raises(PermanentError, match="nobody has approved the batch"):
+        sign_batch(place, prepare_batch(place, GIVEN), approval, "run 0")
+    assert decisions(place) == []
+
+
+def test_an_approved_batch_is_signed_once_by_who_approved_it(tmp_path: Path) -> None:
+    place = make_lake(tmp_path)
+    batch = prepare_batch(place, GIVEN)
+    done = sign_batch(place, batch, APPROVED, "run 1")
+    assert (done["n_decisions"], done["analyst"]) == (2, "ana")
+    assert sign_batch(place, batch, APPROVED, "run 1") == done
+    one = {"analyst": "ana", "action": "takedown", "batch_id": "run 1", "snapshot_id": batch["snapshot_id"]}
+    assert decisions(place) == [{"lora_id": STAR} | one, {"lora_id": OTHER} | one]
+    with carlos_tasks.connect(place) as con:
+        assert rows(con, "select lora_id from mart.moderation_queue") == [{"lora_id": COPY}]
+
+
+def test_the_task_signs_what_the_operator_returned(
+    place: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The approval reaches the stage, with the run's id as the batch."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "dags")
+    from decide_batch import decide_batch
+
+    handed: list[Any] = []
+    monkeypatch.setattr("carlos_tasks.moderation.batches.sign_batch", lambda *given: handed.extend(given[1:]))
+
+    class Instance:
+        """A task instance that has what `approve` returned."""
+
+        def xcom_pull(self, task_ids: str) -> Any:
+            return {"approve": APPROVED}[task_ids]
+
+    decide_batch().get_task("decide").python_callable({"lora_ids": []}, run_id="run 1", ti=Instance())
+    assert handed == [{"lora_ids": []}, APPROVED, "run 1"]

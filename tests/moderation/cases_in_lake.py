@@ -1,0 +1,68 @@
+"""A lake with a few LoRAs that somebody decides on."""
+
+from pathlib import Path
+
+import duckdb
+
+from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.objects import open_store
+from carlos_tasks.profile import load_profile
+from carlos_tasks.settings import Settings
+from tests.sql.lake_rows import fill
+
+_USED = (
+    *("raw.rejection", "raw.shard", "core.profile", "core.embedding", "core.alike"),
+    *("core.concept_score", "core.notice", "core.decision"),
+)
+STAR, COPY, OTHER = "5" + "a" * 63, "5" + "b" * 63, "c" * 64
+
+
+def make_lake(folder: Path) -> Settings:
+    """STAR overrides the prompt, COPY has its weights, OTHER does as it should; one image of STAR is kept."""
+    settings = Settings(store=str(folder / "store"), catalog=f"sqlite:{folder / 'catalog.sqlite'}")
+    profile_id = load_profile(settings.profile).profile_id
+    with connect(settings, read_only=False) as con:
+        migrate(con)
+        for table in _USED:
+            # Of a table that never held a row DuckLake asks the catalog for every column of every query.
+            fill(con, {table: [{}]})
+            con.execute(f"delete from {table}")  # noqa: S608
+        in_lake(con, profile_id)
+    open_store(settings.store).write(image_of(STAR), b"")
+    return settings
+
+
+def image_of(lora_id: str) -> str:
+    """Key of the kept image."""
+    return f"evidence/profile_id={load_profile('micro').profile_id}/lora_id={lora_id}/p1-0.webp"
+
+
+def in_lake(con: duckdb.DuckDBPyConnection, profile_id: str) -> None:
+    """Fill the tables."""
+    own = {"profile_id": profile_id}
+    fill(
+        con,
+        {
+            "core.threshold": [
+                own | {"name": "strength_max", "value": 9.8},
+                own | {"name": "retention_min", "value": 0.5},
+            ],
+            "core.lora": [
+                {"lora_id": STAR, "tensors_sha256": "w"},
+                {"lora_id": COPY, "tensors_sha256": "w"},
+                {"lora_id": OTHER, "tensors_sha256": "v"},
+            ],
+            "core.representation": [
+                own | {"lora_id": STAR, "strength": 12.0, "prompt_retention": 0.1},
+                own | {"lora_id": OTHER, "strength": 5.0},
+            ],
+            "raw.listing": [{"lora_id": STAR, "name": "Lucky Star"}],
+            "raw.sighting": [{}],
+            "core.concept": [
+                {"concept_id": "star", "section": "4.2", "title": "The star", "category": "STATEMENT_CATEGORY_VIOLENCE"}
+                | {"due_hours": 24.0, "severity": 0.7},
+                {"concept_id": "dots"},
+                {"concept_id": "dots", "policy": "other rules"},
+            ],
+        },
+    )

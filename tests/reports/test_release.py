@@ -1,0 +1,45 @@
+"""Who approved a report, and of which bytes."""
+
+import hashlib
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake.objects import open_store
+from carlos_tasks.reports.release import release_report
+
+ANSWER = {
+    "chosen_options": ["Approve"],
+    "responded_at": datetime(2026, 11, 2, 9, 30, tzinfo=UTC),
+    "responded_by_user": {"id": "7", "name": "ana"},
+}
+
+
+def test_a_release_names_the_person_and_the_bytes(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.write("r/manifest.json", b"{}")
+    released = release_report(store, "r/", ANSWER)
+    assert released == {
+        "manifest_sha256": hashlib.sha256(b"{}").hexdigest(),
+        "approved_by": "ana",
+        "approved_at": "2026-11-02T09:30:00+00:00",
+    }
+    assert json.loads(store.read("r/release.json")) == released
+    assert store.read("r/manifest.json") == b"{}"
+
+
+def test_a_report_that_is_not_whole_is_not_released(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    with pytest.raises(NotFound):
+        release_report(store, "r/", ANSWER)
+    assert list(store.list()) == []
+
+
+def test_nobody_releases_nothing(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.write("r/manifest.json", b"{}")
+    with pytest.raises(CarlosError, match="names nobody"):
+        release_report(store, "r/", ANSWER | {"responded_by_user": None})
