@@ -32,6 +32,9 @@ NEW_COMMIT = PartitionedAssetTimetable(assets=MEASURED)
 
 GPU = "gpu"
 COMMIT = "lake_commit"
+MOST_WAITING = 50
+"""Runs of one DAG that wait for a person at once: who has not answered yet keeps nobody else from asking."""
+
 _BACKLOG = "backlog/"
 
 _FIRST_NIGHT = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.orchestration import COMMIT, default_args
+from carlos_tasks.orchestration import COMMIT, MOST_WAITING, default_args
 from carlos_tasks.settings import load_settings
 
 _TEXT = ["null", "string"]
@@ -23,7 +23,7 @@ _TEXT = ["null", "string"]
 @dag(
     schedule=None,
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=MOST_WAITING,
     default_args=default_args(),
     params={
         "lora_ids": Param([], type="array", items={"type": "string"}, description="Ids, or their first digits."),

@@ -14,7 +14,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.orchestration import default_args
+from carlos_tasks.orchestration import MOST_WAITING, default_args
 from carlos_tasks.settings import load_settings
 
 DRAFT = "ti.xcom_pull(task_ids='draft')"
@@ -23,7 +23,7 @@ DRAFT = "ti.xcom_pull(task_ids='draft')"
 @dag(
     schedule="0 5 2 * *",
     catchup=False,
-    max_active_runs=1,
+    max_active_runs=MOST_WAITING,
     default_args=default_args(),
     params={"month": Param(None, type=["null", "string"], description="YYYY-MM; empty: the last month that is over.")},
     doc_md=__doc__,

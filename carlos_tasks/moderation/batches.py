@@ -11,11 +11,13 @@ from carlos_tasks.moderation.cases import whole_id
 from carlos_tasks.moderation.decisions import decide_many
 from carlos_tasks.moderation.drafts import DecisionDraft
 from carlos_tasks.settings import Settings
+from carlos_tasks.sources.text import clean_line
 
 Json = dict[str, Any]
 
 #: What one approval can be given for: more than that nobody looks at.
 MOST = 200
+_LONGEST_NAME = 100
 _FIELDS = ("action", "reasons", "ground", "ground_reference", "concept", "category")
 
 
@@ -42,15 +44,17 @@ def prepare_batch(settings: Settings, given: Json) -> Json:
             snapshot = snapshot_id(con)
             whole = [whole_id(con, lora_id) for lora_id in lora_ids]
             signals = rows(con, statement("ask/signals_of"), {"lora_ids": whole})
+            named = rows(con, statement("ask/names_of"), {"lora_ids": whole})
     except CarlosError as exc:
         raise PermanentError(str(exc)) from exc
     fields = {name: given.get(name) for name in _FIELDS}
-    subject = f"{fields['action']}: {len(whole)} LoRAs"
+    subject = f"{fields['action']}: {len(whole)} {'LoRA' if len(whole) == 1 else 'LoRAs'}"
+    names = {row["lora_id"]: row["name"] for row in named}
     return fields | {
         "lora_ids": whole,
         "snapshot_id": snapshot,
         "subject": subject,
-        "body": _body(fields, whole, signals),
+        "body": _body(fields, {lora_id: names.get(lora_id) for lora_id in whole}, signals),
     }
 
 
@@ -86,13 +90,17 @@ def _draft(lora_id: str, given: Json, analyst: str, snapshot: int | None) -> Dec
     return DecisionDraft(lora_id, str(given["action"]), analyst, snapshot_id=snapshot, **fields)
 
 
-def _body(fields: Json, lora_ids: list[str], signals: list[Row]) -> str:
-    """What would be decided, as Markdown; what signals say comes of policies and numbers, and is text all the same."""
-    said: dict[str, list[str]] = {lora_id: [] for lora_id in lora_ids}
+def _body(fields: Json, names: dict[str, str | None], signals: list[Row]) -> str:
+    """What would be decided, as Markdown; names and what signals say come from outside, and are text all the same."""
+    said: dict[str, list[str]] = {lora_id: [] for lora_id in names}
     for signal in signals:
         said[signal["lora_id"]].append(_text(signal["detail"]))
     decided = [f"- {name}: {_text(value)}" for name, value in fields.items() if value]
-    listed = [f"- `{lora_id[:12]}`: {'; '.join(reasons) or 'no signal'}" for lora_id, reasons in said.items()]
+    listed = [
+        f"- {_text(clean_line(names[lora_id], _LONGEST_NAME) or '(no name)')} `{lora_id[:12]}`: "
+        f"{'; '.join(reasons) or 'no signal'}"
+        for lora_id, reasons in said.items()
+    ]
     return "\n".join([*decided, "", *listed])
 
 

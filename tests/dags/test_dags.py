@@ -48,7 +48,10 @@ def test_the_documentation_names_every_stage(found: dict[str, Any], index_tasks:
 
 
 def test_one_run_at_a_time_so_that_no_lora_is_planned_twice(found: dict[str, Any]) -> None:
-    assert {dag["max_active_runs"] for dag in found["dags"].values()} == {1}
+    # Those that wait for a person write nothing before the answer, and then one after the other.
+    waiting = {"decide_batch", "report_transparency"}
+    assert {dag["max_active_runs"] for name, dag in found["dags"].items() if name not in waiting} == {1}
+    assert all(found["dags"][name]["max_active_runs"] > 1 for name in waiting)
     assert not any(dag["catchup"] for dag in found["dags"].values())
 
 

@@ -51,8 +51,8 @@ def test_what_would_be_decided_is_shown_and_nothing_is_written(place: Settings) 
     assert batch["subject"] == "takedown: 2 LoRAs"
     assert batch["lora_ids"] == [STAR, OTHER]
     assert "- reasons: The mark of the \\*house\\*." in batch["body"]
-    assert f"- `{STAR[:12]}`: Strength 12.0 is above" in batch["body"]
-    assert f"- `{OTHER[:12]}`: no signal" in batch["body"]
+    assert f"- Lucky Star `{STAR[:12]}`: Strength 12.0 is above" in batch["body"]
+    assert f"- \\(no name\\) `{OTHER[:12]}`: no signal" in batch["body"]
     assert decisions(place) == []
 
 
