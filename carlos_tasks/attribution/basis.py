@@ -16,10 +16,9 @@ from carlos_tasks.attribution.measured import Measured
 from carlos_tasks.attribution.pictures import read_pictures
 from carlos_tasks.attribution.reference import Reference
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.lake.shards import BASELINE
-from carlos_tasks.lake.statements import Row, statement
+from carlos_tasks.lake.statements import Row
 from carlos_tasks.profile import Profile
-from carlos_tasks.retrieval.query import text_part
+from carlos_tasks.retrieval.query import baseline_mean, text_part
 from carlos_tasks.settings import Settings
 
 Kind = Literal["pictures", "loras", "texts"]
@@ -113,12 +112,9 @@ def _of_pictures(
             f"profile {profile.name} is imported and has no baseline to compare pictures with: "
             "give a LoRA of the index that shows what is meant (--lora), or texts (--text)"
         )
-    wanted = {"profile_id": profile.profile_id, "baseline": BASELINE}
-    means = con.execute(statement("ask/baseline_mean"), wanted).fetchall()
-    if not means:
-        raise NotFound(f"the baseline of profile {profile.name} is not in the lake yet: run carlos index")
+    baseline = baseline_mean(con, profile)
     pictures = read_pictures(load_encoder(profile.identity.encoder, settings.device), reference.pictures)
-    return Basis("pictures", pictures.features, np.array(means, dtype=np.float64)[:, 0]), pictures.rows
+    return Basis("pictures", pictures.features, baseline), pictures.rows
 
 
 def _of_loras(measured: Measured, lora_ids: Sequence[str], profile: Profile) -> Basis:

@@ -7,18 +7,17 @@ from carlos_tasks.attribution.basis import Doubles
 from carlos_tasks.attribution.measured import read_measured
 from carlos_tasks.evaluation.attribution_figure import attribution_figure
 from carlos_tasks.evaluation.corpus import Mask, Row
+from carlos_tasks.evaluation.draws import LEVELS, N_NIGHTS
 from carlos_tasks.evaluation.house_styles import N_PICTURES, has_house_styles, house_style
-from carlos_tasks.evaluation.nights import N_NIGHTS, Night, Scored, auroc, nights, scored
+from carlos_tasks.evaluation.nights import Night, Scored, auroc, nights, scored
 from carlos_tasks.evaluation.section import Section, left_out
 from carlos_tasks.evaluation.study import Study
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.shards import BASELINE
-from carlos_tasks.lake.statements import statement
 from carlos_tasks.moderation.null import MIN_NULL
+from carlos_tasks.retrieval.query import baseline_mean
 from carlos_tasks.retrieval.uncertainty import read_prompt_sums
 
 TITLE = "Are infringers of a house style found?"
-LEVELS = (0.01, 0.05, 0.1)
 _SAYS = (
     "For every effect of the micro world a reference set of {pictures} rendered pictures: the house style of a studio. "
     "Its infringers are the LoRAs trained to that effect, whatever their pages say; all others are innocent. auroc: "
@@ -55,7 +54,7 @@ def attribution(study: Study) -> list[Section]:
     references = _references(study, effects)
     found = scored(measured.field.units, references)
     told = [known[lora_id] for lora_id in measured.lora_ids]
-    drawn = nights(told, references, relevant, N_NIGHTS, study.options.seed, LEVELS)
+    drawn = nights(told, references, relevant, N_NIGHTS, study.options.seed)
     rows = by_reference(effects, found, relevant)
     return [
         Section(
@@ -133,9 +132,6 @@ def _references(study: Study, effects: list[str]) -> Doubles:
     from carlos_tasks.embedding.encoder import load_encoder
 
     profile = study.corpus.profile
-    wanted = {"profile_id": profile.profile_id, "baseline": BASELINE}
-    with lake_errors():
-        origin = np.array(study.con.execute(statement("ask/baseline_mean"), wanted).fetchall(), np.float64)[:, 0]
     encoder = load_encoder(profile.identity.encoder, study.device)
     means = [encoder.embed_images(house_style(effect)).mean(axis=0, dtype=np.float64) for effect in effects]
-    return np.array(means) - origin
+    return np.array(means) - baseline_mean(study.con, profile)

@@ -1,8 +1,7 @@
 """Concepts of a policy held against LoRAs whose effects are known: now, and over resampled nights.
 
-A night draws three quarters of the LoRAs without replacement, so that none is there twice, and for each of them as many
-prompts as it has, with replacement. All concepts are asked of them anew, with q-values over all tests of the night, as
-a run of `carlos score` has them.
+All concepts are asked anew of the LoRAs of a night (`carlos_tasks.evaluation.draws`), with q-values over all its tests,
+as a run of `carlos score` has them.
 """
 
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carlos_tasks.evaluation.corpus import Floats, Mask
+from carlos_tasks.evaluation.draws import LEVELS, drawn_night
 from carlos_tasks.moderation.null import calibrated, false_discovery_q
 from carlos_tasks.moderation.policy import Concept
 from carlos_tasks.moderation.text_null import TextNull, text_query, text_scores
@@ -22,10 +22,6 @@ Doubles = NDArray[np.float64]
 
 #: Scores with a q-value of at most this count as called.
 Q_CALLED = 0.1
-N_NIGHTS = 200
-#: p-values at which the calling of nulls is counted.
-LEVELS = (0.01, 0.05, 0.1)
-_SHARE = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,14 +108,6 @@ def nights(concepts: Concepts, known: Sequence[PromptSums], truth: Mask, n_night
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(n_nights):
-        there = np.sort(rng.choice(len(known), max(1, round(_SHARE * len(known))), replace=False))
-        units = np.array([_drawn(known[number], rng) for number in there], np.float32)
+        there, units = drawn_night(known, rng)
         found.append(judged(concepts.test(units), truth[there]))
     return found
-
-
-def _drawn(of_lora: PromptSums, rng: np.random.Generator) -> Doubles:
-    """Unit Direction of a draw of a LoRA's prompts, (d,)."""
-    n_prompts = len(of_lora.sums)
-    direction = rng.multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts)) @ of_lora.sums
-    return np.asarray(direction / np.linalg.norm(direction), np.float64)

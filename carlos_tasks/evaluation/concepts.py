@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from carlos_tasks.evaluation.concept_tests import LEVELS, N_NIGHTS, Q_CALLED, Concepts, Held, Night, judged, nights
+from carlos_tasks.evaluation.concept_tests import Q_CALLED, Concepts, Held, Night, judged, nights
 from carlos_tasks.evaluation.concepts_figure import concepts_figure
 from carlos_tasks.evaluation.corpus import Mask, Row
+from carlos_tasks.evaluation.draws import LEVELS, N_NIGHTS
 from carlos_tasks.evaluation.section import Section, left_out
 from carlos_tasks.evaluation.study import NO_TRUTH, Study
 from carlos_tasks.lake.faults import lake_errors

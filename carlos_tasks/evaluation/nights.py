@@ -1,7 +1,6 @@
 """Resampled nights: how often attribution is wrong, had other LoRAs been indexed, on other prompts.
 
-A night draws three quarters of the LoRAs without replacement, so that none is there twice and kin vary, and for each of
-them as many prompts as it has, with replacement. Every reference is then attributed anew, with its own q-values.
+Every reference is attributed anew among the LoRAs of a night (`carlos_tasks.evaluation.draws`), with its own q-values.
 """
 
 from collections.abc import Sequence
@@ -13,13 +12,11 @@ from numpy.typing import NDArray
 from carlos_tasks.attribution.attribution import Q_FLAGGED
 from carlos_tasks.attribution.similarity import Field, null_draw, null_of, similarities
 from carlos_tasks.evaluation.corpus import Mask
+from carlos_tasks.evaluation.draws import LEVELS, drawn_night
 from carlos_tasks.moderation.null import calibrated, false_discovery_q
 from carlos_tasks.retrieval.uncertainty import PromptSums
 
 Doubles = NDArray[np.float64]
-
-N_NIGHTS = 200
-_SHARE = 0.75
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +36,7 @@ class Night:
     Attributes:
         false_discoveries: (r,), share of the called that are no infringers.
         power: (r,), share of the infringers that are called.
-        nulls_below: share of all nulls with a p-value below each level asked.
+        nulls_below: share of all nulls with a p-value below each of LEVELS.
         auroc: (r,), chance that an infringer is more similar to the reference than an innocent.
     """
 
@@ -64,9 +61,7 @@ def scored(units: NDArray[np.float32], references: Doubles) -> Scored:
     return Scored(similarity, told.z.reshape(similarity.shape), p, np.array([false_discovery_q(row) for row in p]))
 
 
-def nights(
-    known: Sequence[PromptSums], references: Doubles, truth: Mask, n_nights: int, seed: int, levels: Sequence[float]
-) -> list[Night]:
+def nights(known: Sequence[PromptSums], references: Doubles, truth: Mask, n_nights: int, seed: int) -> list[Night]:
     """Draw the nights.
 
     Args:
@@ -74,30 +69,22 @@ def nights(
         references: (r, d).
         truth: (r, n), who infringes.
         n_nights, seed: how many, and from which seed.
-        levels: p-values at which the calling of nulls is counted.
     """
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(n_nights):
-        there = np.sort(rng.choice(len(known), round(_SHARE * len(known)), replace=False))
-        directions = np.array([_drawn(known[number], rng) for number in there])
-        units = directions / np.linalg.norm(directions, axis=1, keepdims=True)
-        found.append(_judged(scored(units.astype(np.float32), references), truth[:, there], levels))
+        there, units = drawn_night(known, rng)
+        found.append(_judged(scored(units, references), truth[:, there]))
     return found
 
 
-def _drawn(of_lora: PromptSums, rng: np.random.Generator) -> Doubles:
-    n_prompts = len(of_lora.sums)
-    return np.asarray(rng.multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts)) @ of_lora.sums, np.float64)
-
-
-def _judged(found: Scored, truth: Mask, levels: Sequence[float]) -> Night:
+def _judged(found: Scored, truth: Mask) -> Night:
     called = found.q <= Q_FLAGGED
     n_called, n_true = called.sum(axis=1), truth.sum(axis=1)
     false, right = (called & ~truth).sum(axis=1), (called & truth).sum(axis=1)
     power = np.divide(right, n_true, out=np.full(len(truth), np.nan), where=n_true > 0)
     nulls = found.p[~truth]
-    below = np.array([(nulls < level).mean() for level in levels])
+    below = np.array([(nulls < level).mean() for level in LEVELS])
     areas = np.array([auroc(scores, true) for scores, true in zip(found.similarity, truth, strict=True)])
     return Night(false / np.maximum(n_called, 1), power, below, areas)
 

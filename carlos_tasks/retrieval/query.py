@@ -21,7 +21,7 @@ from carlos_tasks.retrieval.query_encoder import load_query_encoder
 from carlos_tasks.retrieval.query_text import normalised_text, parse_weighted
 from carlos_tasks.settings import Settings
 
-__all__ = ["image_part", "lora_part", "pair_part", "parse_weighted", "query_vector", "text_part"]
+__all__ = ["baseline_mean", "image_part", "lora_part", "pair_part", "parse_weighted", "query_vector", "text_part"]
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ def image_part(
             "give pictures without and with the effect (--before, --after)"
         )
     pictures = find_pictures(paths)
-    baseline = _baseline_mean(con, profile)
+    baseline = baseline_mean(con, profile)
     encoder = load_encoder(profile.identity.encoder, settings.device)
     difference = mean_feature(encoder, pictures) - baseline
     return Part(_named(pictures), weight, difference.astype(np.float32))
@@ -147,7 +147,7 @@ def pair_part(
     return Part(f"{_named(without)} → {_named(with_effect)}", weight, difference.astype(np.float32))
 
 
-def _baseline_mean(con: duckdb.DuckDBPyConnection, profile: Profile) -> NDArray[np.float64]:
+def baseline_mean(con: duckdb.DuckDBPyConnection, profile: Profile) -> NDArray[np.float64]:
     """Mean feature e of the baseline's images, float64 (d,)."""
     with lake_errors():
         means = con.execute(

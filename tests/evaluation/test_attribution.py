@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from carlos_tasks.evaluation.attribution import LEVELS, attribution, by_reference, over_nights
+from carlos_tasks.evaluation.attribution import attribution, by_reference, over_nights
+from carlos_tasks.evaluation.draws import LEVELS
 from carlos_tasks.evaluation.house_styles import has_house_styles, house_style
 from carlos_tasks.evaluation.nights import nights, scored
 from carlos_tasks.evaluation.study import Study
@@ -52,13 +53,13 @@ def test_an_infringer_with_a_second_effect_is_told_apart() -> None:
 def test_nights_call_as_few_innocents_as_they_say() -> None:
     references = np.vstack([STYLES, RNG.normal(size=(14, DIMENSION))])  # nobody copies the last fourteen
     truth = np.vstack([TRUTH, np.zeros((14, N_LORAS), bool)])
-    drawn = nights(KNOWN, references, truth, 20, 0, LEVELS)
+    drawn = nights(KNOWN, references, truth, 20, 0)
     assert len(drawn) == 20
     assert np.mean([night.nulls_below[LEVELS.index(0.05)] for night in drawn]) == pytest.approx(0.05, abs=0.02)
     assert np.mean([night.false_discoveries for night in drawn]) < 0.12
     assert np.nanmean([night.power for night in drawn]) > 0.9
     assert np.isnan(drawn[0].power[N_STYLES:]).all()
-    again = nights(KNOWN, references, truth, 2, 0, LEVELS)
+    again = nights(KNOWN, references, truth, 2, 0)
     np.testing.assert_array_equal(again[1].false_discoveries, drawn[1].false_discoveries)
     as_it_is, over = over_nights(scored(units(), STYLES), TRUTH, drawn)
     assert (as_it_is["what"], over["what"]) == ("the index as it is", "20 resampled nights")
