@@ -13,7 +13,7 @@ from carlos_tasks.attribution.comparison import Comparison
 from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lake.shards import BASELINE
 from carlos_tasks.lake.statements import Row
-from carlos_tasks.retrieval.evidence import evidence_prefix
+from carlos_tasks.retrieval.evidence import image_keys
 
 N_NEAREST = 5
 #: LoRAs that can be asked to be shown by themselves.
@@ -92,17 +92,14 @@ def nearest(attribution: Attribution, number: int) -> list[tuple[int, float]]:
 
 def kept_images(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, bytes]:
     """The kept images of some LoRAs and those of the bare backbone of the same pairs, by their path in a bundle."""
-    pairs: set[str] = set()
-    files: dict[str, bytes] = {}
-    for lora_id in lora_ids:
-        prefix = evidence_prefix(profile_id, lora_id)
-        for item in store.list(prefix):
-            if item.key.endswith(".webp") and not item.is_link:
-                pairs.add(item.key.removeprefix(prefix))
-                files[f"evidence/{lora_id}/{item.key.removeprefix(prefix)}"] = store.read(item.key)
-    prefix = evidence_prefix(profile_id, BASELINE)
-    there = {item.key.removeprefix(prefix) for item in store.list(prefix)} if pairs else set()
-    return files | {f"evidence/{BASELINE}/{pair}": store.read(prefix + pair) for pair in sorted(pairs & there)}
+    kept = image_keys(store, profile_id, [BASELINE, *lora_ids])
+    pairs = {pair for lora_id in lora_ids for pair in kept[lora_id]}
+    kept[BASELINE] = {pair: key for pair, key in kept[BASELINE].items() if pair in pairs}
+    return {
+        f"evidence/{lora_id}/{pair}.webp": store.read(key)
+        for lora_id, keys in kept.items()
+        for pair, key in keys.items()
+    }
 
 
 def _near(lora: Row, claims: dict[str, Row], cosine: float) -> Row:

@@ -1,7 +1,6 @@
 """What the lake knows of the LoRAs that somebody decides on: read once for all of them, before anything is signed."""
 
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
@@ -9,10 +8,7 @@ import duckdb
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lake.statements import Row, rows, statement
-from carlos_tasks.retrieval.evidence import evidence_prefix
-
-# Listings under way at once: each is a request to object storage.
-_AT_ONCE = 8
+from carlos_tasks.retrieval.evidence import image_keys
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ def case_files(
     )
     measured = rows(con, statement("ask/measured_loras"), some | {"profile_id": profile_id})
     measured_ids = {row["lora_id"] for row in measured}
-    images = _images(store, profile_id, sorted(measured_ids))
+    images = image_keys(store, profile_id, sorted(measured_ids))
     return {
         lora_id: CaseFile(
             lora_id,
@@ -106,7 +102,7 @@ def case_files(
             tuple(steps.get(lora_id, ())),
             tuple(signals.get(lora_id, ())),
             tuple(notices.get(lora_id, ())),
-            images.get(lora_id, ()),
+            tuple(images.get(lora_id, {}).values()),
         )
         for lora_id in wanted
     }
@@ -132,12 +128,3 @@ def _by_lora(found: list[Row]) -> dict[str, list[Row]]:
     for row in found:
         by_lora.setdefault(row["lora_id"], []).append(row)
     return by_lora
-
-
-def _images(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    def keys(lora_id: str) -> tuple[str, ...]:
-        listed = store.list(evidence_prefix(profile_id, lora_id))
-        return tuple(sorted(item.key for item in listed if not item.is_link and item.key.endswith(".webp")))
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return dict(zip(lora_ids, pool.map(keys, lora_ids), strict=True))

@@ -10,7 +10,7 @@ from typing import Any
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lake.shards import BASELINE
-from carlos_tasks.retrieval.evidence import evidence_prefix
+from carlos_tasks.retrieval.evidence import evidence_prefix, image_keys
 
 #: Longest side on a page; a megapixel would make a page of many pairs too large.
 SIDE_PX = 192
@@ -54,10 +54,9 @@ def evidence_pairs_of(
     """
     if not lora_ids or n < 1:
         return {lora_id: [] for lora_id in lora_ids}
+    keys = image_keys(store, profile_id, lora_ids)
+    kept = {lora_id: list(pairs)[:n] for lora_id, pairs in keys.items()}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        kept = dict(
-            zip(lora_ids, pool.map(lambda lora_id: _pairs(store, profile_id, lora_id, n), lora_ids), strict=True)
-        )
         wanted = sorted({pair for pairs in kept.values() for pair in pairs})
         baselines = dict(
             zip(wanted, pool.map(lambda pair: _picture(store, profile_id, BASELINE, pair), wanted), strict=True)
@@ -71,12 +70,6 @@ def evidence_pairs_of(
 def data_uri(data: bytes, kind: str = "webp") -> str:
     """Return the bytes of a picture as a data URI, to stand in a page."""
     return f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
-
-
-def _pairs(store: ObjectStore, profile_id: str, lora_id: str, n: int) -> list[str]:
-    prefix = evidence_prefix(profile_id, lora_id)
-    keys = [item.key for item in store.list(prefix) if not item.is_link and item.key.endswith(".webp")]
-    return [key.removeprefix(prefix).removesuffix(".webp") for key in keys[:n]]
 
 
 def _pair(

@@ -26,16 +26,24 @@ def evidence(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> di
     """
     if not lora_ids:
         return {}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        listed = list(pool.map(lambda lora_id: _images(store, profile_id, lora_id), [BASELINE, *lora_ids]))
-    baseline = listed[0]
+    kept = image_keys(store, profile_id, [BASELINE, *lora_ids])
+    baseline = {pair: store.url(key) for pair, key in kept[BASELINE].items()}
     return {
-        lora_id: [{"pair": pair, "lora": url, "baseline": baseline.get(pair)} for pair, url in images.items()]
-        for lora_id, images in zip(lora_ids, listed[1:], strict=True)
+        lora_id: [
+            {"pair": pair, "lora": store.url(key), "baseline": baseline.get(pair)}
+            for pair, key in kept[lora_id].items()
+        ]
+        for lora_id in lora_ids
     }
 
 
-def _images(store: ObjectStore, profile_id: str, lora_id: str) -> dict[str, str]:
-    prefix = evidence_prefix(profile_id, lora_id)
-    keys = [item.key for item in store.list(prefix) if not item.is_link and item.key.endswith(".webp")]
-    return {key.removeprefix(prefix).removesuffix(".webp"): store.url(key) for key in keys}
+def image_keys(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The kept images of some LoRAs, several listings at a time: by lora_id their keys by pair, sorted."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        listed = pool.map(lambda lora_id: _keys(store, evidence_prefix(profile_id, lora_id)), lora_ids)
+        return dict(zip(lora_ids, listed, strict=True))
+
+
+def _keys(store: ObjectStore, prefix: str) -> dict[str, str]:
+    keys = sorted(item.key for item in store.list(prefix) if not item.is_link and item.key.endswith(".webp"))
+    return {key.removeprefix(prefix).removesuffix(".webp"): key for key in keys}
