@@ -101,7 +101,6 @@ def _ground(ground: str | None, reference: str | None, reasons: str) -> Json:
         return {
             "incompatible_content_ground": _cut(reference, "incompatible_content_ground"),
             "incompatible_content_explanation": _cut(reasons, "incompatible_content_explanation"),
-            "incompatible_content_illegal": "No",
         }
     return {}
 

@@ -64,7 +64,6 @@ VALUES: dict[str, frozenset[str]] = {
     ),
     "automated_detection": frozenset({"Yes", "No"}),
     "automated_decision": frozenset({"AUTOMATED_DECISION_FULLY", "AUTOMATED_DECISION_NOT_AUTOMATED"}),
-    "incompatible_content_illegal": frozenset({"Yes", "No"}),
 }
 
 #: The longest that each text may be, in characters.

@@ -172,7 +172,6 @@ def test_the_values_are_those_of_the_database() -> None:
     assert VALUES["source_type"] == set(enums["source"])
     for name in ("decision_visibility", "decision_ground", "content_type", "automated_decision", "automated_detection"):
         assert VALUES[name] <= set(enums[name]), name
-    assert VALUES["incompatible_content_illegal"] == set(schema()["fields"]["incompatible_content_illegal"]["enum"])
     assert set(NOTICE_CATEGORIES.values()) <= CATEGORIES and set(KEYWORDS.values()) <= VALUES["category_specification"]
     assert set(VISIBILITY.values()) <= VALUES["decision_visibility"]
     assert set(GROUNDS.values()) == VALUES["decision_ground"] and set(SOURCES.values()) <= VALUES["source_type"]
