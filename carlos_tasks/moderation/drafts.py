@@ -89,9 +89,7 @@ class DecisionDraft:
             raise CarlosError(f"{self.action} acts on the content and needs a ground: {' or '.join(GROUNDS)}")
         _one_of("ground", self.ground, GROUNDS)
         if not (self.ground_reference or "").strip() and self.concept is None:
-            raise CarlosError(
-                f"{self.action} needs the law or the clause that it stands on (ground_reference), or a concept"
-            )
+            raise CarlosError(f"{self.action} needs a reference, the law or the clause that it stands on, or a concept")
         if self.category is not None:
             from carlos_tasks.reports.statement_rules import CATEGORIES
 

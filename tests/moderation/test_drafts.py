@@ -31,7 +31,7 @@ GOOD: dict[str, Any] = {
         ({"analyst": "nul \0"}, "analyst holds a control character"),
         ({"ground": None}, "needs a ground: illegal_content or incompatible_content"),
         ({"ground": "taste"}, "there is no ground 'taste'"),
-        ({"ground_reference": None}, "needs the law or the clause"),
+        ({"ground_reference": None}, "needs a reference, the law or the clause"),
         ({"ground_reference": "x" * 501}, "ground_reference has 501 characters"),
         ({"category": "VIOLENCE"}, "there is no category 'VIOLENCE'.*STATEMENT_CATEGORY_VIOLENCE"),
         ({"assignee": "ben"}, "assign needs an assignee, and nothing else takes one"),
