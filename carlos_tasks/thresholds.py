@@ -60,7 +60,7 @@ def calibrate(
     wanted = list(dict.fromkeys(names or given or PAPERS))
     _check(wanted, given)
     profile = load_profile(settings.profile)
-    with connect(settings, read_only=False) as con, lake_errors():
+    with connect(settings, read_only=False, create=False) as con, lake_errors():
         migrate(con)
         _rows(con, profile.profile_id, profile.name)
         with transaction(con, "calibrate", {"profile_id": profile.profile_id, "names": wanted}):
@@ -72,7 +72,7 @@ def calibrate(
 def reset(settings: Settings) -> list[Row]:
     """Put the thresholds that the profile ships back into force, in one commit; returns rows as `thresholds`."""
     profile = load_profile(settings.profile)
-    with connect(settings, read_only=False) as con, lake_errors():
+    with connect(settings, read_only=False, create=False) as con, lake_errors():
         migrate(con)
         _rows(con, profile.profile_id, profile.name)
         with transaction(con, "reset thresholds", {"profile_id": profile.profile_id}):

@@ -25,17 +25,20 @@ _NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
 _SCANNER = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 
 
-def connect(settings: Settings, *, read_only: bool = True, snapshot: int | None = None) -> duckdb.DuckDBPyConnection:
+def connect(
+    settings: Settings, *, read_only: bool = True, create: bool = True, snapshot: int | None = None
+) -> duckdb.DuckDBPyConnection:
     """Open the lake: a DuckDB connection with the catalog attached as `carlos` and in use.
 
     Args:
         settings: `catalog` and `store` say where the lake lies; credentials come from boto3's and libpq's own chains.
-        read_only: nothing can be written through the connection. False also makes a catalog that is not there yet.
+        read_only: nothing can be written through the connection.
+        create: make a catalog that is not there yet, unless it is only to be read.
         snapshot: read the lake as it was then, tables and views alike (`mart.commit_log` has the numbers); None: as it
             is. Only to read.
 
     Raises:
-        NotFound: there is no catalog yet, and the connection is read-only; or no such snapshot.
+        NotFound: there is no catalog yet, and none is to be made; or no such snapshot.
         SettingsError: an extension's wheel is absent, or there are no credentials.
         PassingError: catalog or storage did not answer.
     """
@@ -43,9 +46,10 @@ def connect(settings: Settings, *, read_only: bool = True, snapshot: int | None 
         raise ValueError("what was cannot be written to: a connection to a snapshot is read-only")
     if snapshot is not None and not 0 <= snapshot < 2**63:
         raise _no_snapshot(snapshot)
+    create &= not read_only
     kind, _, place = settings.catalog.partition(":")
     if kind == "sqlite":
-        _prepare_file(Path(place), read_only)
+        _prepare_file(Path(place), create)
     store = open_store(settings.store)
     con = duckdb.connect(config=_NOTHING_FROM_OUTSIDE)
     try:
@@ -55,7 +59,7 @@ def connect(settings: Settings, *, read_only: bool = True, snapshot: int | None 
             if store.uri.startswith("s3://"):
                 _load(con, "httpfs")
                 _create_secret(con, store.uri)
-            _attach(con, settings.catalog, f"{store.uri}/lake/", read_only, snapshot)
+            _attach(con, settings.catalog, f"{store.uri}/lake/", read_only, create, snapshot)
     except BaseException:
         con.close()
         raise
@@ -73,8 +77,8 @@ def _no_snapshot(snapshot: int | None) -> NotFound:
     return NotFound(f"there is no snapshot {snapshot} of the lake: mart.commit_log lists them")
 
 
-def _prepare_file(path: Path, read_only: bool) -> None:
-    if not read_only:
+def _prepare_file(path: Path, create: bool) -> None:
+    if create:
         path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.is_file():
         raise NotFound(f"there is no catalog at {path} yet (`carlos index` makes one)")
@@ -122,12 +126,14 @@ def _create_secret(con: duckdb.DuckDBPyConnection, uri: str) -> None:
 
 
 def _attach(
-    con: duckdb.DuckDBPyConnection, catalog: str, data_path: str, read_only: bool, snapshot: int | None
+    con: duckdb.DuckDBPyConnection, catalog: str, data_path: str, read_only: bool, create: bool, snapshot: int | None
 ) -> None:
     # Inlining off: a small insert would be kept as text in the catalog database, and floats are facts here.
     options = [f"DATA_PATH {_literal(data_path)}", "DATA_INLINING_ROW_LIMIT 0"]
     if read_only:
-        options += ["READ_ONLY", "CREATE_IF_NOT_EXISTS false"]
+        options.append("READ_ONLY")
+    if not create:
+        options.append("CREATE_IF_NOT_EXISTS false")
     if catalog.startswith("sqlite:"):
         # Readers go on while the one committer writes; the busy time-out is in milliseconds.
         options += ["META_BUSY_TIMEOUT 5000"] + ([] if read_only else ["META_JOURNAL_MODE 'WAL'"])

@@ -34,8 +34,6 @@ def sign(settings: Settings, message: str, write: Callable[[duckdb.DuckDBPyConne
         NotFound: there is no lake yet.
         PassingError: the lake did not take it; nothing was written.
     """
-    with connect(settings):
-        pass  # nobody signs anything about a lake that is not there
     for tried in range(_TRIES):
         try:
             return _commit(settings, message, write)
@@ -61,7 +59,7 @@ def append(con: duckdb.DuckDBPyConnection, name: str, table: str, schema: pa.Sch
 
 
 def _commit(settings: Settings, message: str, write: Callable[[duckdb.DuckDBPyConnection, Row], T]) -> T:
-    with connect(settings, read_only=False) as con, lake_errors():
+    with connect(settings, read_only=False, create=False) as con, lake_errors():
         migrate(con)
         facts: Row = {}
         with transaction(con, message, facts):

@@ -20,9 +20,10 @@ from tests.lake.small_index import baseline, embedded, small_profile, with_effec
 from tests.lake.test_commit import overtaking_commit
 
 
-def test_a_reader_finds_no_lake_and_makes_none(settings: Settings, tmp_path: Path) -> None:
+@pytest.mark.parametrize("may", [{"read_only": True}, {"read_only": False, "create": False}])
+def test_who_is_not_to_make_a_lake_finds_none(settings: Settings, tmp_path: Path, may: dict[str, bool]) -> None:
     with pytest.raises(NotFound, match="no catalog"):
-        connect(settings)
+        connect(settings, **may)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -182,6 +183,8 @@ def test_a_postgres_database_without_a_lake_says_so(postgres: str, tmp_path: Pat
     settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres}")
     with pytest.raises(NotFound, match="carlos index"):
         connect(settings)
+    with pytest.raises(NotFound, match="carlos index"):
+        connect(settings, read_only=False, create=False)
 
 
 def test_a_postgres_catalog_holds_the_same_lake(postgres: str, tmp_path: Path) -> None:
