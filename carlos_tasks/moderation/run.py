@@ -14,8 +14,6 @@ from carlos_tasks.lake.statements import Row, rows, run_statement, statement
 from carlos_tasks.moderation.answers import Answers
 from carlos_tasks.moderation.questions import Asked, Doubles
 
-#: Lower bound of cos(Direction, truth) from which on a Direction names an effect, as mart.concept_score has it.
-KNOWN_FROM = 0.5
 # Rows whose texts are in memory together: 250,000 are about 100 MB.
 _ROWS_AT_ONCE = 250_000
 _SCORED = pa.schema([("number", pa.int32()), ("lora_id", pa.string()), ("computed_at", pa.timestamp("us", tz="UTC"))])
@@ -41,18 +39,6 @@ class Run:
     ends: Doubles
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    @property
-    def n_shown(self) -> int:
-        """Tests that are shown, as `mart.concept_score` says it (is_shown)."""
-        concepts = [one.concept.content for one in self.asked]
-        q_max = np.array([concept["q_max"] for concept in concepts])
-        score_min = np.array([-1.0 if concept["score_min"] is None else concept["score_min"] for concept in concepts])
-        lower = [lora["direction_cosine_lower"] for lora in self.loras]
-        is_known = np.array([bound is None or bound >= KNOWN_FROM for bound in lower])
-        answers, number = self.answers, self.answers.question
-        is_shown = (answers.q <= q_max[number]) & (answers.score >= score_min[number]) & is_known[answers.lora]
-        return int(is_shown.sum())
-
 
 def unanswered(
     con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, asked: Sequence[Asked]
@@ -71,8 +57,12 @@ def unanswered(
     return loras, is_new
 
 
-def add_scores(con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, run: Run) -> int:
-    """Add the scores of a run, inside a transaction; returns how many rows."""
+def add_scores(con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, run: Run) -> Row:
+    """Add the scores of a run, inside a transaction.
+
+    Returns:
+        n_tests, the rows added; n_shown, those of them that show their concept.
+    """
     scored = pa.Table.from_pylist(run.loras, schema=_SCORED)
     parameters = {"profile_id": profile_id, "policy": policy, "run_id": run.run_id, "n_tests": len(run.answers)}
     found, n_rows = _found_table(run), 0
@@ -80,7 +70,8 @@ def add_scores(con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, run
         for start in range(0, len(found), _ROWS_AT_ONCE):
             with registered(con, "found", found.slice(start, _ROWS_AT_ONCE)):
                 n_rows += run_statement(con, "add_concept_scores", parameters)
-    return n_rows
+    (shown,) = rows(con, statement("ask/shown_of_run"), {"run_id": run.run_id})
+    return {"n_tests": n_rows} | shown
 
 
 def _asked_table(asked: Sequence[Asked]) -> pa.Table:

@@ -39,7 +39,7 @@ def score_concepts(settings: Settings, again: bool = False) -> Row:
         again: score every LoRA with every concept, whatever was scored before.
 
     Returns:
-        n_loras and n_tests of this run; n_concepts of the policy; n_shown, the tests that reach their concept's limits;
+        n_loras and n_tests of this run; n_concepts of the policy; n_shown, the tests that show their concept;
         snapshot_id. Where the profile's encoder cannot be loaded, `left_out` says why, and n_tests is 0.
 
     Raises:
@@ -49,9 +49,7 @@ def score_concepts(settings: Settings, again: bool = False) -> Row:
     """
     profile = load_profile(settings.profile)
     policy = policy_in_force(settings, profile)
-    with connect(settings):
-        pass  # where there is no lake, nothing makes one
-    with connect(settings, read_only=False) as con, lake_errors():
+    with connect(settings, read_only=False, create=False) as con, lake_errors():
         migrate(con)
         return _score(con, settings, profile, policy, again)
 
@@ -73,8 +71,8 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, profile: Profile,
         with transaction(con, "concepts", facts):
             add_concepts(con, policy, changed)
             if run is not None:
-                report |= {"n_loras": len(np.unique(run.answers.lora)), "n_shown": run.n_shown}
-                report["n_tests"] = add_scores(con, profile.profile_id, policy.head.policy, run)
+                report["n_loras"] = len(np.unique(run.answers.lora))
+                report |= add_scores(con, profile.profile_id, policy.head.policy, run)
             facts |= report
     return report | {"snapshot_id": snapshot_id(con)}
 

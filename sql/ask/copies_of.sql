@@ -21,7 +21,7 @@ copy as (
         on alike.profile_id = threshold.profile_id and threshold.name = 'duplicate_min'
     where
         $lora_id in (alike.lora_id, alike.other_id)
-        and alike.cosine >= coalesce(threshold.value, 0.98)
+        and alike.cosine >= core.duplicate_min(threshold.value)
     group by 2
 )
 

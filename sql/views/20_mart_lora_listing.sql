@@ -2,15 +2,6 @@
    name shown is the earliest listing's, and `names` holds all. Untrusted text. */
 create or replace view mart.lora_listing as
 with
--- The newest state of each file's record.
-record as (
-    from raw.listing
-    where lora_id is not null
-    qualify row_number() over (
-        partition by source, model_id, version_id, file_id, lora_id order by seen_at desc, payload_sha256
-    ) = 1
-),
-
 ranked as (
     select
         *,
@@ -18,7 +9,7 @@ ranked as (
             partition by lora_id
             order by try_cast(published_at as timestamptz) nulls last, seen_at, source, model_id, version_id, file_id
         ) as place
-    from record
+    from mart.newest_listing
 )
 
 select

@@ -1,7 +1,7 @@
 /* Pairs of LoRAs that are the same to whoever uses them. Grain: one row per (profile_id, lora_id, other_id) with
    lora_id < other_id; profile_id is null for a pair that no profile has tried both of.
    kind: same_weights: other bytes, the same tensors. same_effect: other tensors, and Directions whose cosine is at least
-   the profile's threshold duplicate_min, or 0.98 where it has none (docs/decisions/0016-what-a-duplicate-is.md).
+   the profile's threshold, as core.duplicate_min has it (docs/decisions/0016-what-a-duplicate-is.md).
    is_same_model: a source lists both under one model, such as two versions of it. both_known_to: the lower of the two
    bounds direction_cosine_lower, since the cosine of two noisy estimates lies below that of what they estimate. */
 create or replace view mart.duplicate as
@@ -32,7 +32,7 @@ pair as (
     left join core.threshold as threshold
         on alike.profile_id = threshold.profile_id and threshold.name = 'duplicate_min'
     anti join weights_pair using (lora_id, other_id)
-    where alike.cosine >= coalesce(threshold.value, 0.98)
+    where alike.cosine >= core.duplicate_min(threshold.value)
 ),
 
 model as (

@@ -3,15 +3,6 @@
    not count: "no stripes" claims none. Untrusted text. */
 create or replace view mart.declared_concept as
 with
--- The newest state of each file's record.
-record as (
-    from raw.listing
-    where lora_id is not null
-    qualify row_number() over (
-        partition by source, model_id, version_id, file_id, lora_id order by seen_at desc, payload_sha256
-    ) = 1
-),
-
 -- The bar keeps the last word of one tag and the first of the next from becoming a phrase.
 declared as (
     select
@@ -22,7 +13,7 @@ declared as (
             ),
             '|'
         ) as words
-    from record
+    from mart.newest_listing
     group by lora_id
 ),
 

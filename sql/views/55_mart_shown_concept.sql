@@ -6,14 +6,6 @@
    case that is decided. */
 create or replace view mart.shown_concept as
 with
-in_force as (
-    select
-        profile_id,
-        max_by(policy, scored_at) as policy
-    from core.concept_score
-    group by profile_id
-),
-
 near as materialized (
     select
         score.*,
@@ -24,8 +16,8 @@ near as materialized (
         concept.due_hours
     from core.concept_score as score
     inner join mart.concept as concept using (policy, concept_id, version)
-    inner join in_force using (profile_id, policy)
-    where score.q <= concept.q_max and (concept.score_min is null or score.score >= concept.score_min)
+    inner join mart.policy_in_force using (profile_id, policy)
+    where core.reaches(score.q, concept.q_max, score.score, concept.score_min)
 ),
 
 newest as (
@@ -52,8 +44,11 @@ select near.*, first_shown.since
 from near
 semi join newest using (profile_id, lora_id, policy, concept_id, version, basis, scored_at)
 inner join first_shown using (profile_id, lora_id, policy, concept_id, computed_at)
-semi join (select profile_id, lora_id from core.representation where measured = 'measured') as measured
-    using (profile_id, lora_id)
+semi join (
+    select profile_id, lora_id
+    from core.representation
+    where core.names_effect(measured, direction_cosine_lower)
+) as known using (profile_id, lora_id)
 qualify row_number() over (
     partition by near.profile_id, near.lora_id, near.policy, near.concept_id
     order by near.q, near.p, near.basis, near.run_id

@@ -8,19 +8,10 @@ shown as materialized (
     where nsfw_level is not null
 ),
 
--- The newest state of each file's record, of these LoRAs alone.
-record as (
-    select listing.lora_id, listing.nsfw_level
-    from raw.listing as listing
-    semi join shown using (lora_id)
-    qualify row_number() over (
-        partition by source, model_id, version_id, file_id, lora_id order by seen_at desc, payload_sha256
-    ) = 1
-),
-
 declared as (
     select lora_id, min(nsfw_level) as nsfw_level
-    from record
+    from mart.newest_listing
+    semi join shown using (lora_id)
     group by lora_id
 )
 

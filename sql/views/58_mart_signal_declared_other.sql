@@ -5,14 +5,6 @@
    A profile that leaves trigger words out, beside one that adds them, is no judge of it: the words may carry the effect. */
 create or replace view mart.signal_declared_other as
 with
-in_force as (
-    select
-        profile_id,
-        max_by(policy, scored_at) as policy
-    from core.concept_score
-    group by profile_id
-),
-
 declared as materialized (
     select
         effect.profile_id,
@@ -25,7 +17,7 @@ declared as materialized (
     from mart.representation_status as effect
     anti join mart.companion_profile as companion on effect.profile_id = companion.companion_id
     inner join mart.declared_concept as claim using (lora_id)
-    left join in_force using (profile_id)
+    left join mart.policy_in_force as in_force using (profile_id)
     where effect.measured = 'measured' and (in_force.policy is null or in_force.policy = claim.policy)
 ),
 

@@ -2,28 +2,11 @@
    profile_id is null, since it is told from the file alone. */
 create or replace view mart.signal_other_base_model as
 with
-claimed as materialized (
-    select distinct lora_id
-    from raw.listing as listing
+named as (
+    select lora_id, list(distinct listing.base_model_named order by listing.base_model_named) as base_models
+    from mart.newest_listing as listing
     inner join core.lora as lora using (lora_id)
     where listing.base_model_named <> lora.base_model
-),
-
--- The newest state of each file's record, of these LoRAs alone.
-record as (
-    select listing.lora_id, listing.base_model_named
-    from raw.listing as listing
-    semi join claimed using (lora_id)
-    qualify row_number() over (
-        partition by source, model_id, version_id, file_id, lora_id order by seen_at desc, payload_sha256
-    ) = 1
-),
-
-named as (
-    select lora_id, list(distinct base_model_named order by base_model_named) as base_models
-    from record
-    inner join core.lora as lora using (lora_id)
-    where record.base_model_named <> lora.base_model
     group by lora_id
 )
 

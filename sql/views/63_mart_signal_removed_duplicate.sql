@@ -2,7 +2,7 @@
    mart.signal; profile_id is null unless only the effect tells. Kinds, the surest first:
    - same_file: the same bytes are listed, again after a takedown here, or still after a takedown at another place
    - same_weights: other bytes, the same tensors
-   - same_effect: Directions whose cosine is at least the profile's duplicate_min (0.98 where it has none)
+   - same_effect: Directions whose cosine is at least the profile's threshold (core.duplicate_min)
    What its source took down weighs half: the reason is not known. A LoRA that was itself removed first repeats nothing. */
 create or replace view mart.signal_removed_duplicate as
 with
@@ -74,7 +74,7 @@ same_effect as (
     left join core.threshold as threshold
         on near.profile_id = threshold.profile_id and threshold.name = 'duplicate_min'
     anti join same_weights on near.lora_id = same_weights.lora_id and near.removed_id = same_weights.removed_id
-    where near.cosine >= coalesce(threshold.value, 0.98)
+    where near.cosine >= core.duplicate_min(threshold.value)
 ),
 
 found as (

@@ -5,7 +5,7 @@ import pytest
 
 from tests.sql.lake_rows import Row, answer, fill
 
-TESTED = {"concept", "concept_score", "declared_concept"}
+TESTED = {"concept", "concept_score", "declared_concept", "policy_in_force"}
 
 EARLIER, LATER = "2026-01-01 00:00:00+00", "2026-02-01 00:00:00+00"
 
@@ -105,6 +105,7 @@ def test_a_profile_is_judged_by_the_policy_it_was_last_scored_with(measured: duc
         {"profile_id": "p", "policy": "new"},
         {"profile_id": "q", "policy": "rules"},
     ]
+    assert answer(measured, "from mart.policy_in_force order by profile_id") == scores(measured, "profile_id", "policy")
 
 
 def declared(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, list[str]]]:

@@ -96,6 +96,22 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
         ("any script", "core.words('Виньетка, 晨雾!')", " виньетка 晨雾 "),
         ("nothing", "core.words('--')", "  "),
     ],
+    "duplicate_min": [
+        ("the profile's own", "core.duplicate_min(0.9)", 0.9),
+        ("or the platform's", "core.duplicate_min(null)", 0.98),
+    ],
+    "reaches": [
+        ("unlikely enough, no score asked", "core.reaches(0.1, 0.1, -0.5, null)", True),
+        ("too likely", "core.reaches(0.11, 0.1, 0.9, null)", False),
+        ("near enough", "core.reaches(0.01, 0.1, 0.3, 0.3)", True),
+        ("not near enough", "core.reaches(0.01, 0.1, 0.29, 0.3)", False),
+    ],
+    "names_effect": [
+        ("a known Direction", "core.names_effect('measured', 0.5)", True),
+        ("one that may point elsewhere", "core.names_effect('measured', 0.49)", False),
+        ("an imported one has no bound", "core.names_effect('measured', null)", True),
+        ("none", "core.names_effect('failed', null)", False),
+    ],
     "signal_severity": [
         ("a notice by its category", "core.signal_severity('notice', 'ncii')", 0.95),
         ("another notice", "core.signal_severity('notice', 'other')", 0.3),

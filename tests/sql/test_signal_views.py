@@ -767,7 +767,10 @@ def test_what_is_shown_is_what_the_scores_say(con: duckdb.DuckDBPyConnection) ->
         con,
         {
             "core.representation": [
-                {"lora_id": name, "measured": "failed" if name == "l0" else "measured"} for name in loras
+                {"lora_id": name, "measured": measured, "direction_cosine_lower": lower}
+                for name, measured, lower in zip(
+                    loras, ["failed", *["measured"] * 7], [0.9, None, 0.1, 0.5, *[0.9] * 4], strict=True
+                )
             ]
         },
     )

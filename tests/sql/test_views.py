@@ -50,6 +50,23 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             {"lora_id": "weak", "status": "no_effect"},
         ],
     ),
+    ("newest_listing", "a record counts as it is now, once for each LoRA that the file was"): (
+        {
+            "raw.listing": [
+                {"lora_id": "a", "name": "first", "seen_at": "2026-01-01 00:00:00+00"},
+                {"lora_id": "a", "name": "now", "seen_at": "2026-01-03 00:00:00+00"},
+                {"lora_id": "b", "name": "other bytes", "seen_at": "2026-01-02 00:00:00+00"},
+                {"lora_id": None, "name": "refused", "seen_at": "2026-01-04 00:00:00+00"},
+                {"lora_id": "a", "name": "another source", "source": "t"},
+            ]
+        },
+        "select source, lora_id, name from mart.newest_listing order by all",
+        [
+            {"source": "s", "lora_id": "a", "name": "now"},
+            {"source": "s", "lora_id": "b", "name": "other bytes"},
+            {"source": "t", "lora_id": "a", "name": "another source"},
+        ],
+    ),
     ("lora_listing", "a re-upload shows the earliest name and counts all"): (
         {
             "raw.listing": [
