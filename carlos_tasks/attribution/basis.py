@@ -16,6 +16,7 @@ from carlos_tasks.attribution.measured import Measured
 from carlos_tasks.attribution.pictures import read_pictures
 from carlos_tasks.attribution.reference import Reference
 from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake.lora_ids import named_id
 from carlos_tasks.lake.statements import Row
 from carlos_tasks.profile import Profile
 from carlos_tasks.retrieval.query import baseline_mean, text_part
@@ -125,14 +126,10 @@ def _of_loras(measured: Measured, lora_ids: Sequence[str], profile: Profile) -> 
 
 def _known(measured: Measured, given: str, profile: Profile) -> str:
     """The whole id of a LoRA that is named by it, or by its first digits."""
-    if given in measured.place:
-        return given
-    found = [lora_id for lora_id in measured.lora_ids if given and lora_id.startswith(given)]
-    if len(found) > 1:
-        raise NotFound(f"more than one LoRA id begins with {given!r}: give more of its digits")
-    if not found:
+    lora_id = named_id(given, measured.lora_ids)
+    if lora_id is None:
         raise NotFound(f"no LoRA {given!r} of profile {profile.name} has a Direction: see carlos sql 'from mart.lora'")
-    return found[0]
+    return lora_id
 
 
 def _of_texts(profile: Profile, settings: Settings, texts: Sequence[str]) -> Basis:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import duckdb
 
 from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake.lora_ids import named_id
 from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lake.statements import Row, rows, statement
 from carlos_tasks.retrieval.evidence import image_keys
@@ -66,13 +67,11 @@ def whole_id(con: duckdb.DuckDBPyConnection, lora_id: str) -> str:
     Raises:
         NotFound: no LoRA of the lake, or more than one, has that id.
     """
-    wanted = lora_id.strip().lower()
-    found = rows(con, statement("ask/known_lora"), {"lora_id": wanted}) if wanted else []
-    if not found:
+    found = rows(con, statement("ask/known_lora"), {"lora_id": lora_id.strip().lower()})
+    whole = named_id(lora_id, [row["lora_id"] for row in found])
+    if whole is None:
         raise NotFound(f"the lake knows no LoRA {lora_id!r}: core.lora has their ids")
-    if len(found) > 1 and found[0]["lora_id"] != wanted:
-        raise NotFound(f"more than one LoRA id begins with {lora_id!r}: give more of its digits")
-    return str(found[0]["lora_id"])
+    return whole
 
 
 def case_files(

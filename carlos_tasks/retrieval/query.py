@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from carlos_tasks.embedding.encoder import load_encoder
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.lora_ids import named_id
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.lake.shards import BASELINE
 from carlos_tasks.lake.statements import statement
@@ -76,14 +77,13 @@ def lora_part(con: duckdb.DuckDBPyConnection, profile: Profile, lora_id: str, we
         rows = con.execute(
             "select lora_id, status, direction from mart.representation_status "
             "where profile_id = $profile_id and starts_with(lora_id, $lora_id) order by lora_id limit 2",
-            {"profile_id": profile.profile_id, "lora_id": lora_id.lower()},
+            {"profile_id": profile.profile_id, "lora_id": lora_id.strip().lower()},
         ).fetchall()
-    # A whole id may be where others begin: civitai-21221 and civitai-212213.
-    if not lora_id or not rows:
+    facts = {row[0]: row[1:] for row in rows}
+    found = named_id(lora_id, facts)
+    if found is None:
         raise NotFound(f"no LoRA {lora_id!r} is indexed under profile {profile.name}: see carlos sql 'from mart.lora'")
-    found, status, direction = rows[0]
-    if len(rows) > 1 and found != lora_id.lower():
-        raise NotFound(f"more than one LoRA id begins with {lora_id!r}: give more of its digits")
+    status, direction = facts[found]
     short = found[:12] if len(found) == 64 else found
     if status == "removed":
         raise CarlosError(f"LoRA {short} was taken down: search does not answer with it (its copies: mart.duplicate)")

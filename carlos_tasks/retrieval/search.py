@@ -5,6 +5,7 @@ from typing import Any
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.lora_ids import named_id
 from carlos_tasks.lake.statements import Row, rows
 from carlos_tasks.profile import load_profile
 from carlos_tasks.retrieval.question import Question
@@ -65,10 +66,10 @@ def show(settings: Settings, lora_id: str) -> Row:
         found = rows(
             con,
             "from mart.lora where profile_id = $profile_id and starts_with(lora_id, $lora_id) order by lora_id limit 2",
-            {"profile_id": profile.profile_id, "lora_id": lora_id.lower()},
+            {"profile_id": profile.profile_id, "lora_id": lora_id.strip().lower()},
         )
-    if not lora_id or not found:
+    facts = {row["lora_id"]: row for row in found}
+    named = named_id(lora_id, facts)
+    if named is None:
         raise NotFound(f"no LoRA {lora_id!r} is indexed under profile {profile.name}: see carlos sql 'from mart.lora'")
-    if len(found) > 1:
-        raise NotFound(f"more than one LoRA id begins with {lora_id!r}: give more of its digits")
-    return found[0]
+    return facts[named]
