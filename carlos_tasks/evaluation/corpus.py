@@ -1,7 +1,5 @@
 """What is evaluated: the LoRAs of one profile as the lake knows them, read once."""
 
-import html
-import re
 from dataclasses import dataclass
 
 import duckdb
@@ -12,6 +10,7 @@ from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.statements import Row, rows, statement
 from carlos_tasks.profile import Profile
+from carlos_tasks.sources.text import without_markup
 
 __all__ = ["FILTERS", "Corpus", "Floats", "Mask", "Row", "document", "read_corpus"]
 
@@ -20,8 +19,6 @@ Mask = NDArray[np.bool_]
 
 FILTERS = {"none": (), "strength": ("strength",), "consistency": ("consistency",), "both": ("strength", "consistency")}
 """Which thresholds each filter of the ablation applies; "both" is what search does."""
-
-_TAG = re.compile(r"<[^>]*>")
 
 _STATE = "select max(snapshot_id), max(committed_at) from mart.commit_log"
 _THRESHOLDS = "select name, value, origin from core.threshold where profile_id = $profile_id order by name"
@@ -70,7 +67,7 @@ class Corpus:
 def document(lora: Row) -> str:
     """Join a LoRA's metadata into one text; tags of HTML are left out, and its character references resolved."""
     parts = [*(lora["names"] or []), lora["description"] or "", *(lora["tags"] or []), *(lora["trained_words"] or [])]
-    return " ".join(html.unescape(_TAG.sub(" ", " ".join(parts))).split())
+    return without_markup(" ".join(parts))
 
 
 def read_corpus(con: duckdb.DuckDBPyConnection, profile: Profile) -> Corpus:

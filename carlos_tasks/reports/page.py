@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from carlos_tasks.sources.text import clean_line
+from carlos_tasks.sources.text import clean_line, without_markup
 
 NOTHING = "–"
 
@@ -44,6 +44,7 @@ def _environment() -> Environment:
         "hours": _hours,
         "short": lambda value: NOTHING if value is None else str(value)[:12] if len(str(value)) == 64 else str(value),
         "shown": _shown,
+        "without_markup": without_markup,
         "words": _words,
     }
     environment.filters |= filters

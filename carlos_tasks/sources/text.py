@@ -6,6 +6,7 @@ form). Everything else stays, in any language; escaping for HTML, CSV and SQL ha
 platform.
 """
 
+import html
 import math
 import re
 from functools import lru_cache
@@ -24,6 +25,8 @@ _NOT_IN_TEXT = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f{_BIDI_AND_MARKS}]")
 _ESCAPED_CONTROL = re.compile(
     rb"\\[bfru]"
 )  # as orjson writes control characters, those of a text's lines but \r left out
+# Of "<<<…", no start looks at more than one letter.
+_TAG = re.compile(r"<[^<>]*>")
 _NOT_IN_LINE = re.compile(f"[\x00-\x1f\x7f-\x9f\u2028\u2029{_BIDI_AND_MARKS}]")
 
 
@@ -40,6 +43,11 @@ def clean_line(value: object, limit: int = MAX_LINE_CHARS) -> str:
     if type(value) is str and len(value) <= limit and value.isprintable():  # as most are: then spaces are all there is
         return value if "  " not in value and value.strip() == value else " ".join(value.split())
     return _cut(" ".join(_NOT_IN_LINE.sub(" ", _as_text(value)).split()), limit)
+
+
+def without_markup(text: str) -> str:
+    """Return what a text in HTML says, in one line: a space for each tag, and its character references resolved."""
+    return " ".join(html.unescape(_TAG.sub(" ", text)).split())
 
 
 def clean_lines(values: object, max_items: int, limit: int = MAX_LINE_CHARS) -> tuple[str, ...]:

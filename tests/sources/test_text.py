@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from carlos_tasks.sources.text import (
     MAX_DEPTH,
+    MAX_TEXT_CHARS,
     _cleaned,
     clean_json,
     clean_line,
     clean_lines,
     clean_text,
     is_clean_json,
+    without_markup,
 )
 
 
@@ -47,6 +49,24 @@ def test_a_text_keeps_its_lines_and_tabs() -> None:
 def test_long_text_is_cut_and_says_so() -> None:
     assert clean_line("x" * 400, limit=10) == "x" * 9 + "…"
     assert len(clean_text("x" * 200_000)) == 100_000
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("<p><b>Pixel Art</b></p><ul><li>Weight: 0.4</li><li>Words</li></ul>", "Pixel Art Weight: 0.4 Words"),
+        ("a &lt; b &amp; c<br>d", "a < b & c d"),
+        ("no <end", "no <end"),
+        ("", ""),
+    ],
+)
+def test_markup_is_left_out_and_words_stay_apart(written: str, said: str) -> None:
+    assert without_markup(written) == said
+
+
+def test_markup_that_never_ends_is_read_once() -> None:
+    bare = "<" * MAX_TEXT_CHARS
+    assert without_markup(bare) == bare
 
 
 def test_lists_lose_what_is_no_text() -> None:
