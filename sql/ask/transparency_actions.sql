@@ -12,6 +12,6 @@ select
     count(appealed_by) as n_appealed,
     count(overturned_by) as n_overturned
 from mart.decision
-where action in ('takedown', 'restrict', 'label', 'no_action') and decided_at >= $first and decided_at < $next
+where core.decides(action) and decided_at >= $first and decided_at < $next
 group by origin, action, category
 order by origin, n_decisions desc, action, category;

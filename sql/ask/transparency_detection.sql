@@ -8,7 +8,7 @@ with cited as (
     from mart.decision
     where
         automated_detection
-        and action in ('takedown', 'restrict', 'label', 'no_action')
+        and core.decides(action)
         and decided_at >= $first
         and decided_at < $next
 ),

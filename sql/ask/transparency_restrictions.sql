@@ -27,5 +27,5 @@ from core.decision as step
 left join core.notice as notice using (notice_id)
 left join core.lora as lora on step.lora_id = lora.lora_id
 left join mart.lora_listing as listing on step.lora_id = listing.lora_id
-where step.action in ('takedown', 'restrict', 'label') and step.decided_at >= $first and step.decided_at < $next
+where core.restricts(step.action) and step.decided_at >= $first and step.decided_at < $next
 order by step.decided_at, step.decision_id;

@@ -51,7 +51,7 @@ judged as (
 
 select
     decision.*,
-    decision.action in ('takedown', 'restrict', 'label', 'no_action') and overturned_by is null as is_in_force,
+    core.decides(decision.action) and overturned_by is null as is_in_force,
     appealed_by,
     overturned_by,
     answered_by,

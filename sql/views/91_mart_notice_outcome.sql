@@ -6,7 +6,7 @@ with
 deciding as (
     select decision_id, lora_id, notice_id, action, decided_at
     from core.decision
-    where action in ('takedown', 'restrict', 'label', 'no_action')
+    where core.decides(action)
 ),
 
 named as (

@@ -11,7 +11,7 @@ notices as (
         date_trunc('month', received_at at time zone 'UTC')::date as month,
         count(*) as n_notices,
         count(decision_id) as n_notices_decided,
-        count(*) filter (outcome in ('takedown', 'restrict', 'label')) as n_notices_acted_on,
+        count(*) filter (core.restricts(outcome)) as n_notices_acted_on,
         count(*) filter (due_at is not null) as n_notices_with_limit,
         count(*) filter (is_in_time) as n_notices_in_time,
         median(hours) as median_hours_to_decision
@@ -32,7 +32,7 @@ decisions as (
         count(*) filter (automated_detection and (action = 'no_action' or overturned_by is not null)) as n_detected_unfounded,
         count(*) filter (automated_decision) as n_decided_automatically
     from mart.decision
-    where action in ('takedown', 'restrict', 'label', 'no_action')
+    where core.decides(action)
     group by month
 ),
 

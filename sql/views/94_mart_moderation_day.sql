@@ -14,7 +14,7 @@ event as (
     union all
     select decided_at as happened_at, 'decision' as kind
     from core.decision
-    where action in ('takedown', 'restrict', 'label', 'no_action')
+    where core.decides(action)
 )
 
 select

@@ -112,6 +112,14 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
         ("an imported one has no bound", "core.names_effect('measured', null)", True),
         ("none", "core.names_effect('failed', null)", False),
     ],
+    "decides": [
+        (action, f"core.decides('{action}')", is_so)
+        for action, is_so in {"takedown": True, "no_action": True, "appeal": False, "comment": False}.items()
+    ],
+    "restricts": [
+        (action, f"core.restricts('{action}')", is_so)
+        for action, is_so in {"takedown": True, "label": True, "no_action": False, "uphold": False}.items()
+    ],
     "signal_severity": [
         ("a notice by its category", "core.signal_severity('notice', 'ncii')", 0.95),
         ("another notice", "core.signal_severity('notice', 'other')", 0.3),
