@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from carlos_tasks.attribution.basis import Doubles
+from carlos_tasks.evaluation.calibration_panel import draw_calibration
 from carlos_tasks.evaluation.corpus import Mask
 from carlos_tasks.evaluation.figure_style import BLUE, GREY, INK, ORANGE, new_figure, styled
 
@@ -40,8 +41,5 @@ def attribution_figure(similarity: Doubles, relevant: Mask, aurocs: Sequence[flo
     axes[2].set(title="AUROC of each reference", xlabel="AUROC", ylabel="references, worst first")
     axes[2].legend(loc="upper left")
     axes[2].yaxis.get_major_locator().set_params(integer=True)
-    told = np.sort(null_p[~np.isnan(null_p)])
-    axes[3].plot(told, np.arange(1, len(told) + 1) / len(told), color=BLUE, linewidth=1.6)
-    axes[3].plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
-    axes[3].set(title="Are p-values honest?", xlabel="p", ylabel="share of innocents at or below")
+    draw_calibration(axes[3], null_p, "innocents")
     return figure

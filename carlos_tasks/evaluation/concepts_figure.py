@@ -2,14 +2,10 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from carlos_tasks.evaluation.calibration_panel import draw_calibration
 from carlos_tasks.evaluation.concept_tests import Held
 from carlos_tasks.evaluation.corpus import Mask
-from carlos_tasks.evaluation.figure_style import BLUE, GREY, INK, ORANGE, new_figure, styled
-
-_TAIL = 0.2
+from carlos_tasks.evaluation.figure_style import BLUE, INK, ORANGE, new_figure, styled
 
 
 @styled
@@ -38,14 +34,5 @@ def concepts_figure(tested: Held, truth: Mask) -> Any:
     axes[1].set(title="Precision and recall", xlabel="recall", ylabel="precision", ylim=(0, 1.03))
     for axis in axes[:2]:
         axis.legend(loc="lower right" if axis is axes[0] else "lower left")
-    _calibration(axes[2], tested.p[~truth])
+    draw_calibration(axes[2], tested.p[~truth], "nulls")
     return figure
-
-
-def _calibration(axis: Any, null_p: NDArray[np.float64]) -> None:
-    told = np.sort(null_p[~np.isnan(null_p)])
-    share = np.arange(1, len(told) + 1) / max(len(told), 1)
-    axis.plot(told, share, color=BLUE, linewidth=1.5)
-    axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
-    axis.set(title="Nulls called (dashed: as promised)", xlabel="at p below", ylabel="share of nulls")
-    axis.set(xlim=(0, _TAIL), ylim=(0, _TAIL))
