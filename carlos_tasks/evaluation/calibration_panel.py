@@ -23,7 +23,5 @@ def draw_calibration(axis: Any, null_p: NDArray[np.float64], nulls: str) -> None
     share = np.arange(1, len(told) + 1) / max(len(told), 1)
     axis.plot(told, share, color=BLUE, linewidth=1.5)
     axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.9, linestyle="--")
-    axis.set(
-        title=f"{nulls.capitalize()} called (dashed: as promised)", xlabel="at p below", ylabel=f"share of {nulls}"
-    )
+    axis.set(title="Are p-values honest?", xlabel="p (dashed: as promised)", ylabel=f"share of {nulls} at or below")
     axis.set(xlim=(0, _TAIL), ylim=(0, _TAIL))
