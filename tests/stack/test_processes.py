@@ -81,9 +81,10 @@ def test_a_process_that_only_has_the_same_number_is_left_alone(family: Started, 
 
 def test_output_goes_to_the_log(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    process = run("import sys; print('out', flush=True); print('err', file=sys.stderr)", log)
-    while is_running(process):
-        time.sleep(0.02)
+    # it stays until it is ended: one that ended by itself could be gone before it is noted down
+    process = run("import sys, time; print('out', flush=True); print('err', file=sys.stderr); time.sleep(60)", log)
+    wait_for("err", log)
+    stop([process], patience_s=0)
     assert tail(log) == "out\nerr"
     assert tail(log, lines=1) == "err"
 
