@@ -41,7 +41,7 @@ _FIRST_NIGHT = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def default_args() -> dict[str, Any]:
-    """Arguments of every task: passing errors are tried three times more, permanent ones never."""
+    """Arguments of every task: tried three times more, but for our own errors that do not pass."""
     return {
         "owner": "carlos",
         "start_date": _FIRST_NIGHT,
@@ -52,10 +52,15 @@ def default_args() -> dict[str, Any]:
         "retry_policy": ExceptionRetryPolicy(
             rules=[
                 RetryRule(
-                    exception=["carlos_tasks.errors.PermanentError", "carlos_tasks.errors.SettingsError"],
+                    exception="carlos_tasks.errors.PassingError",
+                    action=RetryAction.DEFAULT,
+                    reason="trying again later may work",
+                ),
+                RetryRule(
+                    exception="carlos_tasks.errors.CarlosError",
                     action=RetryAction.FAIL,
                     reason="trying again gives the same answer",
-                )
+                ),
             ]
         ),
     }

@@ -3,7 +3,8 @@
 On the 2nd of each month, and by hand for any month (parameter `month`). `draft` writes the report of the month to the
 store: counts, statements of reasons, those that could not be made and why. `approve` waits, without holding a slot,
 until somebody has read the draft and answers under *Required Actions*. `release` then notes beside the report who
-approved it, and of which bytes. A rejected draft stays where it is, and is not released.
+approved it, and of which bytes; what was drafted anew meanwhile needs its own approval, and what was released is not
+drafted again. A rejected draft stays where it is, and is not released.
 
 What it counts are the notices and the steps that were signed with `carlos decide` and `decide_batch`, about what
 `moderate_index` had put into the queue.
@@ -33,10 +34,10 @@ def report_transparency() -> None:
     """A draft, a person, a release."""
 
     @task
-    def draft(*, params: Any) -> Any:
+    def draft(*, params: Any, dag_run: Any) -> Any:
         from carlos_tasks.reports.transparency import store_transparency
 
-        return store_transparency(load_settings(), params["month"], again=True)
+        return store_transparency(load_settings(), params["month"], asked_at=dag_run.run_after, again=True)
 
     approve = ApprovalOperator(
         task_id="approve",
@@ -49,7 +50,7 @@ def report_transparency() -> None:
         from carlos_tasks.lake.objects import open_store
         from carlos_tasks.reports.release import release_report
 
-        return release_report(open_store(load_settings().store), drafted["prefix"], answer)
+        return release_report(open_store(load_settings().store), drafted, answer)
 
     drafted = draft()
     drafted >> approve

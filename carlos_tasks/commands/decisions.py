@@ -63,7 +63,7 @@ def add_decision_commands(commands: Any) -> None:
 
 
 def _decide(options: argparse.Namespace) -> int:
-    from carlos_tasks.moderation.decisions import decide_many
+    from carlos_tasks.moderation.decisions import decide_many, still_there
 
     drafts = [
         DecisionDraft(
@@ -83,15 +83,23 @@ def _decide(options: argparse.Namespace) -> int:
         )
         for lora_id in options.lora_ids
     ]
-    signed = decide_many(load_settings(), drafts)
+    settings = load_settings()
+    signed = decide_many(settings, drafts)
+    copies, removed = still_there(settings, signed)
     if options.json:
-        print_json(signed)
+        print_json([row | {"duplicates": [one for one in copies if one["of_id"] == row["lora_id"]]} for row in signed])
         return 0
     print_table(signed, DECISION_COLUMNS)
     for row in signed:
-        if row.get("duplicates"):
+        its_copies = [one for one in copies if one["of_id"] == row["lora_id"]]
+        if its_copies:
             print(f"\nthe same as {row['lora_id'][:12]} (other LoRAs are in mart.moderation_queue now):")
-            print_table(row["duplicates"], COPY_COLUMNS)
+            print_table(its_copies, COPY_COLUMNS)
+    for row in removed:
+        print(
+            f"\n{row['lora_id'][:12]} is still kept from search, by {row['action']} {row['decision_id']}: "
+            "appeal against that, and overturn it"
+        )
     return 0
 
 

@@ -7,8 +7,8 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.statements import Row, rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
-from carlos_tasks.moderation.cases import whole_id
-from carlos_tasks.moderation.decisions import decide_many
+from carlos_tasks.moderation.cases import concept_named
+from carlos_tasks.moderation.decisions import decide_many, whole_ids
 from carlos_tasks.moderation.drafts import DecisionDraft
 from carlos_tasks.settings import Settings
 from carlos_tasks.sources.text import clean_line
@@ -42,7 +42,9 @@ def prepare_batch(settings: Settings, given: Json) -> Json:
             _draft(lora_id, given, "whoever approves", None)
         with connect(settings) as con, lake_errors():
             snapshot = snapshot_id(con)
-            whole = [whole_id(con, lora_id) for lora_id in lora_ids]
+            whole = whole_ids(con, lora_ids)
+            if given.get("concept"):
+                concept_named(con, given["concept"])
             signals = rows(con, statement("ask/signals_of"), {"lora_ids": whole})
             named = rows(con, statement("ask/names_of"), {"lora_ids": whole})
     except CarlosError as exc:

@@ -34,9 +34,9 @@ class CaseFile:
 
     @property
     def open_notices(self) -> tuple[Row, ...]:
-        """Complaints that came in after the case was closed, or was never."""
-        closed = [step["decided_at"] for step in self.steps if step["closes_case"]]
-        return tuple(notice for notice in self.notices if not closed or notice["recorded_at"] > max(closed))
+        """Complaints that no closing step settles."""
+        settled = [step["settles_until"] for step in self.steps if step["closes_case"]]
+        return tuple(notice for notice in self.notices if not settled or notice["recorded_at"] > max(settled))
 
     @property
     def decisions_in_force(self) -> tuple[Row, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import duckdb
 
-from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.errors import CarlosError, NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.objects import open_store
@@ -38,11 +38,11 @@ def decide_many(settings: Settings, drafts: Sequence[DecisionDraft], batch_id: s
         batch_id: what they were approved together as; a batch is written once, however often it is run.
 
     Returns:
-        Rows of `mart.decision` in the order of the drafts. Those of takedowns have `duplicates` too: what is the same
-        as the LoRA (kind, lora_id, name, cosine, listed_at).
+        Rows of `mart.decision` in the order of the drafts.
 
     Raises:
         NotFound: a LoRA, a snapshot or the lake is not there.
+        PermanentError: something else was signed as this batch.
         CarlosError: a draft does not fit what the lake knows; the message says how.
         PassingError: the lake did not take it; nothing was written.
     """
@@ -50,9 +50,11 @@ def decide_many(settings: Settings, drafts: Sequence[DecisionDraft], batch_id: s
         raise CarlosError("there is nothing to decide: name a LoRA")
 
     def write(con: duckdb.DuckDBPyConnection, facts: Row) -> list[Row]:
-        lora_ids = _whole_ids(con, drafts)
+        lora_ids = whole_ids(con, [draft.lora_id for draft in drafts])
         signed = _written(con, batch_id)
-        if not signed:
+        if signed:
+            _same_batch(signed, dict(zip(lora_ids, drafts, strict=True)), batch_id)
+        else:
             signed = _sign(con, settings, dict(zip(lora_ids, drafts, strict=True)), batch_id)
             facts |= {"n_decisions": append(con, "add_decisions", "signed", DECISION, signed), "batch_id": batch_id}
         return _as_written(con, lora_ids, {row["decision_id"] for row in signed})
@@ -60,8 +62,33 @@ def decide_many(settings: Settings, drafts: Sequence[DecisionDraft], batch_id: s
     return sign(settings, "decide", write)
 
 
-def _whole_ids(con: duckdb.DuckDBPyConnection, drafts: Sequence[DecisionDraft]) -> list[str]:
-    lora_ids = [whole_id(con, draft.lora_id) for draft in drafts]
+def still_there(settings: Settings, signed: Sequence[Row]) -> tuple[list[Row], list[Row]]:
+    """Tell who signed what is left to look at.
+
+    Args:
+        settings: where the lake lies.
+        signed: what `decide_many` returned.
+
+    Returns:
+        What is the same as the LoRAs that were taken down (of_id, kind, lora_id, name, cosine, listed_at); and the
+        rows of `mart.removed` of those that a label or a no_action leaves out of search: an earlier decision stands.
+    """
+    down = [row["lora_id"] for row in signed if row["action"] == "takedown"]
+    kept = [row["lora_id"] for row in signed if row["action"] in ("label", "no_action")]
+    with connect(settings) as con, lake_errors():
+        copies = rows(con, statement("ask/copies_of"), {"lora_ids": down}) if down else []
+        removed = rows(con, statement("ask/removed_of"), {"lora_ids": kept}) if kept else []
+    return copies, removed
+
+
+def whole_ids(con: duckdb.DuckDBPyConnection, named: Sequence[str]) -> list[str]:
+    """The LoRAs that ids, or their first digits, name.
+
+    Raises:
+        NotFound: one of them names none, or more than one.
+        CarlosError: two of them name the same.
+    """
+    lora_ids = [whole_id(con, lora_id) for lora_id in named]
     twice = next((lora_id for lora_id in lora_ids if lora_ids.count(lora_id) > 1), None)
     if twice:
         raise CarlosError(f"LoRA {twice[:12]} is named twice: sign one step for each LoRA")
@@ -70,7 +97,13 @@ def _whole_ids(con: duckdb.DuckDBPyConnection, drafts: Sequence[DecisionDraft]) 
 
 def _written(con: duckdb.DuckDBPyConnection, batch_id: str | None) -> list[Row]:
     """What an earlier run of the same batch has written."""
-    return rows(con, "select decision_id from core.decision where batch_id = $batch_id", {"batch_id": batch_id})
+    query = "select decision_id, lora_id, action from core.decision where batch_id = $batch_id"
+    return rows(con, query, {"batch_id": batch_id})
+
+
+def _same_batch(signed: Sequence[Row], drafts: dict[str, DecisionDraft], batch_id: str | None) -> None:
+    if {row["lora_id"]: row["action"] for row in signed} != {lora_id: one.action for lora_id, one in drafts.items()}:
+        raise PermanentError(f"another batch was signed as {batch_id}: nothing of this one is; run it under another id")
 
 
 def _sign(
@@ -113,7 +146,4 @@ def _case_files_at(
 def _as_written(con: duckdb.DuckDBPyConnection, lora_ids: Sequence[str], decision_ids: set[str]) -> list[Row]:
     steps = rows(con, statement("ask/steps_of"), {"lora_ids": list(lora_ids)})
     by_lora = {step["lora_id"]: step for step in steps if step["decision_id"] in decision_ids}
-    for step in by_lora.values():
-        if step["action"] == "takedown":
-            step["duplicates"] = rows(con, statement("ask/copies_of"), {"lora_id": step["lora_id"]})
     return [by_lora[lora_id] for lora_id in lora_ids if lora_id in by_lora]

@@ -1,5 +1,6 @@
 """Keeps reports in the store, one per state of the lake: what the DAGs of the reports do."""
 
+import hashlib
 import logging
 import tempfile
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.reports.bundle import MANIFEST, Json
 from carlos_tasks.reports.document import Document, State, reading
+from carlos_tasks.reports.release import RELEASE
 from carlos_tasks.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -25,7 +27,8 @@ def prefix(name: str, profile_id: str, snapshot_id: int) -> str:
 def keep_report(settings: Settings, name: str, make: Callable[[], Document], *, again: bool = False) -> Json:
     """Make a report of the lake as it is and upload it; one that is there already is left alone.
 
-    The manifest goes last, so where it lies the report is whole: a task that was killed is simply run again.
+    The manifest goes last, and first of all the one before it is taken away: where it lies the report is whole, and a
+    task that was killed is simply run again. What was released stays.
 
     Args:
         name: of the report.
@@ -33,24 +36,23 @@ def keep_report(settings: Settings, name: str, make: Callable[[], Document], *, 
         again: make it also where this state has one, e.g. after an upgrade.
 
     Returns:
-        `prefix`, `is_new`, `n_files`, and `summary`, the report's own.
+        `prefix`, `is_new`, `n_files` (uploaded), `summary` (the report's own), `manifest_sha256`.
     """
     store = open_store(settings.store)
     with reading(settings, datetime.now(UTC)) as (_, state):
         place = prefix(name, state.profile_id, state.snapshot_id)
-    if not again and store.exists(place + MANIFEST):
-        manifest = orjson.loads(store.read(place + MANIFEST))
-        return {"prefix": place, "is_new": False, "n_files": 0, "summary": manifest.get("summary", {})}
+    if store.exists(place + (RELEASE if again else MANIFEST)):
+        return _kept(store, place, n_files=0)
     document = make()
     # The lake may have moved on between the two looks at it: the report says what it read.
     place = prefix(name, document.facts["profile_id"], document.facts["snapshot_id"])
+    store.delete(place + MANIFEST)
     with tempfile.TemporaryDirectory(prefix="carlos-report-") as folder:
         manifest = document.write(Path(folder))
         for path in [*(file["path"] for file in manifest["files"]), MANIFEST]:
             store.upload(Path(folder) / path, place + path)
     log.info("%d files of the report lie at %s", len(manifest["files"]) + 1, place)
-    summary = manifest.get("summary", {})
-    return {"prefix": place, "is_new": True, "n_files": len(manifest["files"]) + 1, "summary": summary}
+    return _kept(store, place, n_files=len(manifest["files"]) + 1)
 
 
 def last_report_at(store: ObjectStore, name: str, state: State) -> datetime | None:
@@ -65,6 +67,17 @@ def last_report_at(store: ObjectStore, name: str, state: State) -> datetime | No
         return datetime.fromisoformat(manifest["committed_at"])
     except (NotFound, ValueError, KeyError, TypeError):
         return None
+
+
+def _kept(store: ObjectStore, place: str, n_files: int) -> Json:
+    manifest = store.read(place + MANIFEST)
+    return {
+        "prefix": place,
+        "is_new": n_files > 0,
+        "n_files": n_files,
+        "summary": orjson.loads(manifest).get("summary", {}),
+        "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
+    }
 
 
 def _profile_prefix(name: str, profile_id: str) -> str:

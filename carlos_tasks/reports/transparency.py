@@ -69,9 +69,14 @@ def write_transparency(settings: Settings, out: Path, month: str | None = None) 
     return transparency_report(settings, month).write(out)
 
 
-def store_transparency(settings: Settings, month: str | None = None, *, again: bool = False) -> Json:
-    """Keep the report of a month, as the lake tells it now, in the store (`reports.archive.keep_report`)."""
-    month = month or _month_before(datetime.now(UTC))
+def store_transparency(
+    settings: Settings, month: str | None = None, *, asked_at: datetime | None = None, again: bool = False
+) -> Json:
+    """Keep the report of a month, as the lake tells it now, in the store (`reports.archive.keep_report`).
+
+    Without a month it is the last one that was over when it was asked for (now, unless told).
+    """
+    month = month or _month_before(asked_at or datetime.now(UTC))
     month_of(month)
     return keep_report(settings, f"{NAME}/month={month}", lambda: transparency_report(settings, month), again=again)
 

@@ -1,5 +1,7 @@
 /* Which questions each measured LoRA has an answer to, as it was last measured. Grain: one row per lora_id, sorted. `asked` is a
-   registered table: number, concept_id, version, basis, null_id (null: any null will do). Parameters: $profile_id, $policy. */
+   registered table: number, concept_id, version, basis, null_id (null: any null will do). Parameters: $profile_id, $policy.
+   An answer without p, for want of LoRAs to compare with, stands until another is measured. What was answered while another
+   policy was in force is asked again, or that policy would stay in force. */
 with answered as (
     select
         score.lora_id,
@@ -11,6 +13,11 @@ with answered as (
         score.profile_id = $profile_id
         and score.policy = $policy
         and (asked.null_id is null or asked.null_id = score.null_id)
+        and (
+            score.p is not null
+            or score.scored_at >= (select max(computed_at) from core.representation where profile_id = $profile_id)
+        )
+        and $policy = (select policy from mart.policy_in_force where profile_id = $profile_id)
     group by score.lora_id, score.computed_at
 )
 

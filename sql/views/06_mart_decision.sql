@@ -4,7 +4,9 @@
    appealed_by: the newest appeal against it. overturned_by: the step that overturned it.
    answered_by: of an appeal, the step that upheld or overturned the decision; null while the appeal is open.
    closes_case: after it, there is nothing to decide until something new comes up. That a no_action was overturned leaves
-   everything to decide. */
+   everything to decide.
+   settles_until: what came up after it is new. An uphold or an overturn settles no more than the decision that it judges:
+   a complaint that came in while the appeal was open still waits. */
 create or replace view mart.decision as
 with
 appeal as (
@@ -43,7 +45,10 @@ overturned as (
 
 -- What an uphold or an overturn is about.
 judged as (
-    select outcome.answered_by as decision_id, any_value(decision.action) as judged_action
+    select
+        outcome.answered_by as decision_id,
+        any_value(decision.action) as judged_action,
+        any_value(decision.decided_at) as judged_at
     from outcome
     inner join core.decision as decision on outcome.decision_id = decision.decision_id
     group by outcome.answered_by
@@ -57,7 +62,8 @@ select
     answered_by,
     is_in_force
     or decision.action = 'uphold'
-    or (decision.action = 'overturn' and coalesce(judged_action, '') <> 'no_action') as closes_case
+    or (decision.action = 'overturn' and coalesce(judged_action, '') <> 'no_action') as closes_case,
+    coalesce(judged_at, decision.decided_at) as settles_until
 from core.decision as decision
 left join appeal using (decision_id)
 left join answered using (decision_id)

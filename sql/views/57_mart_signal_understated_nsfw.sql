@@ -1,6 +1,7 @@
 /* Signal: a LoRA shows a concept that needs a higher rating than one of its listings has. Grain: one row per (profile_id,
    lora_id, policy, concept_id). Columns as mart.signal; subject is the concept. A rating is Civitai's bit mask: its highest
-   bit counts. A listing without a rating claims none, and contradicts nothing. */
+   bit counts. A listing without a rating claims none, and contradicts nothing. since: when it was shown, or a listing was first
+   rated so low, whichever came later. */
 create or replace view mart.signal_understated_nsfw as
 with
 shown as materialized (
@@ -8,11 +9,18 @@ shown as materialized (
     where nsfw_level is not null
 ),
 
-declared as (
+lowest as (
     select lora_id, min(nsfw_level) as nsfw_level
     from mart.newest_listing
     semi join shown using (lora_id)
     group by lora_id
+),
+
+declared as (
+    select lora_id, nsfw_level, min(listing.seen_at) as since
+    from lowest
+    inner join raw.listing as listing using (lora_id, nsfw_level)
+    group by lora_id, nsfw_level
 )
 
 select
@@ -21,7 +29,7 @@ select
     'understated_nsfw' as signal,
     shown.policy || '/' || shown.concept_id as subject,
     core.signal_severity('understated_nsfw', null) as severity,
-    shown.since,
+    greatest(shown.since, declared.since) as since,
     null::timestamptz as due_at,
     format('shows {}, which needs a rating of {}, and is listed with {}', shown.title, shown.nsfw_level, declared.nsfw_level)
         as detail,

@@ -1,5 +1,5 @@
 /* Signal: a LoRA puts its own picture in place of what the prompt asks for. Grain: one row per (profile_id, lora_id).
-   Columns as mart.signal. */
+   Columns as mart.signal. since is when it was measured: new thresholds open no case that is decided. */
 create or replace view mart.signal_overpowering as
 select
     effect.profile_id,

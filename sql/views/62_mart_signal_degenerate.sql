@@ -1,11 +1,24 @@
 /* Signal: a LoRA breaks the pictures: most are black, constant or not a number, or its Direction is that of LoRAs that have
-   nothing else in common (mart.shared_direction). Grain: one row per (profile_id, lora_id). Columns as mart.signal. */
+   nothing else in common (mart.shared_direction). Grain: one row per (profile_id, lora_id). Columns as mart.signal.
+   since, of a shared Direction: when the third LoRA of the group was measured, or this one where it came later. */
 create or replace view mart.signal_degenerate as
 with
-shared as (
+member as (
     select profile_id, group_id, n_loras, n_models, unnest(lora_ids) as lora_id
     from mart.shared_direction
     where sign = 'degenerate'
+),
+
+shared as (
+    select
+        member.*,
+        -- Fewer than three are no sign.
+        greatest(
+            effect.computed_at,
+            list_sort(list(effect.computed_at) over (partition by member.profile_id, member.group_id))[3]
+        ) as since
+    from member
+    inner join core.representation as effect using (profile_id, lora_id)
 )
 
 select
@@ -14,7 +27,7 @@ select
     'degenerate' as signal,
     null::varchar as subject,
     core.signal_severity('degenerate', null) as severity,
-    effect.computed_at as since,
+    case when effect.effect_status = 'degenerate' then effect.computed_at else shared.since end as since,
     null::timestamptz as due_at,
     case
         when effect.effect_status = 'degenerate'

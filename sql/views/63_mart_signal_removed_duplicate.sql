@@ -3,7 +3,8 @@
    - same_file: the same bytes are listed, again after a takedown here, or still after a takedown at another place
    - same_weights: other bytes, the same tensors
    - same_effect: Directions whose cosine is at least the profile's threshold (core.duplicate_min)
-   What its source took down weighs half: the reason is not known. A LoRA that was itself removed first repeats nothing. */
+   What its source took down weighs half: the reason is not known. A LoRA that was itself removed first repeats nothing; but
+   that its source took it down does not take it out of search here, and excuses it from no takedown here. */
 create or replace view mart.signal_removed_duplicate as
 with
 listing as materialized (
@@ -21,10 +22,6 @@ removal as materialized (
     from listing
     where state = 'taken_down'
     group by lora_id
-),
-
-first_removal as (
-    select removed_id as lora_id, min(removed_at) as removed_at from removal group by removed_id
 ),
 
 same_file as (
@@ -91,10 +88,13 @@ found as (
 ),
 
 repeated as (
-    select found.*
     from found
-    left join first_removal as own using (lora_id)
-    where found.kind = 'same_file' or own.removed_at is null or own.removed_at > found.removed_at
+    anti join removal as own
+        on
+            found.lora_id = own.removed_id
+            and found.kind <> 'same_file'
+            and own.removed_at <= found.removed_at
+            and (own.removed_by = 'here' or found.removed_by = 'source')
 ),
 
 ranked as (
@@ -120,13 +120,13 @@ select
         else format('does what {} does (cosine {:.3f}), taken down ', left(removed_id, 12), cosine)
     end
     || case removed_by when 'here' then 'here' else 'by its source' end
-    || format(' on {}', strftime(removed_at, '%Y-%m-%d'))
+    || format(' on {}', strftime(removed_at at time zone 'UTC', '%Y-%m-%d'))
     || case when n_removed > 1 then format(', and there are {} more like it', n_removed - 1) else '' end as detail,
     to_json({
         'kind': kind,
         'removed_id': removed_id,
         'removed_by': removed_by,
-        'removed_at': strftime(removed_at, '%Y-%m-%dT%H:%M:%SZ'),
+        'removed_at': strftime(removed_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ'),
         'decision_id': decision_id,
         'cosine': cosine,
         'n_removed': n_removed

@@ -51,7 +51,8 @@ later as materialized (
 
 pair as materialized (
     select
-        later.* exclude (direction_cosine_lower),
+        later.* exclude (computed_at, direction_cosine_lower),
+        greatest(later.computed_at, effect.computed_at) as since,
         effect.strength as strength_before,
         least(effect.direction_cosine_lower, later.direction_cosine_lower) as both_known_to,
         greatest(later.strength, effect.strength)
@@ -95,7 +96,7 @@ select
     'changed_version' as signal,
     null::varchar as subject,
     core.signal_severity('changed_version', null) as severity,
-    computed_at as since,
+    since,
     null::timestamptz as due_at,
     format(
         'does something else than the version before it ({}): cosine {:.2f}, Strength {:.1f} after {:.1f}',

@@ -14,7 +14,7 @@ select
         'notice of {} from a {}, received {}',
         category,
         replace(sender_kind, '_', ' '),
-        strftime(received_at, '%Y-%m-%d %H:%M UTC')
+        strftime(received_at at time zone 'UTC', '%Y-%m-%d %H:%M UTC')
     ) as detail,
     to_json({
         'notice_id': notice_id,
@@ -22,7 +22,7 @@ select
         'sender_kind': sender_kind,
         'policy': policy,
         'concept_id': concept_id,
-        'received_at': strftime(received_at, '%Y-%m-%dT%H:%M:%SZ')
+        'received_at': strftime(received_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%SZ')
     })::varchar as evidence
 from core.notice;
 comment on view mart.signal_notice is 'Signal: a complaint; one row per notice_id.';

@@ -1,16 +1,18 @@
-/* What there is to decide, or was, about each LoRA. Grain: one row per lora_id that has a signal, or a step other than a
-   comment, whatever the profiles that tell of it.
-   status: appealed: an appeal is open. decided: its last closing step (mart.decision) is newer than every signal.
+/* What there is to decide, or was, about each LoRA. Grain: one row per lora_id that has a signal, a decision or an open appeal,
+   or somebody who looks at it, whatever the profiles that tell of it.
+   status: appealed: an appeal is open. decided: its closing steps settle every signal (mart.decision.settles_until).
      assigned: somebody looks at it. open: nobody does.
    priority: 100 (1 - product of (1 - severity)) over `parts`, so that each reason adds, and none is lost in another. Of
      several profiles that say the same, the gravest counts. What was decided counts no more once something new comes up.
-   opened_at, due_at: of the parts, the earliest. n_notices: notices among them. */
+   opened_at: of the parts, the earliest. due_at: the earliest of what is not settled yet. n_notices: notices among the
+     parts. */
 create or replace view mart.moderation_case as
 with
 closed as (
     select
         lora_id,
         max(decided_at) filter (closes_case) as closed_at,
+        max(settles_until) filter (closes_case) as settled_until,
         arg_max(decision_id, (decided_at, decision_id)) filter (closes_case) as closed_by,
         arg_max(action, (decided_at, decision_id)) filter (closes_case) as closed_as,
         max(decided_at) filter (action = 'appeal' and answered_by is null) as appealed_at
@@ -35,7 +37,7 @@ taken as (
 dated as (
     select
         signal.*,
-        closed.closed_at is null or signal.since > closed.closed_at as is_new,
+        closed.settled_until is null or signal.since > closed.settled_until as is_new,
         bool_or(is_new) over (partition by signal.lora_id) as is_any_new
     from mart.signal as signal
     left join closed using (lora_id)
@@ -50,7 +52,7 @@ part as (
         max(severity) as severity,
         arg_max(detail, (severity, detail)) as detail,
         min(since) as since,
-        min(due_at) as due_at,
+        min(due_at) filter (is_new) as due_at,
         bool_or(is_new) as is_new
     from dated
     where is_new = is_any_new
@@ -86,6 +88,7 @@ known as (
     from weighed
     full join closed using (lora_id)
     left join taken using (lora_id)
+    where n_signals is not null or closed_at is not null or appealed_at is not null or assignee <> ''
 )
 
 select

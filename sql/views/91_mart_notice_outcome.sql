@@ -1,5 +1,5 @@
 /* What became of each notice. Grain: one row per notice_id. The deciding step is the first (takedown, restrict, label,
-   no_action) that names the notice; where none does, the first about the LoRA from when the notice was received.
+   no_action) that names the notice; where none does, the first about the LoRA since the notice was recorded: before, nobody knew.
    outcome: the action of that step, or open. hours: from receipt to that step. Holds neither sender nor text. */
 create or replace view mart.notice_outcome as
 with
@@ -19,7 +19,7 @@ named as (
 about as (
     select notice.notice_id, arg_min(deciding.decision_id, (deciding.decided_at, deciding.decision_id)) as decision_id
     from core.notice as notice
-    inner join deciding on notice.lora_id = deciding.lora_id and notice.received_at <= deciding.decided_at
+    inner join deciding on notice.lora_id = deciding.lora_id and notice.recorded_at <= deciding.decided_at
     anti join named on notice.notice_id = named.notice_id
     group by notice.notice_id
 ),

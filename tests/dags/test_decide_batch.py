@@ -62,6 +62,8 @@ def test_what_would_be_decided_is_shown_and_nothing_is_written(place: Settings) 
         ({"lora_ids": []}, "0 LoRAs: name 1 to 200"),
         ({"lora_ids": ["x"] * 201}, "201 LoRAs"),
         ({"lora_ids": ["nobody"]}, "the lake knows no LoRA 'nobody'"),
+        ({"lora_ids": [STAR, STAR[:12]]}, "is named twice"),
+        ({"concept": "nothing"}, "no policy in force has the concept 'nothing'"),
         ({"reasons": ""}, "takedown needs reasons"),
         ({"ground": None}, "needs a ground"),
         ({"action": "no_action"}, "no_action does nothing to the content"),

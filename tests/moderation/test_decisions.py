@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 import carlos_tasks
-from carlos_tasks.errors import CarlosError, NotFound, PassingError
+from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.statements import Row, rows
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.moderation import signing
-from carlos_tasks.moderation.decisions import decide, decide_many
+from carlos_tasks.moderation.decisions import decide, decide_many, still_there
 from carlos_tasks.moderation.drafts import DecisionDraft, NoticeDraft
 from carlos_tasks.moderation.notices import add_notice
 from carlos_tasks.profile import load_profile
@@ -82,10 +82,12 @@ def test_a_decision_says_who_when_why_and_on_what(place: Settings) -> None:
 def test_a_takedown_finds_the_copies_and_they_are_in_the_queue(place: Settings) -> None:
     assert queued(place) == {STAR}
     row = decide(place, draft())
-    assert [(copy["kind"], copy["lora_id"], copy["listed_at"]) for copy in row["duplicates"]] == [
-        ("same_file", STAR, "s#1/1"),
-        ("same_weights", COPY, None),
+    copies, others = still_there(place, [row])
+    assert [(copy["of_id"], copy["kind"], copy["lora_id"], copy["listed_at"]) for copy in copies] == [
+        (STAR, "same_file", STAR, "s#1/1"),
+        (STAR, "same_weights", COPY, None),
     ]
+    assert others == []
     assert queued(place) == {COPY}
     (removed,) = ask(place, "from mart.removed")
     assert (removed["lora_id"], removed["decision_id"], removed["action"]) == (STAR, row["decision_id"], "takedown")
@@ -192,6 +194,20 @@ def test_a_batch_is_written_once_however_often_it_is_run(place: Settings) -> Non
     assert len(ask(place, "from core.decision where batch_id = 'run 1'")) == 2
     decide_many(place, batch, batch_id="run 2")
     assert len(ask(place, "from core.decision")) == 4
+    for other in ([draft()], [draft(COPY), draft(OTHER)], [draft(action="label"), draft(OTHER)]):
+        with pytest.raises(PermanentError, match="another batch was signed as run 1"):
+            decide_many(place, other, batch_id="run 1")
+    assert len(ask(place, "from core.decision")) == 4
+
+
+def test_a_no_action_lifts_no_takedown_and_whoever_signs_it_is_told(place: Settings) -> None:
+    taken_down = decide(place, draft())
+    cleared = decide(place, draft(action="no_action", ground=None))
+    copies, removed = still_there(place, [cleared])
+    assert copies == []
+    assert [(row["lora_id"], row["action"], row["decision_id"]) for row in removed] == [
+        (STAR, "takedown", taken_down["decision_id"])
+    ]
 
 
 @pytest.mark.parametrize(

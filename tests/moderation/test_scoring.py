@@ -191,6 +191,27 @@ def test_a_policy_of_another_version_says_so_and_scores_nothing(house: Settings,
     assert {row["policy_version"] for row in ask(house, "from mart.concept")} == {"2"}
 
 
+def test_what_a_trial_policy_put_out_of_force_is_back_after_the_next_run(house: Settings, tmp_path: Path) -> None:
+    score_concepts(house)
+    write_policy(tmp_path / "trial", policy=HEAD.replace('policy = "house"', 'policy = "trial"'))
+    score_concepts(house.model_copy(update={"policy": str(tmp_path / "trial")}))
+    in_force = "select policy from mart.policy_in_force"
+    assert ask(house, in_force) == [{"policy": "trial"}]
+    assert score_concepts(house)["n_tests"] == 6
+    assert ask(house, in_force) == [{"policy": "house"}]
+    assert score_concepts(house)["n_tests"] == 0
+
+
+def test_what_had_too_few_loras_beside_it_is_asked_again_once_there_are_more(house: Settings) -> None:
+    score_concepts(house)
+    with connect(house, read_only=False) as con:
+        con.execute("update core.concept_score set p = null where lora_id = ?", [STRIPED])
+    assert score_concepts(house)["n_tests"] == 0  # there is nothing else to compare it with
+    with connect(house, read_only=False) as con:
+        fill(con, lora("later", "at night", 9, computed_at="2100-01-01 00:00:00+00"))
+    assert score_concepts(house)["n_tests"] == 4  # its own two, and those of the one that has two answers without p
+
+
 def test_a_lora_that_was_measured_again_is_scored_again(house: Settings) -> None:
     score_concepts(house)
     with connect(house, read_only=False) as con:

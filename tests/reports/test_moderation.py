@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -10,12 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from carlos_tasks.lake.objects import open_store
+from carlos_tasks.errors import PassingError
+from carlos_tasks.lake.folder_store import FolderStore
+from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.reports import moderation
 from carlos_tasks.reports.archive import last_report_at
 from carlos_tasks.reports.bundle import MANIFEST
 from carlos_tasks.reports.document import Document
 from carlos_tasks.reports.moderation import moderation_report, store_moderation
+from carlos_tasks.reports.release import RELEASE
 from carlos_tasks.settings import Settings
 from tests.reports.conftest import FORMULA, NOW, SENDER, SINCE, A, C, D
 from tests.reports.page_reader import is_harmless, read_page
@@ -125,7 +129,17 @@ def test_the_same_report_has_the_same_bytes(report: Document, tmp_path: Path) ->
     assert one == two and len(one["files"]) > 10
 
 
-def test_a_state_is_kept_once_and_the_next_report_goes_on_from_it(filled: Settings, report: Document) -> None:
+@pytest.fixture
+def without_reports(filled: Settings) -> Iterator[Settings]:
+    """That lake, with no report kept before the test nor after it."""
+    yield filled
+    store = open_store(filled.store)
+    for item in list(store.list("reports/moderation/")):
+        store.delete(item.key)
+
+
+def test_a_state_is_kept_once_and_the_next_report_goes_on_from_it(without_reports: Settings, report: Document) -> None:
+    filled = without_reports
     store = open_store(filled.store)
     kept = store_moderation(filled)
     assert kept["is_new"] and kept["n_files"] == len(list(store.list(kept["prefix"])))
@@ -136,6 +150,29 @@ def test_a_state_is_kept_once_and_the_next_report_goes_on_from_it(filled: Settin
     assert last_report_at(store, "moderation", replace(state, snapshot_id=state.snapshot_id + 1)) == state.committed_at
     store.delete(kept["prefix"] + MANIFEST)
     assert store_moderation(filled)["is_new"], "a report that was not finished is made again"
+
+
+def test_a_report_that_is_made_again_and_killed_on_the_way_is_not_taken_for_whole(
+    without_reports: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store_moderation(without_reports)
+
+    def full(store: ObjectStore, path: Path, key: str) -> None:
+        raise PassingError("the disk is full")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FolderStore, "upload", full)
+        with pytest.raises(PassingError):
+            store_moderation(without_reports, again=True)
+    assert not open_store(without_reports.store).exists(kept["prefix"] + MANIFEST)
+    assert store_moderation(without_reports)["is_new"]
+
+
+def test_what_was_released_is_not_made_again(without_reports: Settings) -> None:
+    kept = store_moderation(without_reports)
+    assert store_moderation(without_reports, again=True)["is_new"]
+    open_store(without_reports.store).write(kept["prefix"] + RELEASE, b"{}")
+    assert not store_moderation(without_reports, again=True)["is_new"]
 
 
 def test_d_is_out_of_the_queue_after_the_overturn(report: Document) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake.objects import open_store
 from carlos_tasks.reports.release import release_report
 
@@ -16,12 +16,13 @@ ANSWER = {
     "responded_at": datetime(2026, 11, 2, 9, 30, tzinfo=UTC),
     "responded_by_user": {"id": "7", "name": "ana"},
 }
+DRAFTED = {"prefix": "r/", "manifest_sha256": hashlib.sha256(b"{}").hexdigest()}
 
 
 def test_a_release_names_the_person_and_the_bytes(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     store.write("r/manifest.json", b"{}")
-    released = release_report(store, "r/", ANSWER)
+    released = release_report(store, DRAFTED, ANSWER)
     assert released == {
         "manifest_sha256": hashlib.sha256(b"{}").hexdigest(),
         "approved_by": "ana",
@@ -34,12 +35,20 @@ def test_a_release_names_the_person_and_the_bytes(tmp_path: Path) -> None:
 def test_a_report_that_is_not_whole_is_not_released(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     with pytest.raises(NotFound):
-        release_report(store, "r/", ANSWER)
+        release_report(store, DRAFTED, ANSWER)
     assert list(store.list()) == []
+
+
+def test_a_draft_that_took_the_place_of_what_was_approved_is_not_released(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.write("r/manifest.json", b"{ }")
+    with pytest.raises(PermanentError, match="the newer draft needs its own approval"):
+        release_report(store, DRAFTED, ANSWER)
+    assert not store.exists("r/release.json")
 
 
 def test_nobody_releases_nothing(tmp_path: Path) -> None:
     store = open_store(str(tmp_path))
     store.write("r/manifest.json", b"{}")
-    with pytest.raises(CarlosError, match="names nobody"):
-        release_report(store, "r/", ANSWER | {"responded_by_user": None})
+    with pytest.raises(PermanentError, match="names nobody"):
+        release_report(store, DRAFTED, ANSWER | {"responded_by_user": None})

@@ -11,7 +11,13 @@ TESTED = {"notice_outcome", "appeal_outcome", "transparency_month", "moderation_
 
 
 def notice(notice_id: str, received_at: str, lora_id: str = "a", due_at: str | None = None) -> dict[str, Any]:
-    return {"notice_id": notice_id, "lora_id": lora_id, "received_at": received_at, "due_at": due_at}
+    return {
+        "notice_id": notice_id,
+        "lora_id": lora_id,
+        "received_at": received_at,
+        "recorded_at": received_at,
+        "due_at": due_at,
+    }
 
 
 def step(decision_id: str, action: str, decided_at: str, **more: Any) -> dict[str, Any]:
@@ -54,6 +60,15 @@ def test_a_decision_about_the_lora_answers_a_notice_that_none_names(con: duckdb.
         ("open", None, "open", None, None),
         ("other", None, "open", None, None),
     ]
+
+
+def test_what_was_decided_before_a_notice_was_known_does_not_answer_it(con: duckdb.DuckDBPyConnection) -> None:
+    late = notice("n1", "2026-01-10 10:00:00+00") | {"recorded_at": "2026-01-10 12:00:00+00"}
+    fill(con, {"core.notice": [late], "core.decision": [step("d1", "no_action", "2026-01-10 11:00:00+00")]})
+    query = "select decision_id, outcome from mart.notice_outcome"
+    assert answer(con, query) == [{"decision_id": None, "outcome": "open"}]
+    fill(con, {"core.decision": [step("d2", "label", "2026-01-10 13:00:00+00")]})
+    assert answer(con, query) == [{"decision_id": "d2", "outcome": "label"}]
 
 
 def test_an_outcome_holds_neither_sender_nor_text(con: duckdb.DuckDBPyConnection) -> None:

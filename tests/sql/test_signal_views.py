@@ -302,6 +302,16 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
         "from mart.signal_declared_other",
         [],
     ),
+    ("signal_declared_other", "a declared concept that waits for a score of its version of now accuses nobody"): (
+        {
+            "core.concept": [STRIPES, DOTS],
+            "core.representation": [{}],
+            "core.concept_score": [score("dots"), score("stripes", q=0.8, p=0.5, version="stripes 0")],
+            "raw.listing": [{"lora_id": "a", "name": "stripes"}],
+        },
+        "from mart.signal_declared_other",
+        [],
+    ),
     ("signal_understated_nsfw", "the highest bit of the rating counts, and no rating is no claim"): (
         {
             "core.concept": [GRAVE],
@@ -431,6 +441,19 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
         "select lora_id, evidence ->> '$.removed_id' as removed_id, since::varchar as since "
         "from mart.signal_removed_duplicate",
         [{"lora_id": "second", "removed_id": "first", "since": day(5)}],
+    ),
+    ("signal_removed_duplicate", "that its source took it down earlier excuses it from no takedown here"): (
+        {
+            "core.decision": [step("d1", "takedown", 5)],
+            "core.lora": [{"tensors_sha256": "w"}, {"lora_id": "b", "tensors_sha256": "w"}],
+            "raw.listing": [
+                {"lora_id": "b", "payload": '{"model": {"mode": "TakenDown"}}', "seen_at": day(2)},
+            ],
+            "raw.sighting": [{}],
+        },
+        "select lora_id, evidence ->> '$.removed_by' as removed_by from mart.signal_removed_duplicate order by all",
+        # and what is down here already repeats nothing that its source took down later
+        [{"lora_id": "a", "removed_by": "source"}, {"lora_id": "b", "removed_by": "here"}],
     ),
     ("signal_removed_duplicate", "the same file listed again after its takedown, and elsewhere after its source's"): (
         {
@@ -731,6 +754,110 @@ def test_an_appeal_opens_a_case_until_it_is_answered(con: duckdb.DuckDBPyConnect
         assert case_of(con)["status"] == status
 
 
+def test_what_came_up_during_an_appeal_outlives_it(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, LOUD)
+    fill(con, {"core.decision": [step("d1", "takedown", 2), step("d2", "appeal", 3, refers_to="d1")]})
+    fill(con, {"core.notice": [{"category": "ncii", "recorded_at": day(4), "due_at": day(6)}]})
+    assert case_of(con)["status"] == "appealed"
+    for outcome in ("uphold", "overturn"):
+        fill(con, {"core.decision": [step(outcome, outcome, 5, refers_to="d2")]})
+        found = case_of(con)
+        assert (found["status"], found["decision_id"]) == ("open", outcome)
+        assert ([part["signal"] for part in found["parts"]], found["due_at"].day) == (["notice"], 6)
+        con.execute("delete from core.decision where decision_id = $1", [outcome])
+
+
+def test_what_was_due_and_is_settled_is_due_no_more(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, {"core.notice": [{"category": "ncii", "recorded_at": day(1), "due_at": day(3)}]})
+    assert case_of(con)["due_at"].day == 3
+    fill(con, {"core.decision": [step("d1", "takedown", 2), step("d2", "appeal", 9, refers_to="d1")]})
+    found = case_of(con)
+    assert (found["status"], found["priority"], found["due_at"]) == ("appealed", 95.0, None)
+
+
+def listing(on: int, **fields: Any) -> Row:
+    """A state of the one listing, read on a day of January."""
+    return {"lora_id": "a", "payload_sha256": str(on), "seen_at": day(on)} | fields
+
+
+OPENED: dict[str, tuple[Rows, Rows]] = {
+    "renamed": (
+        {
+            "core.concept": [STRIPES, DOTS],
+            "core.representation": [{}],
+            "core.concept_score": [score("dots"), score("stripes", q=0.8, p=0.5)],
+            "raw.listing": [listing(1, name="dots, and stripes")],
+        },
+        {"raw.listing": [listing(3, name="stripes")]},
+    ),
+    "rated lower": (
+        {
+            "core.concept": [GRAVE | {"severity": 0.0}],
+            "core.representation": [{}],
+            "core.concept_score": [score("star")],
+            "raw.listing": [listing(1, nsfw_level=8)],
+        },
+        {"raw.listing": [listing(3, nsfw_level=1)]},
+    ),
+    "listed for another base model": (
+        {"core.lora": [{"base_model": "sdxl"}], "raw.listing": [listing(1, base_model_named="sdxl")]},
+        {"raw.listing": [listing(3, base_model_named="sd-1.5")]},
+    ),
+    "the version before it measured": (
+        {
+            "core.representation": [{"strength": 5.0}],
+            "raw.listing": [
+                listing(1, version_id="2", published_at=day(2)),
+                listing(1, version_id="1", published_at=day(1), lora_id="b"),
+            ],
+        },
+        {"core.representation": [{"lora_id": "b", "strength": 1.0, "computed_at": day(3)}]},
+    ),
+    "a third LoRA with its Direction": (
+        {
+            "core.representation": [{}, {"lora_id": "b"}],
+            "core.lora": [{"lora_id": name, "tensors_sha256": name} for name in "abc"],
+            "core.alike": [{"other_id": "b", "cosine": 0.99995}],
+            "raw.listing": [{"lora_id": name, "model_id": name} for name in "abc"],
+        },
+        {
+            "core.representation": [{"lora_id": "c", "computed_at": day(3)}],
+            "core.alike": [{"other_id": "c", "cosine": 0.99995}],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), OPENED.values(), ids=OPENED)
+def test_a_case_opens_again_when_what_is_known_changes(
+    con: duckdb.DuckDBPyConnection, before: Rows, after: Rows
+) -> None:
+    fill(con, before | {"core.decision": [step("d1", "no_action", 2)]})
+    assert case_of(con)["status"] == "decided"
+    fill(con, after)
+    found = case_of(con)
+    assert (found["status"], found["opened_at"].day) == ("open", 3)
+    fill(con, {"core.decision": [step("d2", "no_action", 4)]})
+    # The same said once more is nothing new.
+    fill(con, {"raw.listing": [row | {"seen_at": day(5)} for row in after.get("raw.listing", [])]})
+    assert case_of(con)["status"] == "decided"
+
+
+def test_times_are_utc_wherever_they_are_asked(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, {"core.decision": [step("d1", "takedown", 5)], "core.notice": [{"received_at": day(2)}]})
+    fill(con, {"core.lora": [{"tensors_sha256": "w"}, {"lora_id": "b", "tensors_sha256": "w"}]})
+    (zone,) = con.execute("select current_setting('TimeZone')").fetchone() or ()
+    try:
+        con.execute("set TimeZone = 'America/New_York'")
+        told = {row["signal"]: row for row in answer(con, "select signal, detail, evidence from mart.signal")}
+    finally:
+        con.execute(f"set TimeZone = '{zone}'")
+    assert told["notice"]["detail"].endswith("received 2026-01-02 00:00 UTC")
+    assert json.loads(told["notice"]["evidence"])["received_at"] == "2026-01-02T00:00:00Z"
+    assert told["removed_duplicate"]["detail"].endswith("taken down here on 2026-01-05")
+    assert json.loads(told["removed_duplicate"]["evidence"])["removed_at"] == "2026-01-05T00:00:00Z"
+
+
 def test_a_no_action_that_is_overturned_has_to_be_decided(con: duckdb.DuckDBPyConnection) -> None:
     fill(con, LOUD)
     steps = [
@@ -812,6 +939,8 @@ def test_a_case_without_a_signal(con: duckdb.DuckDBPyConnection) -> None:
     assert queued(con) == ["b"]
     found = case_of(con, "b")
     assert (found["priority"], found["parts"], found["n_signals"], found["status"]) == (0, [], 0, "assigned")
+    fill(con, {"core.decision": [step("d3", "skip", 3, lora_id="b")]})
+    assert queued(con) == []
 
 
 def test_a_duplicate_of_what_was_taken_down_is_in_the_queue(con: duckdb.DuckDBPyConnection) -> None:
