@@ -1,4 +1,7 @@
-"""The contact sheet: one PNG, a row per LoRA, each kept pair as the baseline and, beside it, the LoRA's image."""
+"""The contact sheet: one PNG, a row per LoRA, each kept pair as the baseline and, beside it, the LoRA's image.
+
+It shows those that were measured last, as many as one can look at: a picture of a whole large index is gigabytes.
+"""
 
 import io
 import unicodedata
@@ -12,6 +15,7 @@ from carlos_tasks.profile import Profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.worker import evidence_key, evidence_pairs
 
+MOST_LORAS = 200
 TILE_PX = 64
 GAP_PX = 8
 LABEL_PX = 330
@@ -21,7 +25,7 @@ WARNING = "#b35900"
 
 
 def write_contact_sheet(settings: Settings, profile: Profile) -> str:
-    """Draw the sheet of one profile from its evidence images and store it.
+    """Draw the sheet of one profile from the evidence images of its newest LoRAs, and store it.
 
     Returns:
         The key of the PNG in the store.
@@ -31,9 +35,10 @@ def write_contact_sheet(settings: Settings, profile: Profile) -> str:
     """
     with connect(settings) as con:
         loras = con.execute(
-            "select lora_id, name, status, strength, consistency from mart.lora "
-            "where profile_id = ? and status <> 'removed' order by status <> 'ok', status, name, lora_id",
-            [profile.profile_id],
+            "from (select lora_id, name, status, strength, consistency from mart.lora "
+            "where profile_id = ? and status <> 'removed' order by computed_at desc nulls last, lora_id limit ?) "
+            "order by status <> 'ok', status, name, lora_id",
+            [profile.profile_id, MOST_LORAS],
         ).fetchall()
     if not loras:
         raise NotFound(f"nothing is indexed under profile {profile.name} yet: run carlos index")

@@ -6,9 +6,14 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.objects import ObjectStore, open_store
-from carlos_tasks.reports.contact_sheet import LABEL_PX, TILE_PX, draw_contact_sheet
+from carlos_tasks.profile import load_profile
+from carlos_tasks.reports import contact_sheet
+from carlos_tasks.reports.contact_sheet import LABEL_PX, TILE_PX, draw_contact_sheet, write_contact_sheet
+from carlos_tasks.settings import Settings
 from carlos_tasks.worker import evidence_key
+from tests.sql.lake_rows import fill
 
 PAIRS = [("p1", 0), ("p2", 0)]
 HEAD_PX = 34
@@ -54,3 +59,27 @@ def test_any_name_is_drawn_without_changing_the_layout(evidence: ObjectStore, na
     picture = sheet(evidence, ("one", name, "ok", 1.0, None))
     assert picture.size == sheet(evidence, ("one", "plain", "ok", 1.0, None)).size
     assert picture.getpixel((LABEL_PX + 2, HEAD_PX + 2)) == (255, 0, 0)
+
+
+def test_it_shows_the_newest_that_one_can_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+    profile = load_profile("micro")
+    with connect(settings, read_only=False) as con:
+        migrate(con)
+        fill(
+            con,
+            {
+                "core.representation": [
+                    {
+                        "profile_id": profile.profile_id,
+                        "lora_id": f"l{day}",
+                        "computed_at": f"2026-01-0{day} 00:00:00+00",
+                    }
+                    for day in (1, 3, 2)
+                ]
+            },
+        )
+    row_px = TILE_PX + 8
+    monkeypatch.setattr(contact_sheet, "MOST_LORAS", 2)
+    key = write_contact_sheet(settings, profile)
+    assert Image.open(io.BytesIO(open_store(settings.store).read(key))).height == HEAD_PX + 2 * row_px + 8
