@@ -3,6 +3,7 @@
     CarlosError
     ├── SettingsError        a setting is missing or wrong; the message says which and what to write
     ├── NotFound             an object, LoRA, profile or prompt set that does not exist
+    │   └── NothingMeasured  no LoRA of the profile has a Direction yet
     ├── PermanentError       a retry cannot help
     │   ├── RejectedFile     one LoRA file is refused: reason code and detail
     │   ├── IndexingFailed   one LoRA could not be measured: reason code and detail
@@ -23,6 +24,10 @@ class SettingsError(CarlosError):
 
 class NotFound(CarlosError):
     """Something that was asked for by name is not there."""
+
+
+class NothingMeasured(NotFound):
+    """The index is empty so far; a schedule that finds it so has nothing to do."""
 
 
 class PermanentError(CarlosError):

@@ -32,8 +32,12 @@ def attribute_references() -> None:
     @task(map_index_template="{{ task.op_kwargs['reference'] }}", **gpu_args())
     def attribute(reference: str, *, params: Any) -> Any:
         from carlos_tasks.attribution.archive import store_attribution
+        from carlos_tasks.errors import NothingMeasured
 
-        stored = store_attribution(load_settings(), reference, again=params["again"])
+        try:
+            stored = store_attribution(load_settings(), reference, again=params["again"])
+        except NothingMeasured as nothing_yet:
+            raise nothing_to_do(str(nothing_yet)) from nothing_yet
         if not stored["is_new"]:
             raise nothing_to_do(f"this state of the lake has its report at {stored['prefix']}.")
         return stored

@@ -17,7 +17,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.orchestration import COMMIT, NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
 from carlos_tasks.settings import load_settings
 
 
@@ -33,8 +33,8 @@ from carlos_tasks.settings import load_settings
 def moderate_index() -> None:
     """Scores first: the report reads them from the lake."""
 
-    # It encodes texts, so it runs where the encoder does; and it commits, so it waits its turn with the committers.
-    @task(**gpu_args() | {"pool": COMMIT})
+    # It encodes, so it runs where the encoder does. Its commit is short: one that meets another's is tried again.
+    @task(**gpu_args())
     def score_concepts() -> Any:
         from carlos_tasks.moderation.scoring import score_concepts
 

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 
 from carlos_tasks.attribution.similarity import Field, Floats
-from carlos_tasks.errors import NotFound, ProfileMismatch
+from carlos_tasks.errors import NothingMeasured, ProfileMismatch
 from carlos_tasks.lake.statements import Row, rows, statement
 from carlos_tasks.profile import Profile
 
@@ -42,7 +42,7 @@ def read_measured(con: duckdb.DuckDBPyConnection, profile: Profile) -> Measured:
     """Read them; run it inside a transaction, so that both statements see one state.
 
     Raises:
-        NotFound: no LoRA of the profile has a Direction.
+        NothingMeasured: no LoRA of the profile has a Direction.
         ProfileMismatch: their Directions differ in dimension.
     """
     wanted = {"profile_id": profile.profile_id}
@@ -61,7 +61,7 @@ def read_measured(con: duckdb.DuckDBPyConnection, profile: Profile) -> Measured:
             units[[places[lora_id] for lora_id in batch.column("lora_id").to_pylist()]] = _units(values)
     has_direction = np.asarray(units.any(axis=1))
     if not has_direction.any():
-        raise NotFound(
+        raise NothingMeasured(
             f"no LoRA is measured under profile {profile.name} yet, so there is nothing to compare: run carlos index, "
             "or name another profile with CARLOS_PROFILE"
         )

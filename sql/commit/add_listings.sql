@@ -18,7 +18,7 @@ with fresh as materialized (
     group by source, model_id, version_id, file_id, payload_sha256, lora_id
 )
 
-select seen.* exclude (kind, lora, rejection)
+select seen.* exclude (kind, lora, rejection), now() as taken_in_at
 from seen
 semi join fresh
     on

@@ -26,7 +26,17 @@ when matched then update set
     last_seen_at = found.seen_at,
     read_at = now()
 when not matched then insert (
-    source, model_id, version_id, file_id, source_uri, shard_key, payload_sha256, first_seen_at, last_seen_at, read_at
+    source,
+    model_id,
+    version_id,
+    file_id,
+    source_uri,
+    shard_key,
+    payload_sha256,
+    first_seen_at,
+    last_seen_at,
+    read_at,
+    taken_in_at
 ) values (
     found.source,
     found.model_id,
@@ -37,5 +47,6 @@ when not matched then insert (
     found.payload_sha256,
     found.seen_at,
     found.seen_at,
+    now(),
     now()
 );

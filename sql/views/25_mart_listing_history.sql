@@ -3,8 +3,9 @@
    - vanished: every shard that held it was read again, to its end, without it
    - archived: the source says so in the record (mode Archived)
    - listed: none of these
-   `since` is when the state began, as the source dates its shards, and not before the record was last found. A LoRA and
-   its metadata stay whatever the state. */
+   `since` is when the state began, as the source dates its shards, and not before the record was last found; `known_at`
+   is when the commit was made that took it in here, which may be much later. A LoRA and its metadata stay whatever the
+   state. */
 create or replace view mart.listing_history as
 with
 -- A shard that was read again, to its end, without the record: the first such read after the record was last found.
@@ -17,7 +18,8 @@ dropped as (
         sighting.source_uri,
         sighting.shard_key,
         -- It was still there when it was last found, whatever the time that a shard without it bears.
-        greatest(min(shard.last_modified), max(sighting.read_at)) as dropped_at
+        greatest(min(shard.last_modified), max(sighting.read_at)) as dropped_at,
+        min(shard.committed_at) as drop_known_at
     from raw.sighting as sighting
     inner join raw.shard as shard
         on
@@ -37,10 +39,12 @@ seen as (
         min(first_seen_at) as first_seen_at,
         max(last_seen_at) as last_seen_at,
         max(read_at) as read_at,
+        min(taken_in_at) as taken_in_at,
         arg_max(source_uri, (dropped_at is null, read_at, shard_key)) as source_uri,
         arg_max(shard_key, (dropped_at is null, read_at, shard_key)) as shard_key,
         arg_max(payload_sha256, (dropped_at is null, read_at, shard_key)) as payload_sha256,
-        case when count(*) = count(dropped_at) then max(dropped_at) end as vanished_at
+        case when count(*) = count(dropped_at) then max(dropped_at) end as vanished_at,
+        max(drop_known_at) as vanish_known_at
     from raw.sighting
     left join dropped using (source, model_id, version_id, file_id, source_uri, shard_key)
     group by source, model_id, version_id, file_id
@@ -57,7 +61,8 @@ told as (
         max(lora_id) as lora_id,
         any_value(name) as name,
         lower(any_value(payload ->> '$.model.mode')) as mode,
-        min(seen_at) as told_at
+        min(seen_at) as told_at,
+        min(taken_in_at) as told_here_at
     from raw.listing
     group by all
 ),
@@ -88,6 +93,7 @@ judged as (
         told.lora_id,
         told.name,
         told.told_at,
+        told.told_here_at,
         gone.gone_at,
         case
             when gone.gone_at is not null or told.mode = 'takendown' then 'taken_down'
@@ -114,6 +120,13 @@ select
         when 'archived' then told_at
         else first_seen_at
     end as since,
+    case state
+        when 'taken_down' then coalesce(gone_at, told_here_at)
+        when 'vanished' then vanish_known_at
+        when 'archived' then told_here_at
+        else taken_in_at
+    end as known_at,
+    taken_in_at,
     first_seen_at,
     last_seen_at,
     source_uri,

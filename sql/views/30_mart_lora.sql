@@ -44,6 +44,7 @@ select
     lora.metadata,
     lora.file_key,
     lora.first_seen_at,
+    lora.taken_in_at,
     computed_at,
     direction
 from mart.representation_status

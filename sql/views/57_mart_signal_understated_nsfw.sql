@@ -1,7 +1,7 @@
 /* Signal: a LoRA shows a concept that needs a higher rating than one of its listings has. Grain: one row per (profile_id,
    lora_id, policy, concept_id). Columns as mart.signal; subject is the concept. A rating is Civitai's bit mask: its highest
-   bit counts. A listing without a rating claims none, and contradicts nothing. since: when it was shown, or a listing was first
-   rated so low, whichever came later. */
+   bit counts. A listing without a rating claims none, and contradicts nothing. since: when it was shown, or a listing rated so
+   low was first taken in, whichever came later. */
 create or replace view mart.signal_understated_nsfw as
 with
 shown as materialized (
@@ -17,7 +17,7 @@ lowest as (
 ),
 
 declared as (
-    select lora_id, nsfw_level, min(listing.seen_at) as since
+    select lora_id, nsfw_level, min(listing.taken_in_at) as since
     from lowest
     inner join raw.listing as listing using (lora_id, nsfw_level)
     group by lora_id, nsfw_level

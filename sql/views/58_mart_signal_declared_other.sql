@@ -3,7 +3,8 @@
    It declares a concept or an effect word in a name or a tag; of the declared concepts that were scored none is even
    nominally shown (p <= 0.05); and either another concept is shown, or it does next to nothing (no_effect). While a
    declared concept waits for a score of its current version nobody can say that it is not shown.
-   since: when that was known, or when a listing first had its name and tags of now, whichever came later.
+   since: when that was known, or when a listing with its name and tags of now was first taken in, whichever came
+   later.
    A profile that leaves trigger words out, beside one that adds them, is no judge of it: the words may carry the effect. */
 create or replace view mart.signal_declared_other as
 with
@@ -79,7 +80,7 @@ shown as (
 ),
 
 said as (
-    select lora_id, name, tags, min(seen_at) as since
+    select lora_id, name, tags, min(taken_in_at) as since
     from raw.listing
     semi join claimed using (lora_id)
     group by lora_id, name, tags

@@ -1,9 +1,10 @@
 /* Signal: a listing names another base model than the file shows. Grain: one row per lora_id. Columns as mart.signal;
-   profile_id is null, since it is told from the file alone. since: when a listing first named the model. */
+   profile_id is null, since it is told from the file alone. since: when a listing that
+   names the model was first taken in. */
 create or replace view mart.signal_other_base_model as
 with
 first_named as (
-    select lora_id, base_model_named, min(seen_at) as since
+    select lora_id, base_model_named, min(taken_in_at) as since
     from raw.listing
     group by lora_id, base_model_named
 ),
@@ -26,7 +27,7 @@ select
     'other_base_model' as signal,
     null::varchar as subject,
     core.signal_severity('other_base_model', null) as severity,
-    greatest(lora.first_seen_at, named.since) as since,
+    greatest(lora.taken_in_at, named.since) as since,
     null::timestamptz as due_at,
     format('is listed for {}, and its file fits {}', array_to_string(named.base_models, ', '), lora.base_model) as detail,
     to_json({

@@ -1,6 +1,6 @@
 /* Signal: a LoRA is one that was taken down, here by a decision or by its source. Grain: one row per lora_id. Columns as
    mart.signal; profile_id is null unless only the effect tells. Kinds, the surest first:
-   - same_file: the same bytes are listed, again after a takedown here, or still after a takedown at another place
+   - same_file: the same bytes are listed: taken in again after a takedown here, or still after a takedown at another place
    - same_weights: other bytes, the same tensors
    - same_effect: Directions whose cosine is at least the profile's threshold (core.duplicate_min)
    What its source took down weighs half: the reason is not known. A LoRA that was itself removed first repeats nothing; but
@@ -8,17 +8,22 @@
 create or replace view mart.signal_removed_duplicate as
 with
 listing as materialized (
-    select lora_id, state, since, first_seen_at
+    select lora_id, state, since, known_at, taken_in_at
     from mart.listing_history
     where lora_id is not null
 ),
 
 removal as materialized (
-    select lora_id as removed_id, 'here' as removed_by, decision_id, since as removed_at
+    select lora_id as removed_id, 'here' as removed_by, decision_id, since as removed_at, since as known_at
     from mart.removed
     where action = 'takedown'
     union all
-    select lora_id as removed_id, 'source' as removed_by, null as decision_id, min(since) as removed_at
+    select
+        lora_id as removed_id,
+        'source' as removed_by,
+        null as decision_id,
+        min(since) as removed_at,
+        min(known_at) as known_at
     from listing
     where state = 'taken_down'
     group by lora_id
@@ -30,11 +35,11 @@ same_file as (
         'same_file' as kind,
         null::varchar as profile_id,
         null::double as cosine,
-        min(greatest(removal.removed_at, listing.first_seen_at)) as since,
+        min(greatest(removal.known_at, listing.taken_in_at)) as since,
         removal.*
     from removal
     inner join listing on removal.removed_id = listing.lora_id
-    where listing.state = 'listed' and (removal.removed_by = 'source' or listing.first_seen_at > removal.removed_at)
+    where listing.state = 'listed' and (removal.removed_by = 'source' or listing.taken_in_at > removal.removed_at)
     group by all
 ),
 
@@ -44,7 +49,7 @@ same_weights as (
         'same_weights' as kind,
         null::varchar as profile_id,
         null::double as cosine,
-        greatest(removal.removed_at, lora.first_seen_at) as since,
+        greatest(removal.known_at, lora.taken_in_at) as since,
         removal.*
     from removal
     inner join core.lora as gone on removal.removed_id = gone.lora_id
@@ -63,7 +68,7 @@ same_effect as (
         'same_effect' as kind,
         near.profile_id,
         near.cosine,
-        greatest(removal.removed_at, effect.computed_at) as since,
+        greatest(removal.known_at, effect.computed_at) as since,
         removal.*
     from removal
     inner join near using (removed_id)

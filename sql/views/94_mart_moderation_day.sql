@@ -1,10 +1,10 @@
-/* What happened on each day. Grain: one row per day (UTC) on which anything did. n_new: LoRA files first seen; n_measured:
+/* What happened on each day. Grain: one row per day (UTC) on which anything did. n_new: LoRA files taken in; n_measured:
    representations; n_refused: files refused; n_notices: complaints received; n_decisions: takedown,
    restrict, label or no_action. Signals are told now, not recorded: mart.signal has when each arose. */
 create or replace view mart.moderation_day as
 with
 event as (
-    select first_seen_at as happened_at, 'new' as kind from core.lora
+    select taken_in_at as happened_at, 'new' as kind from core.lora
     union all
     select computed_at as happened_at, 'measured' as kind from core.representation
     union all

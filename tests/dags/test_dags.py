@@ -66,6 +66,13 @@ def test_the_device_and_the_committer_have_their_pools(index_tasks: dict[str, An
     assert pools["lake_commit"]["slots"] == 1
 
 
+def test_what_waits_for_a_worker_of_the_device_holds_one_of_its_slots(tmp_path: Path) -> None:
+    """Or more are queued there than workers take, and Airflow fails them after a while."""
+    for dag in read_dags(tmp_path, CARLOS_GPU_QUEUE="gpu", CARLOS_REFERENCES="/styles/house")["dags"].values():
+        for task in dag["tasks"].values():
+            assert (task["queue"] == "gpu") == (task["pool"] == "gpu")
+
+
 def test_tasks_of_the_device_end_within_the_hour(index_tasks: dict[str, Any]) -> None:
     assert {index_tasks[name]["timeout"] for name in ("make_baseline", "index_batch")} == {3600}
 

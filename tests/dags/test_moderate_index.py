@@ -8,11 +8,11 @@ import pytest
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_it_scores_before_it_reports_and_commits_one_at_a_time(found: dict[str, Any]) -> None:
+def test_it_scores_before_it_reports_where_the_encoder_is(found: dict[str, Any]) -> None:
     assert found["errors"] == {}
     tasks = found["dags"]["moderate_index"]["tasks"]
     assert tasks["report_moderation"]["upstream"] == ["score_concepts"]
-    assert (tasks["score_concepts"]["pool"], tasks["score_concepts"]["timeout"]) == ("lake_commit", 3600)
+    assert (tasks["score_concepts"]["pool"], tasks["score_concepts"]["timeout"]) == ("gpu", 3600)
 
 
 def test_it_follows_the_commit_of_the_index(found: dict[str, Any]) -> None:

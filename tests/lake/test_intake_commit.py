@@ -3,7 +3,7 @@
 import base64
 import random
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -70,6 +70,25 @@ def test_a_second_intake_of_the_same_changes_nothing(settings: Settings, place: 
     second = commit_intake(settings, [key])
     assert (second.n_new_listings, second.n_new_rejections, second.n_new_loras) == (0, 0, 0)
     assert second.snapshot_id == first.snapshot_id
+
+
+def test_what_an_old_dump_brings_is_new_here(settings: Settings, place: ObjectStore, rows: Rows) -> None:
+    long_ago = datetime(2020, 1, 1, tzinfo=UTC)
+    begun = datetime.now(UTC)
+    given = [listing(lora_id="a", lora=FACTS, seen_at=long_ago, payload='{"model": {"mode": "TakenDown"}}')]
+    key = write_intake(place, given, last_modified=long_ago.isoformat())
+    commit_intake(settings, [key])
+    taken_in = rows(
+        "select first_seen_at, taken_in_at from core.lora union all select seen_at, taken_in_at from raw.listing "
+        "union all select first_seen_at, taken_in_at from raw.sighting"
+    )
+    assert len(taken_in) == 3
+    for dated, taken_in_at in taken_in:
+        assert dated == long_ago and begun < taken_in_at < datetime.now(UTC)
+    ((since, known_at),) = rows("select since, known_at from mart.listing_history where state = 'taken_down'")
+    assert since == long_ago and known_at > begun
+    commit_intake(settings, [key])
+    assert rows("select first_seen_at, taken_in_at from core.lora") == taken_in[:1]
 
 
 def test_a_changed_record_or_new_bytes_are_another_row(night: Read, rows: Rows) -> None:

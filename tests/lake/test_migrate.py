@@ -13,7 +13,7 @@ from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
 from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.settings import Settings
-from tests.lake.small_intake import listing, write_intake
+from tests.lake.small_intake import NOW, listing, write_intake
 
 
 def test_everything_is_applied_in_one_snapshot(settings: Settings) -> None:
@@ -55,6 +55,28 @@ def test_a_lake_with_rows_takes_every_file_again(settings: Settings, monkeypatch
         assert len(migrate(con)) == len(files)
         assert con.execute("select source, lora_id from raw.listing").fetchall() == [("civitai", "a")]
         assert con.execute("select current_setting('preserve_insertion_order')").fetchall() == [(True,)]
+
+
+def test_rows_of_before_the_time_of_intake_have_the_time_of_their_shard(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = [listing(lora_id="a", lora={"base_model": "micro-xl", "rank": 4})]
+    commit_intake(settings, [write_intake(open_store(settings.store), listed)])
+    files = sql_files()
+    number = next(n for n, file in enumerate(files) if file.path.endswith("_taken_in.sql"))
+    changed = SqlFile(files[number].path, f"{files[number].text}-- changed\n")
+    monkeypatch.setattr(migration, "sql_files", lambda: [*files[:number], changed, *files[number + 1 :]])
+    with connect(settings, read_only=False) as con:
+        con.execute("set preserve_insertion_order = false")
+        con.execute("update core.lora set taken_in_at = null")
+        con.execute("update raw.listing set taken_in_at = null")
+        con.execute("update raw.sighting set taken_in_at = null")
+        migrate(con)
+        taken_in = con.execute(
+            "select taken_in_at from core.lora union all select taken_in_at from raw.listing union all "
+            "select taken_in_at from raw.sighting"
+        )
+        assert taken_in.fetchall() == [(NOW,)] * 3
 
 
 def test_what_the_macros_say_of_themselves_is_kept_once(

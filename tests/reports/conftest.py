@@ -17,6 +17,8 @@ from carlos_tasks.worker import evidence_key
 from tests.sql.lake_rows import fill
 
 SINCE = datetime(2026, 3, 14, tzinfo=UTC)
+SHARD_OF = datetime(2025, 12, 1, 8, tzinfo=UTC)  # the source dates its shard long before it is read here
+INTAKE = datetime(2026, 3, 15, 8, tzinfo=UTC)
 NOW = datetime(2026, 3, 20, 12, tzinfo=UTC)
 NASTY = '<script>alert(1)</script> <img src=x onerror=alert(2)> "\u202eevil'
 FORMULA = '=HYPERLINK("http://e.invalid","x")'
@@ -57,7 +59,7 @@ def _fill(lake: duckdb.DuckDBPyConnection, profile_id: str) -> None:
         {
             "core.profile": [{"profile_id": profile_id, "name": "micro"}],
             "core.lora": [
-                {"lora_id": lora_id, "first_seen_at": "2026-03-15 08:00:00+00"} for lora_id in LORAS.values()
+                {"lora_id": lora_id, "first_seen_at": SHARD_OF, "taken_in_at": INTAKE} for lora_id in LORAS.values()
             ],
             "raw.listing": [
                 {"lora_id": A, "name": NASTY, "creator": "@creator", "file_id": "1"},

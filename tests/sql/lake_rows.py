@@ -22,6 +22,7 @@ _DEFAULTS: Rows = {
             "seen_at": _TIME,
             "shard_key": "k",
             "payload_sha256": "x",
+            "taken_in_at": _TIME,
         }
     ],
     "raw.rejection": [
@@ -62,9 +63,18 @@ _DEFAULTS: Rows = {
             "first_seen_at": _TIME,
             "last_seen_at": _TIME,
             "read_at": _TIME,
+            "taken_in_at": _TIME,
         }
     ],
-    "core.lora": [{"lora_id": "a", "base_model": "micro-xl", "file_key": "files/x", "first_seen_at": _TIME}],
+    "core.lora": [
+        {
+            "lora_id": "a",
+            "base_model": "micro-xl",
+            "file_key": "files/x",
+            "first_seen_at": _TIME,
+            "taken_in_at": _TIME,
+        }
+    ],
     "core.profile": [
         {
             "profile_id": "p",

@@ -125,7 +125,7 @@ def test_a_day_counts_what_happened_in_utc(con: duckdb.DuckDBPyConnection) -> No
     fill(
         con,
         {
-            "core.lora": [{"lora_id": "a", "first_seen_at": "2026-01-01 23:30:00-01"}],
+            "core.lora": [{"lora_id": "a", "taken_in_at": "2026-01-01 23:30:00-01"}],
             "core.representation": [{"computed_at": "2026-01-02 01:00:00+00"}],
             "raw.rejection": [{"rejected_at": "2026-01-02 02:00:00+00"}],
             "core.notice": [notice("n1", "2026-01-03 00:00:00+00")],

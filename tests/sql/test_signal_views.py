@@ -401,7 +401,7 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             "core.decision": [step("d1", "takedown", 5, lora_id="gone"), step("d2", "restrict", 5, lora_id="hidden")],
             "core.lora": [
                 {"lora_id": "gone", "tensors_sha256": "w"},
-                {"lora_id": "resaved", "tensors_sha256": "w", "first_seen_at": day(7)},
+                {"lora_id": "resaved", "tensors_sha256": "w", "taken_in_at": day(7)},
                 {"lora_id": "retrained", "tensors_sha256": "v"},
             ],
             "core.representation": [
@@ -467,13 +467,14 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
                     "payload_sha256": "3",
                     "payload": '{"model": {"mode": "TakenDown"}}',
                     "seen_at": day(2),
+                    "taken_in_at": day(3),
                 },
                 {"model_id": "4", "lora_id": "b", "payload_sha256": "4"},
                 {"model_id": "5", "lora_id": "c", "payload_sha256": "5"},
             ],
             "raw.sighting": [
                 {"model_id": "1", "payload_sha256": "1"},
-                {"model_id": "2", "payload_sha256": "2", "first_seen_at": day(8), "last_seen_at": day(8)},
+                {"model_id": "2", "payload_sha256": "2", "taken_in_at": day(8)},  # in an old shard
                 *({"model_id": n, "payload_sha256": n} for n in "345"),
             ],
         },
@@ -488,7 +489,7 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             {
                 "lora_id": "b",
                 "severity": 0.45,
-                "since": day(2),
+                "since": day(3),
                 "detail": "the same file was taken down by its source on 2026-01-02",
             },
         ],
@@ -777,7 +778,7 @@ def test_what_was_due_and_is_settled_is_due_no_more(con: duckdb.DuckDBPyConnecti
 
 def listing(on: int, **fields: Any) -> Row:
     """A state of the one listing, read on a day of January."""
-    return {"lora_id": "a", "payload_sha256": str(on), "seen_at": day(on)} | fields
+    return {"lora_id": "a", "payload_sha256": str(on), "seen_at": day(on), "taken_in_at": day(on)} | fields
 
 
 OPENED: dict[str, tuple[Rows, Rows]] = {
@@ -839,7 +840,7 @@ def test_a_case_opens_again_when_what_is_known_changes(
     assert (found["status"], found["opened_at"].day) == ("open", 3)
     fill(con, {"core.decision": [step("d2", "no_action", 4)]})
     # The same said once more is nothing new.
-    fill(con, {"raw.listing": [row | {"seen_at": day(5)} for row in after.get("raw.listing", [])]})
+    fill(con, {"raw.listing": [row | {"taken_in_at": day(5)} for row in after.get("raw.listing", [])]})
     assert case_of(con)["status"] == "decided"
 
 
