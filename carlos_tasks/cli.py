@@ -25,7 +25,12 @@ from carlos_tasks.errors import CarlosError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if any("\ud800" <= sign <= "\udfff" for argument in given for sign in argument):
+        # Bytes of the shell that are no UTF-8 reach us so, and no lake, table or JSON takes them.
+        print("carlos: an argument is not UTF-8 text: write it so, or rename the file", file=sys.stderr)
+        return 2
+    options = _parser().parse_args(given)
     logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
     try:
         with _deployment(options):

@@ -1,6 +1,7 @@
 """The command line as a contract: exit codes, JSON alone on standard output, one clear line on standard error."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,12 @@ def test_wrong_usage_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixtu
         main(arguments)
     assert stopped.value.code == 2
     assert "usage: carlos" in capsys.readouterr().err
+
+
+def test_an_argument_that_is_no_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """As Python hands over bytes of the shell that are no UTF-8."""
+    assert main(["show", os.fsdecode(b"\xff")]) == 2
+    assert capsys.readouterr().err == "carlos: an argument is not UTF-8 text: write it so, or rename the file\n"
 
 
 def test_help_names_every_command_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,6 +16,7 @@ from carlos_tasks.attribution.similarity import (
     joined,
     null_draw,
     null_of,
+    own_length,
     similarities,
 )
 from carlos_tasks.moderation.null import Calibrated, calibrated, percentile_of
@@ -53,6 +54,11 @@ class Comparison:
     high: Doubles
     q: Doubles
 
+    @property
+    def own_share(self) -> float:
+        """Length of the unit reference direction when what is shared is taken away; above 1 where it points away."""
+        return own_length(self.basis.vector, self.shared)
+
     def null_of(self, measured: Measured, number: int) -> Doubles:
         """The null of one LoRA: float64 (at most K,)."""
         if self.null_kind == "other LoRAs":
@@ -66,8 +72,10 @@ def compare(measured: Measured, basis: Basis) -> Comparison:
     """Compare pictures or LoRAs with all LoRAs, each held against what others do (`similarity`)."""
     field = measured.field
     scores, drawn = similarities(field, basis.vector), null_draw(len(field.units))
-    # Compared with itself, a reference LoRA would only say that it is the same.
-    scores[[measured.place[lora_id] for lora_id in basis.lora_ids]] = np.nan
+    own = [measured.place[lora_id] for lora_id in basis.lora_ids]
+    # Compared with itself, a reference LoRA would only say that it is the same; and it is no stand-in for itself.
+    scores[own] = np.nan
+    drawn = drawn[~np.isin(drawn, own)]
     return _comparison(basis, "other LoRAs", field.shared, drawn, scores, against_null(field, scores, drawn))
 
 

@@ -25,7 +25,7 @@ from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.retrieval.pictures_asked import MAX_PICTURES, find_pictures
 from carlos_tasks.retrieval.query_text import normalised_text
-from carlos_tasks.sources.text import clean_line
+from carlos_tasks.sources.text import clean_line, says_something
 
 REFERENCE_FILE = "reference.toml"
 MAX_REFERENCE_FILE_BYTES = 2**20
@@ -77,7 +77,7 @@ class Reference:
             raise CarlosError(
                 "the reference set is empty: give pictures (a folder or s3:// prefix, or --image), --text or --lora"
             )
-        missing = [name for name in ("provenance", "licence") if not getattr(self, name)]
+        missing = [name for name in ("provenance", "licence") if not says_something(getattr(self, name))]
         if self.pictures and missing:
             lines = ", ".join(f'{name} = "…"' for name in missing)
             options = ", ".join(f"--{name}" for name in missing)
@@ -149,7 +149,7 @@ def _read(place: str) -> tuple[_Document, tuple[PictureFile, ...]]:
     # What is no picture is told from its bytes, and named in the report; hidden files are the file system's own.
     items = [item for item in store.list() if not PurePosixPath(item.key).name.startswith(".")]
     files = [item for item in items if item.key != REFERENCE_FILE]
-    pictures = tuple(PictureFile(item.key, store.uri, item.key, item.size, item.etag) for item in files)
+    pictures = tuple(PictureFile(_utf8(item.key), store.uri, item.key, item.size, item.etag) for item in files)
     has_file = len(pictures) < len(items)
     if not items:
         raise NotFound(f"{place} is empty: put the reference pictures and a {REFERENCE_FILE} there")
@@ -160,7 +160,12 @@ def _loose(path: Path) -> PictureFile:
     """A picture that is named by itself. A link to one is followed: whoever asks has named it."""
     real = path.resolve()
     state = real.stat()
-    return PictureFile(path.name, str(real.parent), real.name, state.st_size, str(state.st_mtime_ns))
+    return PictureFile(_utf8(path.name), str(real.parent), real.name, state.st_size, str(state.st_mtime_ns))
+
+
+def _utf8(name: str) -> str:
+    """A file's name as text; bytes of it that are none are written as escapes, since tables and JSON take only text."""
+    return name.encode(errors="backslashreplace").decode()
 
 
 def _document(store: ObjectStore) -> _Document:
@@ -169,11 +174,11 @@ def _document(store: ObjectStore) -> _Document:
         raise CarlosError(f"{where} is larger than {MAX_REFERENCE_FILE_BYTES // 2**20} MiB: that is no description")
     try:
         return _Document.model_validate(tomllib.loads(store.read(REFERENCE_FILE).decode()))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise CarlosError(f"{where} is no TOML: {exc}") from exc
     except ValidationError as exc:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in exc.errors())
         raise CarlosError(f"{where}: {faults} (fields: {', '.join(_Document.model_fields)})") from exc
+    except (ValueError, RecursionError) as exc:  # not UTF-8, a number of thousands of digits, nested without end
+        raise CarlosError(f"{where} is no TOML: {exc}") from exc
 
 
 def _title(

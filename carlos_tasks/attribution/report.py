@@ -1,7 +1,8 @@
 """The attribution report: page, PDF, tables and an evidence bundle, all of one snapshot of the lake."""
 
+import hashlib
 from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import duckdb
 import orjson
@@ -24,6 +25,7 @@ from carlos_tasks.reports.bundle import Json
 from carlos_tasks.reports.document import Document, State
 from carlos_tasks.reports.pictures import evidence_pairs_of
 from carlos_tasks.reports.tables import arrow_table
+from carlos_tasks.retrieval.pictures_asked import picture_format
 from carlos_tasks.settings import Settings
 
 NAME = "attribution"
@@ -164,8 +166,9 @@ def _picture_files(attribution: Attribution) -> dict[str, bytes]:
     files = {}
     for file in attribution.reference.pictures:
         if file.name in used:
-            ending = "".join(
-                sign for sign in PurePosixPath(file.name).suffix.lower() if sign.isascii() and sign.isalnum()
-            )
-            files[f"reference/pictures/{used[file.name]}.{ending or 'picture'}"] = picture_bytes(file)
+            data = picture_bytes(file)
+            if hashlib.sha256(data).hexdigest() != used[file.name]:
+                raise CarlosError(f"{file.name} changed while the report was made: run it again")
+            # What the bytes are, not what the name says: a picture may be called page.html, and be that as well.
+            files[f"reference/pictures/{used[file.name]}.{picture_format(data).lower()}"] = data
     return files

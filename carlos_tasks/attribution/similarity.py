@@ -91,8 +91,17 @@ def centred(directions: NDArray[Any], shared: Shared) -> Doubles:
     Returns:
         float64, as `directions`; nan where nothing is left of one.
     """
+    return _unit(_left(directions, shared))
+
+
+def own_length(direction: Doubles, shared: Shared) -> float:
+    """How long a direction (d,) of length 1 is without what LoRAs share."""
+    return float(np.linalg.norm(_left(direction, shared)))
+
+
+def _left(directions: NDArray[Any], shared: Shared) -> Doubles:
     away = _unit(np.asarray(directions, dtype=np.float64)) - shared.mean
-    return _unit(away - away @ shared.axes.T @ shared.axes)
+    return np.asarray(away - away @ shared.axes.T @ shared.axes)
 
 
 def similarities(field: Field, reference: Doubles) -> Doubles:

@@ -1,7 +1,5 @@
 """What an attribution says in plain words: what was found, how sure it is, and what it cannot tell."""
 
-import math
-
 import numpy as np
 
 from carlos_tasks.attribution.attribute import MAX_INTERVALS
@@ -14,7 +12,9 @@ WORDING = (
     "indicator, not a finding of infringement."
 )
 #: Fewer members than this are called a small set.
-SMALL_SET = 12
+SMALL_SET = 50
+#: Where less than this of a reference's direction is its own, the rest of it is what LoRAs share, and is not compared.
+OWN_MIN = 0.5
 _NAMES = {"pictures": ("picture", "pictures"), "loras": ("LoRA", "LoRAs"), "texts": ("text", "texts")}
 
 
@@ -27,19 +27,22 @@ def finding(attribution: Attribution) -> str:
             "that differ are needed): the similarities are shown, and no LoRA is flagged."
         )
     if not n_flagged:
-        return f"Of {n_compared} LoRAs, none comes nearer to the reference than chance explains."
-    wrong = math.floor(Q_FLAGGED * n_flagged)
-    by_chance = f"about {wrong} of them" if wrong > 1 else "one of them or none"
+        return (
+            f"Of {n_compared} LoRAs, none can be told from chance. That is no finding that none does what the "
+            "reference shows: what many LoRAs of an index do is taken for what they share, and hides."
+        )
     verb = "comes" if n_flagged == 1 else "come"
     return (
-        f"Of {n_compared} LoRAs, {n_flagged} {verb} nearer to the reference than chance explains. On average at most "
-        f"{Q_FLAGGED:.0%} of all that are flagged so are flagged by chance: here, {by_chance}."
+        f"Of {n_compared} LoRAs, {n_flagged} {verb} nearer to the reference than chance explains. Of what one such "
+        f"comparison flags, the share that is flagged by chance is at most {Q_FLAGGED:.0%} on average; over many "
+        "comparisons that flag few it is more."
     )
 
 
 def sureness(attribution: Attribution) -> list[str]:
     """Sentences on how well the reference is known, and how wide the intervals are."""
     said = [_known(comparison) for comparison in attribution.comparisons]
+    said += [_own(comparison) for comparison in attribution.comparisons if comparison.null_kind == "other LoRAs"]
     said.append(_width(attribution))
     n_flagged = int(attribution.is_flagged.sum())
     if n_flagged > MAX_INTERVALS:
@@ -55,12 +58,13 @@ def _known(comparison: Comparison) -> str:
     if count == 1:
         said = f"The reference has one {one}. How far another of the same kind would differ is not known"
         return (
-            f"{said}: the intervals account for the error of the LoRA alone, and are too narrow."
+            f"{said}: the intervals account for the error of the LoRA alone, and say nothing of the style."
             if has_interval
             else f"{said}."
         )
     small = (
-        f" With fewer than {SMALL_SET}, the intervals tend to be too narrow."
+        f" The intervals are of the similarity with these {many}. With fewer than {SMALL_SET} they lie too low for "
+        "the style that they stand for, and often do not hold its similarity."
         if has_interval and count < SMALL_SET
         else ""
     )
@@ -72,6 +76,17 @@ def _known(comparison: Comparison) -> str:
     return (
         f"The reference has {count} {many}. Their mean direction has an estimated cosine of {known_to:.3f} with that "
         f"of many more like them.{small}"
+    )
+
+
+def _own(comparison: Comparison) -> str:
+    """How much of a reference is its own."""
+    kind, share = comparison.basis.kind, comparison.own_share
+    said = f"Of the direction of the {kind}, {share:.0%} of its length is left when what the LoRAs share is taken away."
+    if share >= OWN_MIN:
+        return said
+    return (
+        f"{said} Most of it is thus not compared: LoRAs that do what the reference shows may not be told from chance."
     )
 
 

@@ -5,7 +5,8 @@ was known can be asked later on: `carlos sql --snapshot N`. A takedown hides the
 (`mart.removed`), and what is the same as it is in the queue at once (`mart.signal_removed_duplicate`).
 """
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterable, Sequence
 
 import duckdb
 
@@ -17,7 +18,7 @@ from carlos_tasks.lake.statements import Row, rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.moderation.cases import CaseFile, case_files, concept_named, whole_id
 from carlos_tasks.moderation.drafts import DecisionDraft
-from carlos_tasks.moderation.signed_row import DECISION, signed_row
+from carlos_tasks.moderation.signed_row import DECISION, decision_id, signed_row
 from carlos_tasks.moderation.signing import append, sign
 from carlos_tasks.profile import load_profile
 from carlos_tasks.settings import Settings
@@ -49,13 +50,18 @@ def decide_many(settings: Settings, drafts: Sequence[DecisionDraft], batch_id: s
     if not drafts:
         raise CarlosError("there is nothing to decide: name a LoRA")
 
+    # One for all tries: a try whose answer was lost may have been written, and the next one finds it.
+    signing_id = batch_id or uuid.uuid4().hex
+
     def write(con: duckdb.DuckDBPyConnection, facts: Row) -> list[Row]:
         lora_ids = whole_ids(con, [draft.lora_id for draft in drafts])
-        signed = _written(con, batch_id)
+        meant = dict(zip(lora_ids, drafts, strict=True))
+        ids = {lora_id: decision_id(signing_id, lora_id, draft.action) for lora_id, draft in meant.items()}
+        signed = _written(con, batch_id, ids.values())
         if signed:
-            _same_batch(signed, dict(zip(lora_ids, drafts, strict=True)), batch_id)
+            _same_batch(signed, meant, batch_id)
         else:
-            signed = _sign(con, settings, dict(zip(lora_ids, drafts, strict=True)), batch_id)
+            signed = _sign(con, settings, meant, ids, batch_id)
             facts |= {"n_decisions": append(con, "add_decisions", "signed", DECISION, signed), "batch_id": batch_id}
         return _as_written(con, lora_ids, {row["decision_id"] for row in signed})
 
@@ -71,10 +77,11 @@ def still_there(settings: Settings, signed: Sequence[Row]) -> tuple[list[Row], l
 
     Returns:
         What is the same as the LoRAs that were taken down (of_id, kind, lora_id, name, cosine, listed_at); and the
-        rows of `mart.removed` of those that a label or a no_action leaves out of search: an earlier decision stands.
+        rows of `mart.removed` of those that a label, a no_action or an overturned decision leaves out of search:
+        another decision stands.
     """
     down = [row["lora_id"] for row in signed if row["action"] == "takedown"]
-    kept = [row["lora_id"] for row in signed if row["action"] in ("label", "no_action")]
+    kept = [row["lora_id"] for row in signed if row["action"] in ("label", "no_action", "overturn")]
     with connect(settings) as con, lake_errors():
         copies = rows(con, statement("ask/copies_of"), {"lora_ids": down}) if down else []
         removed = rows(con, statement("ask/removed_of"), {"lora_ids": kept}) if kept else []
@@ -95,10 +102,13 @@ def whole_ids(con: duckdb.DuckDBPyConnection, named: Sequence[str]) -> list[str]
     return lora_ids
 
 
-def _written(con: duckdb.DuckDBPyConnection, batch_id: str | None) -> list[Row]:
-    """What an earlier run of the same batch has written."""
-    query = "select decision_id, lora_id, action from core.decision where batch_id = $batch_id"
-    return rows(con, query, {"batch_id": batch_id})
+def _written(con: duckdb.DuckDBPyConnection, batch_id: str | None, ids: Iterable[str]) -> list[Row]:
+    """What an earlier run of the same batch has written, or an earlier try."""
+    query = (
+        "select decision_id, lora_id, action from core.decision "
+        "where batch_id = $batch_id or decision_id in (select unnest($ids::varchar[]))"
+    )
+    return rows(con, query, {"batch_id": batch_id, "ids": list(ids)})
 
 
 def _same_batch(signed: Sequence[Row], drafts: dict[str, DecisionDraft], batch_id: str | None) -> None:
@@ -107,9 +117,13 @@ def _same_batch(signed: Sequence[Row], drafts: dict[str, DecisionDraft], batch_i
 
 
 def _sign(
-    con: duckdb.DuckDBPyConnection, settings: Settings, drafts: dict[str, DecisionDraft], batch_id: str | None
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    drafts: dict[str, DecisionDraft],
+    ids: dict[str, str],
+    batch_id: str | None,
 ) -> list[Row]:
-    """Rows of core.decision, but for their time; drafts by whole id."""
+    """Rows of core.decision, but for their time; drafts, and ids of the steps, by whole id of the LoRA."""
     profile_id = load_profile(settings.profile).profile_id
     newest = snapshot_id(con)
     known = case_files(con, open_store(settings.store), profile_id, drafts)
@@ -122,6 +136,7 @@ def _sign(
         seen = past.get(draft.snapshot_id, known)[lora_id]
         concept = concept_named(con, draft.concept) if draft.concept else {}
         row = signed_row(draft, known[lora_id], seen, concept, batch_id)
+        row["decision_id"] = ids[lora_id]
         row["snapshot_id"] = newest if draft.snapshot_id is None else draft.snapshot_id
         row["profile_id"] = profile_id if seen.is_measured else None
         signed.append(row)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from carlos_tasks.errors import CarlosError
+from carlos_tasks.sources.text import says_something
 
 #: Decisions: they close a case, and stand until an appeal overturns them.
 DECISIONS = ("takedown", "restrict", "label", "no_action")
@@ -25,6 +26,7 @@ SENDER_KINDS = ("user", "rights_holder", "trusted_flagger", "authority", "person
 LIMITS = {"reasons": 5000, "ground_reference": 500, "analyst": 200, "assignee": 200, "sender": 500, "text": 20_000}
 _MOST_EVIDENCE, _LONGEST_EVIDENCE = 1000, 1000
 # How far ahead the clock of whoever sends a notice may be.
+_FIRST_YEAR = 2000
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
@@ -69,11 +71,11 @@ class DecisionDraft:
 
     def __post_init__(self) -> None:
         _one_of("action", self.action, ACTIONS)
-        if not self.analyst.strip():
+        if not says_something(self.analyst):
             raise CarlosError("who signs? A decision needs its analyst")
         for name in ("reasons", "ground_reference", "analyst", "assignee"):
             _check_text(name, getattr(self, name))
-        if self.action not in ("assign", "skip") and not (self.reasons or "").strip():
+        if self.action not in ("assign", "skip") and not says_something(self.reasons):
             raise CarlosError(f"{self.action} needs reasons: say why, in words")
         self._check_ground()
         self._check_fields_of_action()
@@ -88,7 +90,7 @@ class DecisionDraft:
         if self.ground is None:
             raise CarlosError(f"{self.action} acts on the content and needs a ground: {' or '.join(GROUNDS)}")
         _one_of("ground", self.ground, GROUNDS)
-        if not (self.ground_reference or "").strip() and self.concept is None:
+        if not says_something(self.ground_reference) and self.concept is None:
             raise CarlosError(f"{self.action} needs a reference, the law or the clause that it stands on, or a concept")
         if self.category is not None:
             from carlos_tasks.reports.statement_rules import CATEGORIES
@@ -96,7 +98,7 @@ class DecisionDraft:
             _one_of("category", self.category, sorted(CATEGORIES))
 
     def _check_fields_of_action(self) -> None:
-        if (self.action == "assign") != bool((self.assignee or "").strip()):
+        if (self.action == "assign") != says_something(self.assignee):
             raise CarlosError("assign needs an assignee, and nothing else takes one")
         if self.refers_to is not None and self.action not in ("appeal", "comment", *OUTCOMES):
             raise CarlosError(f"{self.action} refers to nothing: leave refers_to out")
@@ -132,10 +134,12 @@ class NoticeDraft:
     def __post_init__(self) -> None:
         _one_of("category", self.category, NOTICE_CATEGORIES)
         _one_of("sender_kind", self.sender_kind, SENDER_KINDS)
-        if not self.recorded_by.strip():
+        if not says_something(self.recorded_by):
             raise CarlosError("who takes the notice in? Name who records it")
         for name in ("sender", "text"):
             _check_text(name, getattr(self, name))
+        if self.received.year < _FIRST_YEAR:
+            raise CarlosError(f"a notice cannot have come in in the year {self.received.year}: give the time it came")
         if self.received > datetime.now(UTC) + _CLOCKS_DIFFER:
             raise CarlosError(
                 f"a notice cannot have come in at {self.received:%Y-%m-%d %H:%M UTC}, which is yet to come"

@@ -1,7 +1,6 @@
 """From a draft to the row that is signed: the case fills in what the draft leaves open, and tells what does not fit."""
 
 import hashlib
-import uuid
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -31,7 +30,7 @@ DECISION: pa.Schema = pa.schema(
 
 
 def signed_row(draft: DecisionDraft, known: CaseFile, seen: CaseFile, concept: Row, batch_id: str | None) -> Row:
-    """The row of a draft, but for its profile and its snapshot.
+    """The row of a draft, but for its id, its profile and its snapshot.
 
     Args:
         draft: what is signed.
@@ -46,7 +45,6 @@ def signed_row(draft: DecisionDraft, known: CaseFile, seen: CaseFile, concept: R
     notice_id = _notice(draft, known)
     is_found_here = notice_id is None and any(signal["signal"] != "notice" for signal in seen.signals)
     return {
-        "decision_id": _decision_id(batch_id, known.lora_id, draft.action),
         "lora_id": known.lora_id,
         "action": draft.action,
         "refers_to": _target(draft, known),
@@ -69,11 +67,9 @@ def signed_row(draft: DecisionDraft, known: CaseFile, seen: CaseFile, concept: R
     }
 
 
-def _decision_id(batch_id: str | None, lora_id: str, action: str) -> str:
-    """Of a batch: the same for the same step, so that a task that is run again writes nothing twice."""
-    if batch_id is None:
-        return uuid.uuid4().hex
-    return hashlib.sha256("\n".join((batch_id, lora_id, action)).encode()).hexdigest()[:32]
+def decision_id(signing_id: str, lora_id: str, action: str) -> str:
+    """The same for the same step of one signing, or batch, so that what is run again writes nothing twice."""
+    return hashlib.sha256("\n".join((signing_id, lora_id, action)).encode()).hexdigest()[:32]
 
 
 def _clause(concept: Row) -> str:

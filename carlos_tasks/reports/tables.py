@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,8 @@ Row = dict[str, Any]
 
 #: What a spreadsheet may take for the beginning of a formula (OWASP, CSV injection), full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Some programs drop what cannot be seen before they look for the sign.
+_UNSEEN = re.compile(r"^[\s\u00ad\u200b-\u200f\u2060\ufeff]+")
 _ROWS_AT_ONCE = 10_000
 
 
@@ -59,7 +62,7 @@ def plain_rows(table: pa.Table) -> list[Row]:
 
 def harmless(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula: one that looks like it begins with an apostrophe."""
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return f"'{text}" if text.startswith(_FORMULA) or _UNSEEN.sub("", text).startswith(_FORMULA) else text
 
 
 def _cell(value: Any) -> Any:

@@ -4,6 +4,7 @@ They come from anywhere, so only the formats below are tried, by Pillow's own de
 is refused before it is decoded.
 """
 
+import io
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -77,6 +78,14 @@ def open_picture(path: Path) -> "Image":
     # Broken files make Pillow's decoders raise all of these.
     except (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError, OverflowError, ArithmeticError) as exc:
         raise CarlosError(f"{path} is a broken picture: {exc}") from exc
+
+
+def picture_format(data: bytes) -> str:
+    """Which of FORMATS the bytes of a picture are that `open_picture` has opened."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=FORMATS) as opened:
+        return str(opened.format)
 
 
 def _pictures_at(path: Path) -> Iterator[Path]:

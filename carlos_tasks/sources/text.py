@@ -45,6 +45,11 @@ def clean_line(value: object, limit: int = MAX_LINE_CHARS) -> str:
     return _cut(" ".join(_NOT_IN_LINE.sub(" ", _as_text(value)).split()), limit)
 
 
+def says_something(text: str | None) -> bool:
+    """Tell whether a text holds a letter or a digit of any script: what is made of invisible characters does not."""
+    return any(map(str.isalnum, text or ""))
+
+
 def without_markup(text: str) -> str:
     """Return what a text in HTML says, in one line: a space for each tag, and its character references resolved."""
     return " ".join(html.unescape(_TAG.sub(" ", text)).split())

@@ -22,7 +22,7 @@ select
     step.notice_id,
     notice.category as notice_category,
     notice.sender_kind,
-    coalesce(try_cast(listing.published_at as timestamptz), lora.first_seen_at) as content_at
+    coalesce(core.moment(listing.published_at), lora.first_seen_at) as content_at
 from core.decision as step
 left join core.notice as notice using (notice_id)
 left join core.lora as lora on step.lora_id = lora.lora_id

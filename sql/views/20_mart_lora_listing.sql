@@ -7,7 +7,7 @@ ranked as (
         *,
         row_number() over (
             partition by lora_id
-            order by try_cast(published_at as timestamptz) nulls last, seen_at, source, model_id, version_id, file_id
+            order by core.moment(published_at) nulls last, seen_at, source, model_id, version_id, file_id
         ) as place
     from mart.newest_listing
 )

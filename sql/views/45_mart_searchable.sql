@@ -35,7 +35,7 @@ select
     listing.base_model_named,
     coalesce(nullif(claim.license, ''), nullif(lora.license, '')) as license,
     listing.nsfw_level,
-    try_cast(listing.published_at as timestamptz) as published_at,
+    core.moment(listing.published_at) as published_at,
     lora.first_seen_at,
     effect.computed_at
 from mart.representation_status as effect

@@ -12,10 +12,10 @@ version as (
         model_id,
         version_id,
         lora_id,
-        dense_rank() over (partition by source, model_id order by min(try_cast(published_at as timestamptz)), version_id)
+        dense_rank() over (partition by source, model_id order by min(core.moment(published_at)), version_id)
             as place
     from raw.listing
-    where lora_id is not null and try_cast(published_at as timestamptz) is not null
+    where lora_id is not null and core.moment(published_at) is not null
     group by source, model_id, version_id, lora_id
 ),
 

@@ -1,5 +1,6 @@
 """Reference sets: read from a folder or a prefix, or given piece by piece; every bad one gets one line."""
 
+import os
 from datetime import date
 from pathlib import Path
 
@@ -73,6 +74,9 @@ def test_a_set_without_a_title_is_called_by_what_it_is(given: dict[str, list[str
         ('provenance = "we drew it"', r"have no licence: write licence = .* or give --licence"),
         ("title = ", "is no TOML: Invalid value"),
         ('title = "x"\nlicense = "MIT"', r"license: Extra inputs are not permitted \(fields: title, rights_holder"),
+        ('provenance = "\\u200b"\nlicence = "\\u2060"', "no provenance and no licence"),
+        (f"texts = {'[' * 5000}{']' * 5000}", "is no TOML: "),
+        (f"collected_at = {'9' * 10_000}", "is no TOML: "),
         ("texts = 3", "texts: Input should be a valid tuple"),
         ('collected_at = "soon"', "collected_at: "),
     ],
@@ -88,6 +92,14 @@ def test_a_description_of_another_encoding_gets_one_line(tmp_path: Path) -> None
     (tmp_path / "reference.toml").write_bytes(b'title = "\xff"')
     with pytest.raises(CarlosError, match="is no TOML: 'utf-8' codec"):
         make_reference(str(tmp_path))
+
+
+def test_a_name_that_is_no_text_becomes_one(tmp_path: Path) -> None:
+    write_set(tmp_path, 1, TOML)
+    (tmp_path / os.fsdecode(b"plate\xff.png")).write_bytes(b"x")
+    names = [picture.name for picture in make_reference(str(tmp_path)).pictures]
+    assert "plate\\udcff.png" in names
+    assert all(name.encode() for name in names)
 
 
 def test_what_is_empty_or_not_there_is_told(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -118,6 +118,16 @@ def test_the_bundle_holds_the_kept_images_and_the_pictures_asked_with(studio: St
     assert held == {sha256(path.read_bytes()).hexdigest() for path in studio.plates.glob("*.png")}
 
 
+def test_a_picture_is_kept_as_what_it_is_whatever_its_name(studio: Studio, tmp_path: Path) -> None:
+    """A file may be a picture and a page at once: one that is called .html opens as a page."""
+    plate = studio.plates / "plate-0.png"
+    (tmp_path / "plate.html").write_bytes(plate.read_bytes() + b"<script>alert(1)</script>")
+    reference = make_reference(images=[tmp_path / "plate.html"], provenance="p", licence="l")
+    document = attribution_report(studio.settings, reference, k=0, with_pictures=True)
+    (kept,) = (PurePosixPath(name) for name in document.files if name.startswith("reference/pictures"))
+    assert kept.suffix == ".png"
+
+
 def test_without_being_told_to_it_copies_no_picture(studio: Studio) -> None:
     document = attribution_report(studio.settings, make_reference(str(studio.plates)), k=0)
     assert not any(path.startswith("reference/pictures") for path in document.files)
@@ -131,7 +141,8 @@ def test_one_picture_is_told_to_be_one(studio: Studio) -> None:
     assert "The reference has one picture. How far another of the same kind would differ is not known" in text
     few = attribution_report(studio.settings, make_reference(str(studio.plates)), k=1).html()
     assert "The reference has 6 pictures." in few
-    assert "With fewer than 12, the intervals tend to be too narrow." in few
+    assert "With fewer than 50 they lie too low for the style that they stand for" in few
+    assert re.search(r"Of the direction of the pictures, \d+% of its length is left", few)
     assert re.search(r"95 % interval of similarity is 0\.\d\d wide", few)
 
 

@@ -250,6 +250,31 @@ def test_a_commit_in_between_is_waited_for(place: Settings, monkeypatch: pytest.
     assert len(ask(place, "from core.query")) == 1
 
 
+def test_a_try_whose_answer_was_lost_is_not_signed_again(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signing, "_FIRST_WAIT_S", 0.0)
+    commit, tried = signing._commit, []
+
+    def lost(*given: Any) -> Any:
+        tried.append(1)
+        written = commit(*given)
+        if len(tried) == 1:
+            raise PassingError("the connection broke off")
+        return written
+
+    monkeypatch.setattr(signing, "_commit", lost)
+    row = decide(place, draft(action="takedown"))
+    assert len(tried) == 2
+    assert [step["decision_id"] for step in ask(place, "from core.decision")] == [row["decision_id"]]
+
+
+def test_who_overturns_one_of_two_takedowns_is_told_of_the_other(place: Settings) -> None:
+    first, second = (decide(place, draft(action="takedown"))["decision_id"] for _ in range(2))
+    decide(place, draft(action="appeal", refers_to=first))
+    overturned = decide(place, draft(action="overturn"))
+    _, removed = still_there(place, [overturned])
+    assert [row["decision_id"] for row in removed] == [second]
+
+
 def test_a_lake_that_takes_nothing_says_so(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(signing, "_FIRST_WAIT_S", 0.0)
 

@@ -23,6 +23,8 @@ GOOD: dict[str, Any] = {
     [
         ({"action": "delete"}, "there is no action 'delete': choose of takedown, restrict"),
         ({"analyst": " "}, "who signs"),
+        ({"analyst": "\u200b\u2060"}, "who signs"),
+        ({"reasons": "\u200b…"}, "takedown needs reasons"),
         ({"reasons": None}, "takedown needs reasons"),
         ({"reasons": " \n"}, "takedown needs reasons"),
         ({"reasons": "x" * 5001}, "reasons has 5001 characters: at most 5000"),
@@ -73,6 +75,7 @@ NOTICE: dict[str, Any] = {"lora_id": "a", "category": "ncii", "sender_kind": "us
         ({"text": "x" * 20_001}, "text has 20001 characters"),
         ({"sender": "a\0"}, "sender holds a control character"),
         ({"received_at": datetime.now(UTC) + timedelta(days=1)}, "which is yet to come"),
+        ({"received_at": datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))}, "in the year 1: give the time"),
     ],
 )
 def test_a_notice_that_can_never_be_right(change: dict[str, Any], message: str) -> None:

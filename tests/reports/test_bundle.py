@@ -90,6 +90,8 @@ def test_what_looks_like_a_formula_begins_with_an_apostrophe(text: str) -> None:
     assert (row[0], head[1]) == (f"'{text}", f"'{text}")
     assert row[2].startswith("[")
     assert harmless(" x") == " x"
+    for unseen in (" ", "\u00a0", "\u200b", "\ufeff "):
+        assert harmless(f"{unseen}=1+1") == f"'{unseen}=1+1"
 
 
 def test_numbers_stay_numbers(tmp_path: Path) -> None:

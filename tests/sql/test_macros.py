@@ -25,6 +25,16 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
             True,
         ),
     ],
+    "moment": [
+        (
+            "a time with its zone",
+            "core.moment('2024-05-06T07:08:09+02:00') = '2024-05-06 05:08:09+00'::timestamptz",
+            True,
+        ),
+        *((given, f"core.moment('{given}')", None) for given in ("soon", "", "infinity", "-infinity")),
+        *((given, f"core.moment('{given}')", None) for given in ("99999-01-01", "0044-03-15 (BC)", "1899-12-31")),
+        ("nothing", "core.moment(null)", None),
+    ],
     "consistency": [
         ("two equal unit vectors", "core.consistency(4.0, 2)", 1.0),
         ("two opposite ones", "core.consistency(0.0, 2)", -1.0),
