@@ -29,7 +29,8 @@ _SAYS = (
 _NIGHTS_SAYS = (
     "{nights} resampled nights: three quarters of the LoRAs, drawn without replacement, each on prompts drawn with "
     "replacement. false_discovery_rate: mean share of innocents among those called at a q-value of at most {q}, over "
-    "nights and references; a night that calls nobody counts 0. auroc: mean over the references that have an infringer "
+    "nights and references; a night that calls nobody counts 0. false_of_all_called: share of innocents among all that "
+    "was called over them. auroc: mean over the references that have an infringer "
     "that night. nulls_below: share of the innocents' p-values below a level, which an honest p-value keeps to."
 )
 
@@ -91,9 +92,10 @@ def over_nights(found: Scored, relevant: Mask, drawn: list[Night]) -> list[Row]:
     """The index as it is, and the mean over the nights."""
     nulls = found.p[~relevant]
     called = found.q <= Q_FLAGGED
-    n_called = np.maximum(called.sum(axis=1), 1)
+    n_called = called.sum(axis=1)
     as_it_is = Night(
-        (called & ~relevant).sum(axis=1) / n_called,
+        n_called.astype(np.float64),
+        (called & ~relevant).sum(axis=1) / np.maximum(n_called, 1),
         (called & relevant).sum(axis=1) / relevant.sum(axis=1),
         np.array([(nulls < level).mean() for level in LEVELS]),
         np.array([auroc(scores, true) for scores, true in zip(found.similarity, relevant, strict=True)]),
@@ -103,9 +105,12 @@ def over_nights(found: Scored, relevant: Mask, drawn: list[Night]) -> list[Row]:
 
 def _mean(what: str, drawn: list[Night]) -> Row:
     below = np.mean([night.nulls_below for night in drawn], axis=0)
+    n_called = np.array([night.n_called for night in drawn])
+    false = np.array([night.false_discoveries for night in drawn])
     return {
         "what": what,
-        "false_discovery_rate": float(np.mean([night.false_discoveries for night in drawn])),
+        "false_discovery_rate": float(false.mean()),
+        "false_of_all_called": float((false * n_called).sum() / max(n_called.sum(), 1)),
         "power": float(np.nanmean([night.power for night in drawn])),
         "auroc": float(np.nanmean([night.auroc for night in drawn])),
     } | {f"nulls_below_{level:g}": float(share) for level, share in zip(LEVELS, below, strict=True)}

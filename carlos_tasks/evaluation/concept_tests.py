@@ -53,6 +53,12 @@ class Concepts:
         """Encode the texts of concepts."""
         return cls([text_query(profile_id, one.texts, one.counter_texts, encode) for one in concepts], null)
 
+    def without_own_wordings(self, chosen: Sequence[int]) -> "Concepts":
+        """Some of the concepts, held against a null that knows none of them: the wordings of all of these left out."""
+        queries = [self.queries[number] for number in chosen]
+        is_neutral = np.all([self.null.is_neutral(query) for query in queries], axis=0)
+        return Concepts(queries, TextNull(self.null.units[is_neutral]))
+
     def test(self, units: Floats) -> Held:
         """Hold LoRAs against all of them, as `carlos_tasks.moderation.answers` does.
 
@@ -75,11 +81,13 @@ class Night:
     """What one night called; a share of none is 0 for false discoveries, and nan else.
 
     Attributes:
+        n_called: how many tests were called.
         false_discoveries: share of the called that are wrong.
         power: share of what is there that was called.
         nulls_below: share of the nulls with a p-value below each of LEVELS.
     """
 
+    n_called: int
     false_discoveries: float
     power: float
     nulls_below: tuple[float, ...]
@@ -90,10 +98,26 @@ def judged(tested: Held, truth: Mask) -> Night:
     called, nulls = tested.called, tested.p[~truth]
     n_called, n_true = int(called.sum()), int(truth.sum())
     return Night(
+        n_called=n_called,
         false_discoveries=float((called & ~truth).sum() / max(n_called, 1)),
         power=float((called & truth).sum() / n_true) if n_true else float("nan"),
         nulls_below=tuple(float((nulls < level).mean()) for level in LEVELS),
     )
+
+
+def held_out(concepts: Concepts, units: Floats, truth: Mask, n_halves: int, seed: int) -> list[Night]:
+    """Test random halves of the concepts, each against a null without the wordings of its half.
+
+    Args:
+        concepts: m of them, m at least 2.
+        units: float32 (n, d), unit Directions.
+        truth: (n, m), which LoRA has what.
+        n_halves, seed: how many, and from which seed.
+    """
+    rng = np.random.default_rng(seed)
+    count = len(concepts.queries)
+    halves = [np.sort(rng.choice(count, count // 2, replace=False)) for _ in range(n_halves)]
+    return [judged(concepts.without_own_wordings(half.tolist()).test(units), truth[:, half]) for half in halves]
 
 
 def nights(concepts: Concepts, known: Sequence[PromptSums], truth: Mask, n_nights: int, seed: int) -> list[Night]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from carlos_tasks.evaluation.concept_tests import Q_CALLED, Concepts, Held, Night, judged, nights
+from carlos_tasks.evaluation.concept_tests import Q_CALLED, Concepts, Held, Night, held_out, judged, nights
 from carlos_tasks.evaluation.concepts_figure import concepts_figure
 from carlos_tasks.evaluation.corpus import Mask, Row
 from carlos_tasks.evaluation.draws import LEVELS, N_NIGHTS
@@ -18,6 +18,8 @@ from carlos_tasks.retrieval.query_encoder import load_query_encoder
 from carlos_tasks.retrieval.uncertainty import read_prompt_sums
 
 TITLE = "Do concept scores tell what LoRAs do?"
+#: Halves of the concepts that are held out of the null.
+N_HALVES = 50
 _SAYS = (
     "Concepts of the profile's policy that are named as a known effect, each by its texts alone; a LoRA with the "
     "effect is right, every other one is a null. auroc: chance that a right one scores higher than a null; "
@@ -28,8 +30,10 @@ _SAYS = (
 _NIGHTS_SAYS = (
     f"{N_NIGHTS} resampled nights: three quarters of the LoRAs, drawn without replacement, each on prompts drawn with "
     "replacement. false_discovery_rate: mean share of nulls among the tests called at a q-value of at most "
-    f"{Q_CALLED}; a night that calls nothing counts 0. nulls_below: share of the nulls' p-values below a level, which "
-    "honest p-values keep to."
+    f"{Q_CALLED}; a night that calls nothing counts 0. false_of_all_called: share of nulls among all that the nights "
+    "called, which a night that calls much weighs more in. nulls_below: share of the nulls' p-values below a level, "
+    f"which honest p-values keep to. A half held out: {N_HALVES} random halves of the concepts, each held against the "
+    "neutral texts without the wordings of its own half, as a concept is that the neutral texts do not know."
 )
 
 
@@ -74,6 +78,10 @@ def _over_nights(study: Study, lora_ids: Sequence[str], asked: Concepts, tested:
         return left_out(name, title, "what LoRAs do is not known prompt by prompt, as in an imported profile")
     drawn = nights(asked, [known[lora_id] for lora_id in lora_ids], truth, N_NIGHTS, study.options.seed)
     rows = [_mean("the index as it is", [judged(tested, truth)]), _mean(f"{N_NIGHTS} resampled nights", drawn)]
+    if len(asked.queries) > 1:
+        units = study.corpus.units[[study.corpus.lora_ids.index(lora_id) for lora_id in lora_ids]]
+        halves = held_out(asked, units, truth, N_HALVES, study.options.seed)
+        rows.append(_mean("the index as it is, a half held out", halves))
     return Section(name, title, _NIGHTS_SAYS, rows)
 
 
@@ -84,9 +92,12 @@ def _effect(concept: Concept) -> str:
 
 def _mean(what: str, drawn: Sequence[Night]) -> Row:
     below = np.mean([night.nulls_below for night in drawn], axis=0)
+    n_called = np.array([night.n_called for night in drawn])
+    false = np.array([night.false_discoveries for night in drawn])
     return {
         "what": what,
-        "false_discovery_rate": float(np.mean([night.false_discoveries for night in drawn])),
+        "false_discovery_rate": float(false.mean()),
+        "false_of_all_called": float(false @ n_called / max(n_called.sum(), 1)),
         "power": float(np.nanmean([night.power for night in drawn])),
     } | {f"nulls_below_{level:g}": float(share) for level, share in zip(LEVELS, below, strict=True)}
 

@@ -10,7 +10,7 @@ from carlos_tasks.retrieval.uncertainty import PromptSums
 
 N_NIGHTS = 200
 #: p-values at which the calling of nulls is counted.
-LEVELS = (0.01, 0.05, 0.1)
+LEVELS = (0.001, 0.01, 0.05, 0.1)
 _SHARE = 0.75
 
 

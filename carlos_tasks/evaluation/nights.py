@@ -34,12 +34,14 @@ class Night:
     """What one night called. NaN where there is nothing to divide by, but for false discoveries: none of none is 0.
 
     Attributes:
+        n_called: (r,), how many were called.
         false_discoveries: (r,), share of the called that are no infringers.
         power: (r,), share of the infringers that are called.
         nulls_below: share of all nulls with a p-value below each of LEVELS.
         auroc: (r,), chance that an infringer is more similar to the reference than an innocent.
     """
 
+    n_called: Doubles
     false_discoveries: Doubles
     power: Doubles
     nulls_below: Doubles
@@ -86,7 +88,7 @@ def _judged(found: Scored, truth: Mask) -> Night:
     nulls = found.p[~truth]
     below = np.array([(nulls < level).mean() for level in LEVELS])
     areas = np.array([auroc(scores, true) for scores, true in zip(found.similarity, truth, strict=True)])
-    return Night(false / np.maximum(n_called, 1), power, below, areas)
+    return Night(n_called.astype(np.float64), false / np.maximum(n_called, 1), power, below, areas)
 
 
 def auroc(scores: Doubles, relevant: Mask) -> float:

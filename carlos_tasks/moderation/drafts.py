@@ -23,7 +23,15 @@ NOTICE_CATEGORIES = ("ncii", "minors", "likeness", "copyright", "trademark", "ha
 SENDER_KINDS = ("user", "rights_holder", "trusted_flagger", "authority", "person_shown")
 
 #: Most characters of each text.
-LIMITS = {"reasons": 5000, "ground_reference": 500, "analyst": 200, "assignee": 200, "sender": 500, "text": 20_000}
+LIMITS = {
+    "reasons": 5000,
+    "ground_reference": 500,
+    "analyst": 200,
+    "assignee": 200,
+    "sender": 500,
+    "text": 20_000,
+    "recorded_by": 200,
+}
 _MOST_EVIDENCE, _LONGEST_EVIDENCE = 1000, 1000
 # How far ahead the clock of whoever sends a notice may be.
 _FIRST_YEAR = 2000
@@ -136,7 +144,7 @@ class NoticeDraft:
         _one_of("sender_kind", self.sender_kind, SENDER_KINDS)
         if not says_something(self.recorded_by):
             raise CarlosError("who takes the notice in? Name who records it")
-        for name in ("sender", "text"):
+        for name in ("sender", "text", "recorded_by"):
             _check_text(name, getattr(self, name))
         if self.received.year < _FIRST_YEAR:
             raise CarlosError(f"a notice cannot have come in in the year {self.received.year}: give the time it came")

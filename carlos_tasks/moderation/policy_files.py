@@ -108,6 +108,8 @@ def _neutral_texts(path: Path, faults: list[Fault]) -> tuple[str, ...]:
 
 def _document(path: Path, faults: list[Fault]) -> dict[str, Any] | None:
     try:
+        if not path.is_file() and path.exists():
+            raise ValueError("it is no file")  # to read a pipe is to wait for who writes it
         if path.stat().st_size > _MAX_BYTES:
             raise ValueError(f"it is larger than {_MAX_BYTES // 2**20} MiB")
         return tomllib.loads(path.read_text(encoding="utf-8"))
@@ -132,17 +134,24 @@ def _taken_ids(files: dict[Path, ConceptFile]) -> Iterator[Fault]:
             yield Fault(path.name, "concept_id", f"{file.concept_id} is also that of {', '.join(others)}")
 
 
+def _pictures_within(top: Path, folder: Path) -> list[Path]:
+    """Pictures of a folder; what a policy is made of lies in its folder, not behind a link."""
+    outside = CarlosError("lies outside of the policy's folder: put the pictures inside")
+    if not folder.resolve().is_relative_to(top):
+        raise outside
+    found = find_pictures([folder])
+    if not all(picture.resolve().is_relative_to(top) for picture in found):
+        raise outside
+    return found
+
+
 def _pictures(top: Path, path: Path, file: ConceptFile, faults: list[Fault]) -> list[Path]:
     """The reference pictures of a concept, each opened once: what is broken is told before anything is scored."""
     if file.images is None:
         return []
-    folder = top / file.images.folder
-    if not folder.resolve().is_relative_to(top.resolve()):
-        faults.append(Fault(path.name, "images.folder", "lies outside of the policy's folder: put the pictures inside"))
-        return []
     try:
-        found = find_pictures([folder])
-    except CarlosError as exc:
+        found = _pictures_within(top.resolve(), top / file.images.folder)
+    except (CarlosError, OSError, RuntimeError) as exc:  # OSError: a name too long; RuntimeError: links in a circle
         faults.append(Fault(path.name, "images.folder", str(exc)))
         return []
     for picture in found:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.retrieval.query_text import normalised_text
@@ -94,6 +94,22 @@ class ConceptFile(_Frozen):
         if value == OTHER_EFFECTS:
             raise ValueError(f"{OTHER_EFFECTS} stands for the effect_words of policy.toml: take another id")
         return value
+
+    @field_validator("category")
+    @classmethod
+    def _is_a_category(cls, value: str | None) -> str | None:
+        from carlos_tasks.reports.statement_rules import CATEGORIES
+
+        if value is not None and value not in CATEGORIES:
+            raise ValueError(f"statements of reasons know no such category: choose of {', '.join(sorted(CATEGORIES))}")
+        return value
+
+    @model_validator(mode="after")
+    def _is_not_its_own_counter(self) -> "ConceptFile":
+        both = {text.casefold() for text in self.texts} & {text.casefold() for text in self.counter_texts}
+        if both:
+            raise ValueError(f"{min(both)!r} is a text and a counter-text: they cancel each other")
+        return self
 
     @field_validator("nsfw_level")
     @classmethod

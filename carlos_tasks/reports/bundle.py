@@ -1,7 +1,8 @@
 """A report as a folder: the page, its print, the tables, JSON, and a manifest of hashes that says what belongs to it.
 
-The manifest is written last and names when the report was made; nothing else does. So the same report of the same state
-of the lake has the same bytes, and a folder without a manifest is a report that was never finished.
+The manifest is written last and names when the report was made. Nothing else does but a page that tells what is
+overdue, and says as of when; so the tables and the JSON of the same report of the same state of the lake have the same
+bytes. A folder without a manifest is a report that was never finished.
 """
 
 import hashlib
@@ -43,7 +44,7 @@ def write_bundle(
     """Write a report.
 
     Args:
-        folder: where; made if it is not there. Files of the same names are replaced.
+        folder: where; made if it is not there. The report that lies there is removed, whole.
         name: of the report; `<name>.html`, `<name>.pdf` and `<name>.json` bear it.
         facts: what it is of: `profile_id`, `snapshot_id`, `code_version`, `created_at`, and what else a reader of the
             JSON wants. All of it stands in the manifest, and all but `created_at` in the JSON.
@@ -60,7 +61,7 @@ def write_bundle(
         CarlosError: the folder cannot be written.
     """
     try:
-        (folder / MANIFEST).unlink(missing_ok=True)
+        _remove(folder)
         written, left_out = [], []
         for path, content in _contents(name, facts, tables, html, files or {}):
             written.append(_write(folder, path, content))
@@ -81,6 +82,18 @@ def write_bundle(
     except OSError as exc:
         raise CarlosError(f"cannot write the report to {folder}: {exc.strerror or exc} (name another --out)") from exc
     return manifest
+
+
+def _remove(folder: Path) -> None:
+    """Remove the report of a folder, its manifest last; what is no part of it stays."""
+    manifest = folder / MANIFEST
+    try:
+        listed = [folder / checked_key(file["path"]) for file in orjson.loads(manifest.read_bytes())["files"]]
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        listed = []  # there is none, or it is none of ours
+    for path in listed:
+        path.unlink(missing_ok=True)
+    manifest.unlink(missing_ok=True)
 
 
 def _contents(

@@ -63,7 +63,7 @@ def statement_of_reasons(decision: Row) -> Json:
         "category": _category(decision),
         "content_date": _day(decision["content_at"]),
         "application_date": _day(decision["decided_at"]),
-        "end_date_visibility_restriction": None,  # until an appeal overturns it
+        "end_date_visibility_restriction": _day(decision["ended_at"]) if decision["ended_at"] else None,
         "decision_facts": _facts(decision, reasons),
         "source_type": SOURCES.get(decision["sender_kind"] or "") if decision["notice_id"] else VOLUNTARY,
         "automated_detection": "Yes" if decision["automated_detection"] else "No",

@@ -1,5 +1,15 @@
 /* Decisions of a month ($first to before $next) that act on content, with what a statement of reasons needs. Grain: one
-   row per decision_id, the oldest first. content_date: when the LoRA was first published, or else first seen. */
+   row per decision_id, the oldest first. content_at: when the LoRA was first published, where that was before the decision, or else first seen. ended_at: when
+   an appeal overturned the decision. */
+with
+ended as (
+    select appeal.refers_to as decision_id, min(answer.decided_at) as ended_at
+    from core.decision as answer
+    inner join core.decision as appeal on answer.refers_to = appeal.decision_id
+    where answer.action = 'overturn'
+    group by appeal.refers_to
+)
+
 select
     step.decision_id,
     step.lora_id,
@@ -22,9 +32,14 @@ select
     step.notice_id,
     notice.category as notice_category,
     notice.sender_kind,
-    coalesce(core.moment(listing.published_at), lora.first_seen_at) as content_at
+    case
+        when core.moment(listing.published_at) <= step.decided_at then core.moment(listing.published_at)
+        else lora.first_seen_at
+    end as content_at,
+    ended.ended_at
 from core.decision as step
 left join core.notice as notice using (notice_id)
+left join ended on step.decision_id = ended.decision_id
 left join core.lora as lora on step.lora_id = lora.lora_id
 left join mart.lora_listing as listing on step.lora_id = listing.lora_id
 where core.restricts(step.action) and step.decided_at >= $first and step.decided_at < $next

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from carlos_tasks.evaluation.concept_tests import Concepts, Held, judged, nights
+from carlos_tasks.evaluation.concept_tests import Concepts, Held, held_out, judged, nights
 from carlos_tasks.evaluation.concepts import by_concept
 from carlos_tasks.moderation.text_null import TextNull, text_query
 from carlos_tasks.retrieval.uncertainty import PromptSums
@@ -21,7 +21,7 @@ def test_a_night_counts_what_was_called_wrongly_what_was_missed_and_the_nulls() 
     night = judged(held([[0.05, 0.9], [0.08, 0.02], [0.9, 0.9], [0.3, 0.9]]), TRUTH)
     assert night.false_discoveries == pytest.approx(1 / 3)
     assert night.power == pytest.approx(2 / 3)
-    assert night.nulls_below == pytest.approx((1 / 5, 1 / 5, 1.0))
+    assert night.nulls_below == pytest.approx((0, 1 / 5, 1 / 5, 1.0))
 
 
 def test_a_night_that_calls_nothing_is_wrong_in_nothing() -> None:
@@ -68,3 +68,16 @@ def test_nights_call_effects_and_leave_nulls_alone() -> None:
     assert np.mean([night.false_discoveries for night in drawn]) < 0.1
     assert np.nanmean([night.power for night in drawn]) == 1
     assert nights(asked, known, truth, 2, 0) == nights(asked, known, truth, 2, 0)
+
+
+def test_a_half_held_out_meets_a_null_that_knows_none_of_its_wordings() -> None:
+    axes = np.eye(4, dtype=np.float32)
+    queries = [text_query("p", [str(n)], [], lambda text: axes[int(text)]) for n in range(3)]
+    asked = Concepts(queries, TextNull(axes))
+    np.testing.assert_array_equal(asked.without_own_wordings([0, 2]).null.units, axes[[1, 3]])
+    rng = np.random.default_rng(4)
+    neutral = rng.normal(size=(40, 4)).astype(np.float32)
+    asked = Concepts(queries, TextNull(neutral / np.linalg.norm(neutral, axis=1, keepdims=True)))
+    drawn = held_out(asked, axes, np.eye(4, 3, dtype=bool), 6, 0)
+    assert len(drawn) == 6
+    assert drawn == held_out(asked, axes, np.eye(4, 3, dtype=bool), 6, 0)

@@ -72,6 +72,8 @@ NOTICE: dict[str, Any] = {"lora_id": "a", "category": "ncii", "sender_kind": "us
         ({"category": "spam"}, "there is no category 'spam': choose of ncii"),
         ({"sender_kind": "bot"}, "there is no sender kind 'bot'"),
         ({"recorded_by": ""}, "who takes the notice in"),
+        ({"recorded_by": "\x1b[31mred"}, "recorded_by holds a control character"),
+        ({"recorded_by": "x" * 201}, "recorded_by has 201 characters"),
         ({"text": "x" * 20_001}, "text has 20001 characters"),
         ({"sender": "a\0"}, "sender holds a control character"),
         ({"received_at": datetime.now(UTC) + timedelta(days=1)}, "which is yet to come"),

@@ -1,6 +1,7 @@
 """Policies as files: what a sound one says, how a concept's version follows, and every fault as one line."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,9 @@ def test_the_null_is_named_by_the_neutral_texts_in_any_order(tmp_path: Path) -> 
         ({"stripes": STRIPES.replace('id = "stripes"', 'id = "other-effects"')}, "concept_id: .*take another id"),
         ({"stripes": STRIPES + 'nsfw_level = 3'}, "stripes.toml: nsfw_level: a level is one of 1, 2, 4"),
         ({"stripes": STRIPES + 'category = "BAD"'}, "stripes.toml: category: .*pattern"),
+        ({"stripes": STRIPES + 'category = "STATEMENT_CATEGORY_X"'}, "stripes.toml: category: .*know no such"),
+        ({"stripes": STRIPES + 'counter_texts = ["Striped"]'}, "'striped' is a text and a counter-text"),
+        ({"stripes": STRIPES + PICTURES.replace('"pictures"', f'"{"p" * 400}"')}, "images.folder: .*too long"),
         ({"stripes": STRIPES + PICTURES}, "stripes.toml: images.folder: there is no picture at"),
         ({"stripes": STRIPES + PICTURES.replace('provenance = "drawn here"', "")}, "images.provenance: is missing"),
         ({"stripes": STRIPES + PICTURES.replace('"pictures"', '"../.."')}, "images.folder: lies outside"),
@@ -114,6 +118,28 @@ def test_a_fault_is_one_line_with_file_and_field(tmp_path: Path, files: dict[str
     with pytest.raises(CarlosError, match=fault) as told:
         read_policy(write_policy(tmp_path, **files))
     assert "\n" not in str(told.value)
+
+
+def test_a_policy_reaches_for_nothing_outside_of_its_folder(tmp_path: Path) -> None:
+    top = tmp_path / "policy"
+    (top / "pictures").mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (top / "pictures" / "a.png").symlink_to(tmp_path / "a.png")
+    with pytest.raises(CarlosError, match=r"images\.folder: lies outside"):
+        read_policy(write_policy(top, stripes=STRIPES + PICTURES))
+    (top / "pictures" / "a.png").unlink()
+    (top / "pictures").rmdir()
+    (top / "pictures").symlink_to("pictures")
+    with pytest.raises(CarlosError, match=r"images\.folder: "):
+        read_policy(write_policy(top, stripes=STRIPES + PICTURES))
+
+
+def test_a_pipe_is_no_concept(tmp_path: Path) -> None:
+    """Or whoever reads the folder waits for somebody to write into it."""
+    folder = write_policy(tmp_path)
+    os.mkfifo(Path(folder) / "pipe.toml")
+    with pytest.raises(CarlosError, match=r"pipe.toml: .*it is no file"):
+        read_policy(folder)
 
 
 def test_pictures_that_are_broken_are_named(tmp_path: Path) -> None:

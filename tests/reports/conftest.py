@@ -64,6 +64,7 @@ def _fill(lake: duckdb.DuckDBPyConnection, profile_id: str) -> None:
             "raw.listing": [
                 {"lora_id": A, "name": NASTY, "creator": "@creator", "file_id": "1"},
                 {"lora_id": B, "name": FORMULA, "file_id": "2"},
+                {"lora_id": D, "published_at": "infinity", "file_id": "4"},
                 {"lora_id": C, "name": "שלום", "file_id": "3", "published_at": "2024-05-06T07:08:09Z"},
             ],
             "core.representation": [

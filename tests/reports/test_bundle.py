@@ -42,6 +42,23 @@ def test_the_manifest_holds_facts_and_the_hash_of_every_file(tmp_path: Path) -> 
     assert (read["snapshot_id"], read["created_at"]) == (3, "2026-01-02T00:00:00+00:00")
 
 
+def test_the_report_before_leaves_nothing_behind(tmp_path: Path) -> None:
+    written(tmp_path, files={"reference/one.png": b"1"}, tables={"other": [{"a": 1}]})
+    (tmp_path / "notes.txt").write_text("of whoever reads it")
+    now = written(tmp_path)
+    on_disk = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert on_disk == {file["path"] for file in now["files"]} | {"manifest.json", "notes.txt"}
+
+
+@pytest.mark.parametrize("manifest", [b"{", b"[]", b'{"files": [{"path": 3}]}', b'{"files": [{"path": "../x"}]}'])
+def test_a_manifest_that_is_none_of_ours_removes_nothing(tmp_path: Path, manifest: bytes) -> None:
+    (tmp_path / "x").write_text("mine")
+    (tmp_path / "report").mkdir()
+    (tmp_path / "report" / "manifest.json").write_bytes(manifest)
+    written(tmp_path / "report")
+    assert (tmp_path / "x").exists()
+
+
 def test_only_the_manifest_says_when_it_was_made(tmp_path: Path) -> None:
     one = written(tmp_path / "one")
     two = written(tmp_path / "two", facts=FACTS | {"created_at": datetime(2027, 1, 1, tzinfo=UTC)})

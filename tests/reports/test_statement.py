@@ -56,6 +56,7 @@ def decision(**changes: Any) -> dict[str, Any]:
         "notice_category": "trademark",
         "sender_kind": "trusted_flagger",
         "content_at": datetime(2024, 5, 6, tzinfo=UTC),
+        "ended_at": None,
     } | changes
 
 

@@ -57,6 +57,8 @@ def test_every_restriction_has_a_statement_or_a_reason_why_not(march: Document, 
     statements = json.loads((tmp_path / "statements.json").read_text())["statements"]
     assert [statement["puid"] for statement in statements] == ["takedown-c", "restrict-d"]
     assert statements[0]["content_date"] == "2024-05-06" and statements[1]["content_date"] == "2025-12-01"
+    ends = [statement["end_date_visibility_restriction"] for statement in statements]
+    assert ends == [None, "2026-03-19"]
     refused = pq.read_table(tmp_path / "tables/statements_refused.parquet").to_pylist()
     assert [row["decision_id"] for row in refused] == ["label-e"]
     assert "decision_ground is missing" in refused[0]["reason"]
