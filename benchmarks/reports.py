@@ -155,14 +155,14 @@ def add_loras(
     )
     con.execute(
         "insert into core.lora by name select lora_id, 'micro-xl' as base_model, lora_id as tensors_sha256, "
-        "'k' as file_key, now() - to_hours(number % 1200) as first_seen_at from made"
+        "'k' as file_key, now() - to_hours(number % 1200) as first_seen_at, first_seen_at as taken_in_at from made"
     )
     con.execute(
         "insert into raw.listing by name select 'civitai' as source, (number // 4)::varchar as model_id, "
-        "(number % 4)::varchar as version_id, '1' as file_id, now() as seen_at, 'models/00001.json' as shard_key, "
+        "(number % 4)::varchar as version_id, '1' as file_id, now() as seen_at, now() as taken_in_at, "
+        "'models/00001.json' as shard_key, "
         "lora_id as payload_sha256, lora_id, 'A ' || word || ' called ' || lora_id[:9] as name, "
         "'creator ' || lora_id[:4] as creator, [word, 'style'] as tags, "
-        ""
         "1 as nsfw_level, 'Micro XL' as base_model_claimed, "
         "(now() - to_hours(number % 1200))::varchar as published_at from made"
     )
