@@ -17,6 +17,8 @@ _TRANSIENT = re.compile(
     r"|server closed|timed? ?out|too many (clients|connections)|HTTP (code )?(5\d\d|429)",
     re.IGNORECASE,
 )
+# A table of before a column was added; or a slip of whoever asks.
+_NO_COLUMN = re.compile(r'Table "\w+" does not have a column named')
 # A catalog database in which no lake was made yet, opened to read.
 _NO_LAKE = re.compile(r"Existing DuckLake.*does not exist", re.DOTALL)
 
@@ -33,6 +35,8 @@ def lake_errors() -> Iterator[None]:
             fault = NotFound("there is no lake in the catalog database yet (`carlos index` makes one)")
         elif isinstance(exc, duckdb.CatalogException):
             fault = PermanentError(f"the lake is of an older version: run carlos index, which updates it ({text})")
+        elif isinstance(exc, duckdb.BinderException) and _NO_COLUMN.search(text):
+            fault = PermanentError(f"lake: {text} (a lake of an older version is updated by carlos index)")
         elif isinstance(exc, duckdb.TransactionException) and _OVERTAKEN.search(text):
             fault = PassingError("another commit of the lake came in between; nothing was written, run it again")
         elif isinstance(exc, duckdb.OperationalError) and _TRANSIENT.search(text):

@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from carlos_tasks.errors import PassingError
+from carlos_tasks.errors import PassingError, PermanentError
+from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.folder_store import FolderStore
 from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.reports import moderation
@@ -37,6 +38,15 @@ def test_what_is_not_yet_due_is_not_overdue(filled: Settings) -> None:
     report = moderation_report(filled, SINCE, datetime(2026, 3, 18, tzinfo=UTC))
     assert report.facts["summary"]["n_overdue"] == 0
     assert "The next decision is due 2026-03-19 10:00 UTC" in read_page(report.html()).text
+
+
+def test_a_lake_of_before_a_column_is_told_what_updates_it(tmp_path: Path) -> None:
+    old = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+    with connect(old, read_only=False) as con:
+        migrate(con)
+        con.execute("alter table core.lora drop column taken_in_at")
+    with pytest.raises(PermanentError, match="an older version is updated by carlos index"):
+        moderation_report(old, SINCE, NOW)
 
 
 def test_new_is_what_came_after_since(filled: Settings) -> None:
