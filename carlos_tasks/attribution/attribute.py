@@ -109,8 +109,8 @@ def _with_intervals(
 
 
 def _null_of_texts(settings: Settings, profile: Profile, policy: Policy) -> TextNull:
-    """A policy's neutral texts; their vectors are kept in the store, as every query vector is."""
+    """The texts of a policy's null; their vectors are kept in the store, as every query vector is."""
     from carlos_tasks.retrieval.query_encoder import load_query_encoder
 
     encoder = load_query_encoder(profile, settings.device, open_store(settings.store))
-    return text_null(policy.neutral_texts, encoder.vector)
+    return text_null(policy.null_texts, encoder.vector)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from carlos_tasks.commands.command import add_command
+from carlos_tasks.commands.command import add_command, print_rows
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.settings import load_settings
 
@@ -48,6 +48,9 @@ def add_report_commands(commands: Any) -> None:
     report.add_argument("--snapshot", type=int, metavar="N", help="the lake as it was then")
     report.add_argument("--with-pictures", action="store_true", help="copy the reference pictures into the report")
 
+    check = add_command(reports, "check", _check, "whether a report is still what was written and approved")
+    check.add_argument("place", metavar="DIR", help="its folder or s3:// prefix")
+
 
 def _add(reports: Any, name: str, run: Any, help_text: str) -> argparse.ArgumentParser:
     report = add_command(reports, name, run, help_text)
@@ -83,6 +86,21 @@ def _attribution(options: argparse.Namespace) -> int:
     )
     choices = {"k": options.k, "snapshot": options.snapshot, "with_pictures": options.with_pictures}
     return _print_manifest(options, write_attribution(load_settings(), reference, options.out, **choices))
+
+
+def _check(options: argparse.Namespace) -> int:
+    from carlos_tasks.reports.check import check_report
+
+    facts, faults = check_report(options.place)
+    if options.json:
+        print_json([facts | {"faults": faults}])
+    elif faults:
+        print_rows(options, faults, ("path", "fault"))
+    else:
+        approved = f", approved by {facts['approved_by']} at {facts['approved_at']}" if "approved_by" in facts else ""
+        print(f"report {facts['report']} is what was written: {facts['n_files']} files{approved}")
+        print(f"SHA-256 of its manifest: {facts['manifest_sha256']}")
+    return 1 if faults else 0
 
 
 def _print_manifest(options: argparse.Namespace, manifest: dict[str, Any]) -> int:

@@ -14,7 +14,7 @@ from carlos_tasks.evaluation.corpus import Floats, Mask
 from carlos_tasks.evaluation.draws import LEVELS, drawn_night
 from carlos_tasks.moderation.null import calibrated, false_discovery_q
 from carlos_tasks.moderation.policy import Concept
-from carlos_tasks.moderation.text_null import TextNull, text_query, text_scores
+from carlos_tasks.moderation.text_null import TextNull, text_query, text_scores, wanted_units
 from carlos_tasks.retrieval.parts import Query
 from carlos_tasks.retrieval.uncertainty import PromptSums
 
@@ -53,11 +53,17 @@ class Concepts:
         """Encode the texts of concepts."""
         return cls([text_query(profile_id, one.texts, one.counter_texts, encode) for one in concepts], null)
 
-    def without_own_wordings(self, chosen: Sequence[int]) -> "Concepts":
-        """Some of the concepts, held against a null that knows none of them: the wordings of all of these left out."""
+    def held_out(self, chosen: Sequence[int], *, know_each_other: bool) -> "Concepts":
+        """Some of the concepts, held against a null without the wordings of any of them.
+
+        Args:
+            chosen: their numbers.
+            know_each_other: the null has the texts of the chosen, as that of a policy has; each leaves its own out.
+        """
         queries = [self.queries[number] for number in chosen]
         is_neutral = np.all([self.null.is_neutral(query) for query in queries], axis=0)
-        return Concepts(queries, TextNull(self.null.units[is_neutral]))
+        own = [wanted_units(query) for query in queries] if know_each_other else []
+        return Concepts(queries, TextNull(np.concatenate([self.null.units[is_neutral], *own])))
 
     def test(self, units: Floats) -> Held:
         """Hold LoRAs against all of them, as `carlos_tasks.moderation.answers` does.
@@ -105,7 +111,9 @@ def judged(tested: Held, truth: Mask) -> Night:
     )
 
 
-def held_out(concepts: Concepts, units: Floats, truth: Mask, n_halves: int, seed: int) -> list[Night]:
+def held_out(
+    concepts: Concepts, units: Floats, truth: Mask, n_halves: int, seed: int, *, know_each_other: bool
+) -> list[Night]:
     """Test random halves of the concepts, each against a null without the wordings of its half.
 
     Args:
@@ -113,11 +121,13 @@ def held_out(concepts: Concepts, units: Floats, truth: Mask, n_halves: int, seed
         units: float32 (n, d), unit Directions.
         truth: (n, m), which LoRA has what.
         n_halves, seed: how many, and from which seed.
+        know_each_other: whether the concepts of a half are held against each other's texts.
     """
     rng = np.random.default_rng(seed)
     count = len(concepts.queries)
     halves = [np.sort(rng.choice(count, count // 2, replace=False)) for _ in range(n_halves)]
-    return [judged(concepts.without_own_wordings(half.tolist()).test(units), truth[:, half]) for half in halves]
+    held = [concepts.held_out(half.tolist(), know_each_other=know_each_other) for half in halves]
+    return [judged(asked.test(units), truth[:, half]) for asked, half in zip(held, halves, strict=True)]
 
 
 def nights(concepts: Concepts, known: Sequence[PromptSums], truth: Mask, n_nights: int, seed: int) -> list[Night]:

@@ -32,8 +32,10 @@ _NIGHTS_SAYS = (
     "replacement. false_discovery_rate: mean share of nulls among the tests called at a q-value of at most "
     f"{Q_CALLED}; a night that calls nothing counts 0. false_of_all_called: share of nulls among all that the nights "
     "called, which a night that calls much weighs more in. nulls_below: share of the nulls' p-values below a level, "
-    f"which honest p-values keep to. A half held out: {N_HALVES} random halves of the concepts, each held against the "
-    "neutral texts without the wordings of its own half, as a concept is that the neutral texts do not know."
+    f"which honest p-values keep to. A half held out: {N_HALVES} random halves of the concepts, each held against "
+    "neutral texts without the wordings of its own half, and against the texts of the others of that half: a policy "
+    "whose neutral texts know nothing of its kind. Unknown to each other: without those texts, as a concept that is "
+    "alone of its kind."
 )
 
 
@@ -50,7 +52,7 @@ def concepts(study: Study) -> list[Section]:
     numbers = study.sample(corpus.has_direction)
     relevant = np.array([[_effect(one) in truth.labels[number] for one in chosen] for number in numbers])
     encode = load_query_encoder(corpus.profile, study.device).vector
-    asked = Concepts.of(chosen, text_null(policy.neutral_texts, encode), corpus.profile.profile_id, encode)
+    asked = Concepts.of(chosen, text_null(policy.null_texts, encode), corpus.profile.profile_id, encode)
     tested = asked.test(corpus.units[numbers])
     rows = by_concept([one.concept_id for one in chosen], tested, relevant)
     lora_ids = [corpus.lora_ids[number] for number in numbers]
@@ -80,8 +82,9 @@ def _over_nights(study: Study, lora_ids: Sequence[str], asked: Concepts, tested:
     rows = [_mean("the index as it is", [judged(tested, truth)]), _mean(f"{N_NIGHTS} resampled nights", drawn)]
     if len(asked.queries) > 1:
         units = study.corpus.units[[study.corpus.lora_ids.index(lora_id) for lora_id in lora_ids]]
-        halves = held_out(asked, units, truth, N_HALVES, study.options.seed)
-        rows.append(_mean("the index as it is, a half held out", halves))
+        for what, know_each_other in (("", True), (", unknown to each other", False)):
+            halves = held_out(asked, units, truth, N_HALVES, study.options.seed, know_each_other=know_each_other)
+            rows.append(_mean(f"the index as it is, a half held out{what}", halves))
     return Section(name, title, _NIGHTS_SAYS, rows)
 
 

@@ -13,7 +13,7 @@ import duckdb
 from carlos_tasks.errors import CarlosError, NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.objects import open_store
+from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.lake.statements import Row, rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.moderation.cases import CaseFile, case_files, concept_named, whole_id
@@ -126,7 +126,8 @@ def _sign(
     """Rows of core.decision, but for their time; drafts, and ids of the steps, by whole id of the LoRA."""
     profile_id = load_profile(settings.profile).profile_id
     newest = snapshot_id(con)
-    known = case_files(con, open_store(settings.store), profile_id, drafts)
+    store = open_store(settings.store)
+    known = case_files(con, store, profile_id, drafts)
     past: dict[int | None, dict[str, CaseFile]] = {}
     for snapshot in {draft.snapshot_id for draft in drafts.values() if draft.snapshot_id not in (None, newest)}:
         its_loras = [lora_id for lora_id, draft in drafts.items() if draft.snapshot_id == snapshot]
@@ -135,12 +136,31 @@ def _sign(
     for lora_id, draft in drafts.items():
         seen = past.get(draft.snapshot_id, known)[lora_id]
         concept = concept_named(con, draft.concept) if draft.concept else {}
+        _check_evidence(store, draft.evidence or (), seen)
         row = signed_row(draft, known[lora_id], seen, concept, batch_id)
         row["decision_id"] = ids[lora_id]
         row["snapshot_id"] = newest if draft.snapshot_id is None else draft.snapshot_id
         row["profile_id"] = profile_id if seen.is_measured else None
         signed.append(row)
     return signed
+
+
+def _check_evidence(store: ObjectStore, named: Sequence[str], seen: CaseFile) -> None:
+    """Refuse what nobody could look up later on."""
+    of_case = {*seen.evidence(), *(f"notice/{notice['notice_id']}" for notice in seen.notices)}
+    for entry in named:
+        if entry not in of_case and not _is_kept(store, entry):
+            raise CarlosError(
+                f"{entry[:80]!r} is no evidence on LoRA {seen.lora_id[:12]}: name a signal or a notice of its case, "
+                "or a key of the store"
+            )
+
+
+def _is_kept(store: ObjectStore, key: str) -> bool:
+    try:
+        return store.exists(key)
+    except ValueError:  # it is no key
+        return False
 
 
 def _case_files_at(

@@ -58,9 +58,19 @@ class Policy:
     neutral_texts: tuple[str, ...]
 
     @property
+    def null_texts(self) -> tuple[str, ...]:
+        """What a score is held against: the neutral texts and those of all concepts, each once.
+
+        A concept leaves its own out (`carlos_tasks.moderation.text_null`); those of the others are of its kind, which
+        the neutral texts need not be.
+        """
+        texts = (text for concept in self.concepts for text in concept.texts)
+        return tuple(dict.fromkeys((*self.neutral_texts, *texts)))
+
+    @property
     def null_id(self) -> str:
-        """First 12 hexadecimal digits of the SHA-256 of the neutral texts."""
-        return digest(sorted(self.neutral_texts))
+        """First 12 hexadecimal digits of the SHA-256 of the texts of the null."""
+        return digest(sorted(self.null_texts))
 
 
 def concept_of(head: PolicyHead, file: ConceptFile, name: str, pictures: Sequence[Path] = ()) -> Concept:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from carlos_tasks.attribution.measured import Measured
 from carlos_tasks.attribution.similarity import Field, centred, null_draw, null_of
-from carlos_tasks.errors import CarlosError
+from carlos_tasks.errors import CarlosError, PassingError, SettingsError
 from carlos_tasks.moderation.policy import Concept, Policy, digest
 from carlos_tasks.moderation.text_null import Encode, TextNull, text_null, text_query, text_scores
 from carlos_tasks.profile import Profile
@@ -66,11 +66,11 @@ def questions_of(policy: Policy, profile: Profile) -> list[Asked]:
 def text_questions(
     asked: Sequence[Asked], policy: Policy, profile_id: str, encode: Encode, units: Floats
 ) -> list[Question]:
-    """Questions by texts, held against the policy's neutral texts.
+    """Questions by texts, held against the null of the policy.
 
     Args:
         asked: which.
-        policy: whose neutral texts.
+        policy: whose null.
         profile_id: whose Directions.
         encode: a text to its query vector.
         units: float32 (n, d), the Directions that the nulls are of.
@@ -78,16 +78,21 @@ def text_questions(
     Raises:
         CarlosError: the encoder refuses a text; the message names file and text.
     """
-    null = text_null(policy.neutral_texts, encode)
-    of_loras = partial(_of_rows, null, units)
-    questions = []
+    queries = []
     for one in asked:
         try:
-            query = text_query(profile_id, one.concept.texts, one.concept.counter_texts, encode)
+            queries.append(text_query(profile_id, one.concept.texts, one.concept.counter_texts, encode))
+        except (PassingError, SettingsError):
+            raise
         except CarlosError as exc:
             raise CarlosError(f"{one.concept.file}: {exc}") from exc
-        questions.append(Question(one, partial(text_scores, query), of_loras, null.is_neutral(query)))
-    return questions
+    # After the concepts, whose texts are in it: what is refused is told with its file.
+    null = text_null(policy.null_texts, encode)
+    of_loras = partial(_of_rows, null, units)
+    return [
+        Question(one, partial(text_scores, query), of_loras, null.is_neutral(query))
+        for one, query in zip(asked, queries, strict=True)
+    ]
 
 
 def image_questions(

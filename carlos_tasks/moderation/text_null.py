@@ -1,8 +1,9 @@
 """The null of a question by texts: what a LoRA scores with texts that mean nothing in particular.
 
-A neutral text that says what is asked about is no example of something else, and is left out for that question: one
-whose vector has a cosine of SAME_COSINE or more with what is wanted. In the micro world that takes out the wordings of
-the same effect, and no others (docs/decisions/0019-a-score-is-held-against-neutral-texts.md).
+The texts are a policy's neutral ones and those of its concepts: to a concept, the others are examples of its kind. A
+text that says what is asked about is no example of something else, and is left out for that question: one of its own,
+and one whose vector has a cosine of SAME_COSINE or more with what is wanted. In the micro world that takes out the
+wordings of the same effect, and no others (docs/decisions/0019-a-score-is-held-against-neutral-texts.md).
 """
 
 from collections.abc import Callable, Sequence
@@ -21,6 +22,8 @@ Encode = Callable[[str], Floats]
 
 #: From this cosine on, a neutral text says what is asked about.
 SAME_COSINE = 0.8
+# Vectors of one text, rounded: nothing else comes so near.
+_SAME_TEXT = 1 - 1e-5
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,7 +34,8 @@ class TextNull:
 
     def is_neutral(self, query: Query) -> NDArray[np.bool_]:
         """Which of the texts say something else than what a query wants: (K,)."""
-        return np.asarray(self.units @ query.matrix[:, 0] < SAME_COSINE)
+        is_own = (self.units @ wanted_units(query).T > _SAME_TEXT).any(axis=1)
+        return np.asarray((self.units @ query.matrix[:, 0] < SAME_COSINE) & ~is_own)
 
     def scores(self, directions: Floats) -> Floats:
         """The null scores of LoRAs, before any text is left out.
@@ -51,8 +55,7 @@ def text_null(texts: Sequence[str], encode: Encode) -> TextNull:
     Raises:
         CarlosError: the encoder refuses one of them; the message names it.
     """
-    vectors = np.array([encode_named(text, encode, "the neutral text") for text in texts], dtype=np.float64)
-    return TextNull((vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32))
+    return TextNull(_units([encode_named(text, encode, "the neutral text") for text in texts]))
 
 
 def text_query(profile_id: str, texts: Sequence[str], counter_texts: Sequence[str], encode: Encode) -> Query:
@@ -66,6 +69,11 @@ def text_query(profile_id: str, texts: Sequence[str], counter_texts: Sequence[st
         Part(text, -1.0 / len(counter_texts), encode_named(text, encode, "the counter-text")) for text in counter_texts
     ]
     return Query(profile_id, (*wanted, *unwanted))
+
+
+def wanted_units(query: Query) -> Floats:
+    """The texts that a question wants, as unit vectors: float32 (w, d)."""
+    return _units([part.vector for part in query.parts if part.weight > 0])
 
 
 def text_scores(query: Query, directions: Floats) -> Doubles:
@@ -94,3 +102,8 @@ def encode_named(text: str, encode: Encode, what: str) -> Floats:
         raise
     except CarlosError as exc:
         raise CarlosError(f"{what} {text!r} cannot be asked for: {exc}") from exc
+
+
+def _units(vectors: Sequence[Floats]) -> Floats:
+    rows = np.array(vectors, dtype=np.float64)
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)

@@ -5,9 +5,12 @@ overdue, and says as of when; so the tables and the JSON of the same report of t
 bytes. A folder without a manifest is a report that was never finished.
 """
 
+import fcntl
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -58,30 +61,45 @@ def write_bundle(
         The manifest: facts, `files` (path, sha256, bytes) and `left_out` (what could not be written, and why).
 
     Raises:
-        CarlosError: the folder cannot be written.
+        CarlosError: the folder cannot be written, or another report is being written to it.
     """
     try:
-        _remove(folder)
-        written, left_out = [], []
-        for path, content in _contents(name, facts, tables, html, files or {}):
-            written.append(_write(folder, path, content))
-        pdf, problem = pdf_of(print_html)
-        if pdf is None:
-            (folder / f"{name}.pdf").unlink(missing_ok=True)
-            left_out.append({"path": f"{name}.pdf", "reason": problem})
-            log.warning("no PDF: %s", problem)
-        else:
-            written.append(_write(folder, f"{name}.pdf", pdf))
-        manifest = {
-            "report": name,
-            **facts,
-            "files": sorted(written, key=lambda file: str(file["path"])),
-            "left_out": left_out,
-        }
-        _write(folder, MANIFEST, json_bytes(manifest))
+        with _alone_in(folder):
+            _remove(folder)
+            written, left_out = [], []
+            for path, content in _contents(name, facts, tables, html, files or {}):
+                written.append(_write(folder, path, content))
+            pdf, problem = pdf_of(print_html)
+            if pdf is None:
+                (folder / f"{name}.pdf").unlink(missing_ok=True)
+                left_out.append({"path": f"{name}.pdf", "reason": problem})
+                log.warning("no PDF: %s", problem)
+            else:
+                written.append(_write(folder, f"{name}.pdf", pdf))
+            manifest = {
+                "report": name,
+                **facts,
+                "files": sorted(written, key=lambda file: str(file["path"])),
+                "left_out": left_out,
+            }
+            _write(folder, MANIFEST, json_bytes(manifest))
     except OSError as exc:
         raise CarlosError(f"cannot write the report to {folder}: {exc.strerror or exc} (name another --out)") from exc
     return manifest
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold a folder against other processes that write a report to it; whoever dies lets go of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as exc:
+        raise CarlosError(f"another report is being written to {folder}: wait for it, or name another --out") from exc
+    finally:
+        os.close(handle)
 
 
 def _remove(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """Lets `carlos` read the lake that `make demo` or `make up` left, with nothing set by hand and nothing left running.
 
-Both write the lake's settings to `var/carlos.env`. Where the shell names a lake of its own, that file is ignored.
+Both write the lake's settings to `var/carlos.env`. Where the shell names a lake of its own, that file is ignored;
+a shell that has read the file names this one.
 """
 
 import os
@@ -26,20 +27,33 @@ def leave_settings(layout: Layout, settings: dict[str, str]) -> None:
 def local_deployment() -> Iterator[None]:
     """Let the settings that the local stack left apply to this process, its S3 server included.
 
-    A shell that sets CARLOS_STORE or CARLOS_CATALOG has a lake of its own: then nothing happens, nor where no stack
-    was ever started. The S3 server of a running stack is used; where none runs, one is started on a free port, over
-    the same folder, until the block ends. Call it before `load_settings()`.
+    A shell that sets CARLOS_STORE or CARLOS_CATALOG otherwise has a lake of its own: then nothing happens, nor where no
+    stack was ever started. The S3 server of a running stack is used; where none runs, one is started on a free port,
+    over the same folder, until the block ends. Call it before `load_settings()`.
     """
-    if any(name in os.environ for name in _NAMES_A_LAKE) or not SETTINGS_FILE.exists():
+    settings = _left_settings()
+    if not settings or _names_another_lake(settings):
         yield
         return
-    settings = dict(line.split("=", 1) for line in shlex.split(SETTINGS_FILE.read_text()))
     layout = Layout(Path(settings.pop(_STACK)))
     asked_for = {name: value for name, value in os.environ.items() if name in settings}
     with ExitStack() as cleanup:
         cleanup.enter_context(environment(settings | asked_for))
         os.environ.update(_running_s3(layout) or cleanup.enter_context(_own_s3(layout)))
         yield
+
+
+def _left_settings() -> dict[str, str]:
+    if not SETTINGS_FILE.exists():
+        return {}
+    return dict(line.split("=", 1) for line in shlex.split(SETTINGS_FILE.read_text()))
+
+
+def _names_another_lake(settings: dict[str, str]) -> bool:
+    """Whether the shell names a lake, and did not read these settings: the local store's name is nobody's own."""
+    named = {name: os.environ[name] for name in _NAMES_A_LAKE if name in os.environ}
+    has_read_them = os.environ.get(_STACK) == settings[_STACK] and named.items() <= settings.items()
+    return bool(named) and not has_read_them
 
 
 @contextmanager

@@ -40,7 +40,7 @@ comment on column core.concept_score.low is 'Lower end of the 95 % interval, boo
 comment on column core.concept_score.high is 'Upper end of the interval.';
 comment on column core.concept_score.n_null is 'Null values that z is told from.';
 comment on column core.concept_score.n_tests is 'Tests of the run.';
-comment on column core.concept_score.null_id is 'First 12 hexadecimal digits of the SHA-256 of the neutral texts, or of the draw of LoRAs.';
+comment on column core.concept_score.null_id is 'First 12 hexadecimal digits of the SHA-256 of the texts of the null, or of the draw of LoRAs.';
 comment on column core.concept_score.run_id is 'Run that scored it.';
 comment on column core.concept_score.computed_at is 'computed_at of the representation that was scored.';
 comment on column core.concept_score.scored_at is 'When the row was committed.';

@@ -70,7 +70,7 @@ def test_texts_are_held_against_neutral_texts(studio: Studio) -> None:
     n_null = found.main.told.n_null
     assert len(set(n_null)) == 1
     # Texts that say stripes themselves are left out of the null, and no others.
-    assert 20 < n_null[0] < len(found.policy.neutral_texts)
+    assert 20 < n_null[0] < len(found.policy.null_texts)
     direction = found.main.basis.vector / np.linalg.norm(found.main.basis.vector)
     np.testing.assert_allclose(found.main.similarity, found.measured.field.units @ direction, atol=1e-6)
     assert len(found.main.null_of(found.measured, 0)) == n_null[0]

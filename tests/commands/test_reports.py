@@ -46,6 +46,19 @@ def test_programs_get_the_manifest_and_nothing_else(run: Callable[..., int], tmp
     assert (tmp_path / "transparency.html").is_file()
 
 
+def test_a_report_is_checked_where_it_lies(run: Callable[..., int], tmp_path: Path, capsys: Any) -> None:
+    out = tmp_path / "out"
+    assert run("transparency", "--out", str(out), "--month", "2026-01") == 0
+    assert run("check", str(out)) == 0
+    assert "report transparency is what was written" in capsys.readouterr().out
+    (out / "transparency.html").write_text("another page")
+    assert run("check", str(out)) == 1
+    assert "is not what was written" in capsys.readouterr().out
+    assert run("check", str(out), "--json") == 1
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["faults"] == [{"path": "transparency.html", "fault": "is not what was written"}]
+
+
 def test_a_month_that_is_none_is_one_clear_line(run: Callable[..., int], tmp_path: Path) -> None:
     with pytest.raises(CarlosError, match="not a month: 'May'"):
         run("transparency", "--out", str(tmp_path), "--month", "May")

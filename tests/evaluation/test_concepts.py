@@ -70,14 +70,17 @@ def test_nights_call_effects_and_leave_nulls_alone() -> None:
     assert nights(asked, known, truth, 2, 0) == nights(asked, known, truth, 2, 0)
 
 
-def test_a_half_held_out_meets_a_null_that_knows_none_of_its_wordings() -> None:
+def test_a_half_held_out_meets_a_null_that_knows_its_wordings_by_its_own_concepts_alone() -> None:
     axes = np.eye(4, dtype=np.float32)
     queries = [text_query("p", [str(n)], [], lambda text: axes[int(text)]) for n in range(3)]
     asked = Concepts(queries, TextNull(axes))
-    np.testing.assert_array_equal(asked.without_own_wordings([0, 2]).null.units, axes[[1, 3]])
+    alone, together = (asked.held_out([0, 2], know_each_other=known) for known in (False, True))
+    np.testing.assert_array_equal(alone.null.units, axes[[1, 3]])
+    np.testing.assert_array_equal(together.null.units, axes[[1, 3, 0, 2]])
+    np.testing.assert_array_equal(together.null.is_neutral(queries[0]), [True, True, False, True])
     rng = np.random.default_rng(4)
     neutral = rng.normal(size=(40, 4)).astype(np.float32)
     asked = Concepts(queries, TextNull(neutral / np.linalg.norm(neutral, axis=1, keepdims=True)))
-    drawn = held_out(asked, axes, np.eye(4, 3, dtype=bool), 6, 0)
+    drawn = held_out(asked, axes, np.eye(4, 3, dtype=bool), 6, 0, know_each_other=False)
     assert len(drawn) == 6
-    assert drawn == held_out(asked, axes, np.eye(4, 3, dtype=bool), 6, 0)
+    assert drawn == held_out(asked, axes, np.eye(4, 3, dtype=bool), 6, 0, know_each_other=False)

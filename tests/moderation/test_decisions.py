@@ -146,6 +146,15 @@ def test_a_decision_answers_the_complaint_that_waits(place: Settings) -> None:
         decide(place, draft(OTHER, "label", notice_id="n0"))
 
 
+@pytest.mark.parametrize(
+    "entry", ["signal/x", "notice/x", "evidence/x.webp", "../catalog.sqlite", "/etc/passwd", "a//b"]
+)
+def test_evidence_that_is_not_there_is_refused_and_nothing_signed(place: Settings, entry: str) -> None:
+    with pytest.raises(CarlosError, match="is no evidence on LoRA 5aaaaaaaaaaa: name a signal"):
+        decide_many(place, [draft(OTHER), draft(evidence=(image_of(STAR), entry))])
+    assert not ask(place, "from core.decision")
+
+
 def test_the_snapshot_that_the_evidence_was_read_at_can_be_named(place: Settings) -> None:
     with connect(place) as con:
         before = snapshot_id(con)
@@ -166,11 +175,15 @@ def test_the_snapshot_that_the_evidence_was_read_at_can_be_named(place: Settings
 def test_what_is_given_goes_before_what_would_be_told(place: Settings) -> None:
     given: dict[str, Any] = {
         "category": "STATEMENT_CATEGORY_VIOLENCE",
-        "evidence": ("signal/x",),
+        "evidence": (image_of(STAR),),
         "automated_detection": False,
     }
     row = decide(place, draft(**given))
-    assert (row["category"], row["evidence"], row["automated_detection"]) == (given["category"], ["signal/x"], False)
+    assert (row["category"], row["evidence"], row["automated_detection"]) == (
+        given["category"],
+        [image_of(STAR)],
+        False,
+    )
 
 
 def test_all_or_none_are_written(place: Settings) -> None:

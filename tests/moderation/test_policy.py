@@ -81,6 +81,13 @@ def test_the_null_is_named_by_the_neutral_texts_in_any_order(tmp_path: Path) -> 
     assert len(turned.neutral_texts) == len(first.neutral_texts)
 
 
+def test_the_null_has_the_texts_of_the_concepts_and_each_text_once(tmp_path: Path) -> None:
+    policy = read_policy(write_policy(tmp_path))
+    texts = [text for one in policy.concepts for text in one.texts]
+    assert texts and set(policy.null_texts) == {*policy.neutral_texts, *texts}
+    assert len(set(policy.null_texts)) == len(policy.null_texts)
+
+
 @pytest.mark.parametrize(
     ("files", "fault"),
     [

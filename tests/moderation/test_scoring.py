@@ -109,7 +109,9 @@ def test_what_a_row_says_follows_from_the_lora_s_own_null(house: Settings) -> No
         for found in ask(house, f"select direction from core.representation where lora_id = '{STRIPED}'")  # noqa: S608
     ]
     wanted = unit(np.sum([unit(query_vector(profile, text)) for text in ("striped", "stripes")], axis=0))
-    neutral = np.array([unit(query_vector(profile, text)) for text in policy.neutral_texts])
+    others = [text for text in policy.null_texts if text not in ("striped", "stripes")]
+    assert set(policy.neutral_texts) | {"at night"} <= {*others, "striped", "stripes"}
+    neutral = np.array([unit(query_vector(profile, text)) for text in others])
     null = neutral[neutral @ wanted < 0.8] @ unit(direction)
     score = unit(direction) @ wanted
     z = (score - null.mean()) / (null.std(ddof=1) * np.sqrt(1 + 1 / len(null)))
@@ -167,15 +169,27 @@ def test_a_changed_concept_alone_is_scored_again(house: Settings, tmp_path: Path
 def test_a_concept_that_is_gone_is_retired_and_its_scores_with_it(house: Settings, tmp_path: Path) -> None:
     score_concepts(house)
     write_policy(tmp_path / "policy", night=None)
-    assert score_concepts(house)["n_tests"] == 0
+    assert score_concepts(house)["n_tests"] == 3  # stripes is not held against the texts of night any more
     assert [row["concept_id"] for row in ask(house, "from mart.concept order by concept_id")] == [
         "other-effects",
         "stripes",
     ]
     assert {concept for _, concept in scores(house)} == {"stripes"}
     write_policy(tmp_path / "policy", night=NIGHT)
-    assert score_concepts(house)["n_tests"] == 0  # its scores of before are good still
+    assert score_concepts(house)["n_tests"] == 3  # those of stripes: the scores of night of before are good still
     assert {concept for _, concept in scores(house)} == {"night", "stripes"}
+    assert {row["null_id"] for row in scores(house).values()} == {read_policy(house.policy).null_id}
+
+
+def test_another_text_of_a_concept_is_another_null_to_the_others(house: Settings, tmp_path: Path) -> None:
+    score_concepts(house)
+    before = scores(house)[STRIPED, "stripes"]
+    write_policy(tmp_path / "policy", night=NIGHT.replace('counter_texts = ["blue"]', "counter_texts = []"))
+    assert score_concepts(house)["n_tests"] == 3  # a counter-text is in no null
+    write_policy(tmp_path / "policy", night=NIGHT.replace("texts = [", 'texts = ["a dark sky", ', 1))
+    assert score_concepts(house)["n_tests"] == 6
+    after = scores(house)[STRIPED, "stripes"]
+    assert (after["n_null"], after["score"]) == (before["n_null"] + 1, before["score"])
 
 
 def test_other_neutral_texts_are_another_null(house: Settings, tmp_path: Path) -> None:

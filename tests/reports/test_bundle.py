@@ -1,9 +1,11 @@
 """A report as a folder: hashes that hold, a manifest that comes last, cells that are no formulas, bytes that repeat."""
 
 import csv
+import fcntl
 import hashlib
 import io
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,19 @@ def test_a_place_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> Non
     (tmp_path / "file").write_text("")
     with pytest.raises(CarlosError, match=r"cannot write the report to .*name another --out"):
         written(tmp_path / "file" / "folder")
+
+
+def test_two_reports_do_not_mix_in_one_folder(tmp_path: Path) -> None:
+    before = written(tmp_path)
+    other = os.open(tmp_path, os.O_RDONLY)
+    try:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        with pytest.raises(CarlosError, match="another report is being written to"):
+            written(tmp_path, html="<p>another")
+    finally:
+        os.close(other)
+    assert json.loads((tmp_path / "manifest.json").read_bytes())["files"] == before["files"]
+    assert written(tmp_path, html="<p>another")["files"] != before["files"]
 
 
 def test_the_json_has_the_first_rows_and_tells_how_many_there_are(tmp_path: Path) -> None:

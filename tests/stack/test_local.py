@@ -1,6 +1,7 @@
 """The lake that the stack left: `carlos` finds it, with a server of its own where none runs."""
 
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,24 @@ def test_keys_and_profiles_of_the_shell_do_not_get_in_the_way(left: Layout, monk
 @pytest.mark.parametrize("name", ["CARLOS_STORE", "CARLOS_CATALOG"])
 def test_a_shell_with_a_lake_of_its_own_keeps_it(left: Layout, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, "s3://production/lake")
+    before = dict(os.environ)
+    with local.local_deployment():
+        assert dict(os.environ) == before
+
+
+def test_a_shell_that_read_the_settings_reads_the_same_lake(left: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    for line in shlex.split((left.home.parent / "carlos.env").read_text()):
+        monkeypatch.setenv(*line.split("=", 1))
+    with local.local_deployment():
+        assert read_greeting() == b"hello"
+    monkeypatch.setenv("CARLOS_CATALOG", "postgres:host=elsewhere")
+    before = dict(os.environ)
+    with local.local_deployment():
+        assert dict(os.environ) == before
+
+
+def test_the_name_of_the_local_store_alone_is_another_lake(left: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARLOS_STORE", layout.STORE)
     before = dict(os.environ)
     with local.local_deployment():
         assert dict(os.environ) == before
