@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from carlos_tasks.moderation.null import MIN_NULL, calibrated, false_discovery_q, percentile_of
+from carlos_tasks.moderation.text_null import TextNull, text_query
 
 
 def rng() -> np.random.Generator:
@@ -90,3 +91,10 @@ def test_false_discoveries_stay_below_their_rate() -> None:
 def test_percentiles_are_among_the_others_and_ties_count_half() -> None:
     assert percentile_of([1, 2, 2, np.nan, 3]) == pytest.approx([0, 0.5, 0.5, np.nan, 1], nan_ok=True)
     assert np.isnan(percentile_of([1.0])).all()
+
+
+def test_a_concept_s_own_texts_are_in_no_null_of_its_own_however_far_they_lie_apart() -> None:
+    axes = np.eye(4, dtype=np.float32)
+    query = text_query("p", ["0", "1"], ["2"], lambda text: 3 * axes[int(text)])
+    is_neutral = TextNull(axes).is_neutral(query)
+    np.testing.assert_array_equal(is_neutral, [False, False, True, True])
