@@ -30,9 +30,10 @@ test: $(READY) ## unit tests, then the end-to-end tests
 	@echo "unit tests"; time OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "not end_to_end"
 	@echo "end-to-end tests"; time $(BIN)/pytest -q -m end_to_end
 
-check: $(READY) ## ruff, ruff format, mypy, and the test of the documentation
+check: $(READY) ## ruff, ruff format, the layers, mypy, and the test of the documentation
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
 	@$(BIN)/pytest -q tests/test_docs.py
 
@@ -51,7 +52,7 @@ fuzz: $(READY) ## hundreds of thousands of hostile files and records through the
 microworld: $(READY) ## train the micro world's models and LoRAs again from their seed
 	@$(BIN)/python -m carlos_tasks.microworld.train all --out carlos_tasks/microworld/weights
 	@$(BIN)/python -m carlos_tasks.microworld.ground_truth
-	@$(BIN)/python -m carlos_tasks.seal_profile micro
+	@$(BIN)/python -m carlos_tasks.profiles.seal micro
 
 clean: ## remove the environment, caches and var/ (the local lake and Airflow's state)
 	@if [ -x $(BIN)/python ] && [ -d var ]; then $(BIN)/python -m carlos_tasks.stack down; fi

@@ -23,10 +23,10 @@ import pyarrow as pa
 
 from benchmarks.ranking import DIMENSION, make_lake
 from carlos_tasks.attribution.reference import make_reference
-from carlos_tasks.attribution.report import write_attribution
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
+from carlos_tasks.reports.attribution.report import write_attribution
 from carlos_tasks.settings import Settings
 
 N_WITH_PROMPTS = 100

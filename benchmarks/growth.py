@@ -30,16 +30,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from carlos_tasks.commit.index import commit_index
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.commit import commit_index
-from carlos_tasks.lake.objects import ObjectStore, open_store
-from carlos_tasks.lake.outcomes import OutcomeRecord, outcome_key, write_outcome
+from carlos_tasks.lake.outcomes import OutcomeRecord, write_outcome
 from carlos_tasks.lake.register import register_profile, register_shards
-from carlos_tasks.lake.shards import BASELINE, parse_shard_key, shard_key, write_shard
+from carlos_tasks.lake.shards import write_shard
 from carlos_tasks.lake.statements import run_statement
-from carlos_tasks.profile import Profile, load_profile
+from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import BASELINE, outcome_key, parse_shard_key, shard_key
+from carlos_tasks.store.objects import ObjectStore
 
 PROFILE = "benchmark"
 PAIRS_PER_SHARD = 1120

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from carlos_tasks.console import print_json, print_table
-from carlos_tasks.lora.validate import validate
+from carlos_tasks.intake.validate import validate
 
 NUMBER = 10_000
 RANKS = (8, 16, 32, 64)

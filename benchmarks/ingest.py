@@ -26,8 +26,8 @@ import orjson
 import zstandard
 
 from carlos_tasks.console import print_json, print_table
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.stack.s3_server import start_s3_server
+from carlos_tasks.store import open_store
 
 SEED = 3
 ENDINGS = (".jsonl.zst", ".json")
@@ -35,7 +35,7 @@ ENDINGS = (".jsonl.zst", ".json")
 _RUN = """
 import re, sys
 __file__ = "benchmark"  # without one, DuckDB takes the program for a person's and draws bars
-from carlos_tasks.cli import main
+from carlos_tasks.commands.cli import main
 code = main(sys.argv[1:])
 print(re.search("VmHWM.*", open("/proc/self/status").read())[0], file=sys.stderr)
 sys.exit(code)

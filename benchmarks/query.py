@@ -26,9 +26,9 @@ from numpy.typing import NDArray
 
 from carlos_tasks.console import print_table
 from carlos_tasks.embedding.encoder import ClipEncoder
-from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.profile import Profile, load_profile
+from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.retrieval.query_encoder import QueryEncoder
+from carlos_tasks.store.folder import FolderStore
 
 TARGET_NEW, TARGET_REPEATED, TARGET_ERROR = 10, 1000, 1e-5
 WORDS_OF_TARGET = 2
@@ -74,7 +74,7 @@ def parse_options() -> argparse.Namespace:
 
 def vit_b_32(pretrained: str | None) -> ClipEncoder:
     """Return the paper's encoder, with random weights of a fixed seed unless a tag is given."""
-    from carlos_tasks.torchvision_cpu import declare_missing_operators
+    from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 
     declare_missing_operators()
     import open_clip

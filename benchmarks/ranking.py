@@ -28,12 +28,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from carlos_tasks.commit.import_published import import_published
 from carlos_tasks.console import print_json, print_table
-from carlos_tasks.import_published import import_published
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval import Filters, Searcher
-from carlos_tasks.retrieval.parts import Part, Query
+from carlos_tasks.retrieval.query import Part, Query
 from carlos_tasks.settings import Settings
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "shared" / "data" / "carlos_published_representations.parquet"

@@ -29,9 +29,9 @@ import pyarrow as pa
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.register import register_profile
-from carlos_tasks.profile import load_profile
-from carlos_tasks.reports.moderation import write_moderation
-from carlos_tasks.reports.transparency import write_transparency
+from carlos_tasks.profiles.profile import load_profile
+from carlos_tasks.reports.moderation.report import write_moderation
+from carlos_tasks.reports.transparency.report import write_transparency
 from carlos_tasks.settings import Settings
 
 DIMENSION, ROWS_PER_INSERT, PAIRS_KEPT, SIDE_PX = 512, 25_000, 4, 512

@@ -24,11 +24,12 @@ from rich.console import Console
 from rich.table import Table
 
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.register import register_shards
-from carlos_tasks.lake.shards import BASELINE, shard_key, write_shard
+from carlos_tasks.lake.shards import write_shard
 from carlos_tasks.lake.statements import rows, run_statement
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import BASELINE, shard_key
 
 PROFILE = "benchmark"
 PAIRS_PER_SHARD = 1120

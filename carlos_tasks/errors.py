@@ -46,7 +46,7 @@ class RejectedFile(PermanentError):
     """A LoRA file is refused before it is loaded.
 
     Args:
-        reason: a code of `carlos_tasks.lora.reasons.Reason`.
+        reason: a code of `carlos_tasks.untrusted.reasons.Reason`.
         detail: one sentence for a person, safe to log (no secrets, no control characters).
     """
 

@@ -1,6 +1,6 @@
 """The settings of one deployment, read from the environment (`CARLOS_…`) and validated once.
 
-What fixes an image or an embedding is not here but in a profile (`carlos_tasks.profile`): settings say where
+What fixes an image or an embedding is not here but in a profile (`carlos_tasks.profiles.profile`): settings say where
 things lie and how much runs at once, and no setting changes a result. Credentials are not here either: boto3 and
 libpq read theirs from the environment.
 """
@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from carlos_tasks.errors import SettingsError
-from carlos_tasks.partitions import check_source_uri
+from carlos_tasks.untrusted.source_uri import check_source_uri
 
 
 class Settings(BaseSettings):

@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
 from carlos_tasks.settings import load_settings
 
 
@@ -31,8 +31,8 @@ def attribute_references() -> None:
 
     @task(map_index_template="{{ task.op_kwargs['reference'] }}", **gpu_args())
     def attribute(reference: str, *, params: Any) -> Any:
-        from carlos_tasks.attribution.archive import store_attribution
         from carlos_tasks.errors import NothingMeasured
+        from carlos_tasks.reports.attribution.stored import store_attribution
 
         try:
             stored = store_attribution(load_settings(), reference, again=params["again"])

@@ -14,7 +14,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.orchestration import COMMIT, MOST_WAITING, default_args
+from carlos_tasks.nightly.orchestration import COMMIT, MOST_WAITING, default_args
 from carlos_tasks.settings import load_settings
 
 _TEXT = ["null", "string"]

@@ -23,8 +23,8 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task, task_group
 
-from carlos_tasks.orchestration import LORA_SHARDS, backlog_partition, default_args, nightly, nothing_to_do
-from carlos_tasks.partitions import partition_of, watermark_of
+from carlos_tasks.nightly.orchestration import LORA_SHARDS, backlog_partition, default_args, nightly, nothing_to_do
+from carlos_tasks.nightly.partitions import partition_of, watermark_of
 from carlos_tasks.settings import load_settings
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.orchestration import default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.orchestration import default_args, gpu_args, nothing_to_do
 from carlos_tasks.settings import load_settings
 
 
@@ -34,7 +34,7 @@ def evaluate_index() -> None:
     @task(**gpu_args())
     def evaluate(*, params: Any) -> Any:
         from carlos_tasks.errors import NotFound
-        from carlos_tasks.evaluation.archive import evaluate_and_keep
+        from carlos_tasks.evaluation.stored import evaluate_and_keep
 
         try:
             kept = evaluate_and_keep(load_settings(), again=params["again"])

@@ -18,13 +18,21 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from carlos_tasks.orchestration import COMMIT, MEASURED, NEW_SHARD, default_args, gpu_args, nightly, nothing_to_do
+from carlos_tasks.nightly.orchestration import (
+    COMMIT,
+    MEASURED,
+    NEW_SHARD,
+    default_args,
+    gpu_args,
+    nightly,
+    nothing_to_do,
+)
 from carlos_tasks.settings import load_settings
 
 
 @dag(schedule=NEW_SHARD, max_active_runs=1, default_args=default_args(), doc_md=__doc__, tags=["carlos"])
 def index_loras() -> None:
-    """Wire the stages of `carlos_tasks.nightly`."""
+    """Wire the stages of `carlos_tasks.nightly.stages`."""
 
     @task
     def ingest(*, dag_run: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
 from carlos_tasks.settings import load_settings
 
 
@@ -42,7 +42,7 @@ def moderate_index() -> None:
 
     @task
     def report_moderation(*, params: Any) -> Any:
-        from carlos_tasks.reports.moderation import store_moderation
+        from carlos_tasks.reports.moderation.report import store_moderation
 
         stored = store_moderation(load_settings(), again=params["again"])
         if not stored["is_new"]:

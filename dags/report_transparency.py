@@ -15,7 +15,7 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.orchestration import MOST_WAITING, default_args
+from carlos_tasks.nightly.orchestration import MOST_WAITING, default_args
 from carlos_tasks.settings import load_settings
 
 DRAFT = "ti.xcom_pull(task_ids='draft')"
@@ -35,7 +35,7 @@ def report_transparency() -> None:
 
     @task
     def draft(*, params: Any, dag_run: Any) -> Any:
-        from carlos_tasks.reports.transparency import store_transparency
+        from carlos_tasks.reports.transparency.report import store_transparency
 
         return store_transparency(load_settings(), params["month"], asked_at=dag_run.run_after, again=True)
 
@@ -47,8 +47,8 @@ def report_transparency() -> None:
 
     @task
     def release(drafted: Any, answer: Any) -> Any:
-        from carlos_tasks.lake.objects import open_store
-        from carlos_tasks.reports.release import release_report
+        from carlos_tasks.reports.bundles.release import release_report
+        from carlos_tasks.store import open_store
 
         return release_report(open_store(load_settings().store), drafted, answer)
 

@@ -10,10 +10,11 @@ import duckdb
 import pytest
 
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.objects import ObjectStore, open_store
-from carlos_tasks.profile import Profile, load_profile
+from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack.s3_server import S3Server, start_s3_server
+from carlos_tasks.store import open_store
+from carlos_tasks.store.objects import ObjectStore
 
 BUCKET = "carlos-tests"
 

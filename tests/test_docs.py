@@ -72,7 +72,7 @@ def test_every_pool_is_documented():
 
 
 def test_every_command_is_documented_and_no_other():
-    from carlos_tasks import cli
+    from carlos_tasks.commands import cli
 
     parser = cli._parser()
     (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
@@ -120,7 +120,7 @@ def test_every_check_is_documented_and_no_other():
 
 
 def test_every_reason_of_a_refusal_is_documented_with_its_meaning():
-    from carlos_tasks.lora.reasons import Reason
+    from carlos_tasks.untrusted.reasons import Reason
 
     rows = re.findall(r"^\| `([a-z0-9_]+)` \| (.+) \|$", read("docs/refusals.md"), re.MULTILINE)
     assert dict(rows) == {reason.value: reason.meaning for reason in Reason}

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from carlos_tasks import cli, nightly
+from carlos_tasks.commands import cli
+from carlos_tasks.commit.import_published import PROFILE, import_published
 from carlos_tasks.errors import NotFound, PermanentError, SettingsError
-from carlos_tasks.import_published import PROFILE, import_published
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.profile import load_profile
+from carlos_tasks.nightly import stages as nightly
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.search import show, similar
 from carlos_tasks.settings import Settings
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.nightly import commit_intake, discover, ingest, run_checks
-from carlos_tasks.resources import PACKAGE_FOLDER
+from carlos_tasks.nightly.stages import commit_intake, discover, ingest, run_checks
+from carlos_tasks.profiles.resources import PACKAGE_FOLDER
 from carlos_tasks.settings import Settings
 from tests.sources.bad_server import Server, serving
 from tests.sources.models import a_file, a_model, a_version

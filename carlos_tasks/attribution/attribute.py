@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 from carlos_tasks.attribution.attribution import Q_FLAGGED, Attribution, ranking
 from carlos_tasks.attribution.basis import Basis, make_bases
 from carlos_tasks.attribution.comparison import Comparison, compare, compare_with_texts
-from carlos_tasks.attribution.measured import Measured, read_measured
 from carlos_tasks.attribution.reference import Reference
 from carlos_tasks.attribution.resampling import intervals
+from carlos_tasks.calibration.measured import Measured, read_measured
+from carlos_tasks.calibration.null import false_discovery_q
+from carlos_tasks.calibration.text_null import TextNull, text_null
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.lake.session import connect
 from carlos_tasks.lake.transaction import snapshot_id
-from carlos_tasks.moderation.null import false_discovery_q
-from carlos_tasks.moderation.policy import Policy
-from carlos_tasks.moderation.policy_files import policy_in_force
-from carlos_tasks.moderation.text_null import TextNull, text_null
-from carlos_tasks.profile import Profile, load_profile
+from carlos_tasks.policies.files import policy_in_force
+from carlos_tasks.policies.policy import Policy
+from carlos_tasks.profiles.profile import Profile, load_profile
+from carlos_tasks.retrieval.session import connect
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 
 #: LoRAs that get an interval, at most: each reads its differences by prompt.
 MAX_INTERVALS = 300

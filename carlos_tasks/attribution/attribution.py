@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from carlos_tasks.attribution.basis import Doubles
 from carlos_tasks.attribution.comparison import Comparison
-from carlos_tasks.attribution.measured import Measured
 from carlos_tasks.attribution.reference import Reference
+from carlos_tasks.calibration.measured import Measured
+from carlos_tasks.calibration.null import percentile_of
 from carlos_tasks.lake.statements import Row
-from carlos_tasks.moderation.null import percentile_of
-from carlos_tasks.moderation.policy import Policy
-from carlos_tasks.profile import Profile
+from carlos_tasks.policies.policy import Policy
+from carlos_tasks.profiles.profile import Profile
 
 #: LoRAs are flagged at this false discovery rate.
 Q_FLAGGED = 0.1

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carlos_tasks.attribution.basis import Basis, Doubles
-from carlos_tasks.attribution.measured import Measured
-from carlos_tasks.attribution.similarity import (
+from carlos_tasks.calibration.measured import Measured
+from carlos_tasks.calibration.null import Calibrated, calibrated, percentile_of
+from carlos_tasks.calibration.similarity import (
     Field,
     Floats,
     Shared,
@@ -19,8 +20,7 @@ from carlos_tasks.attribution.similarity import (
     own_length,
     similarities,
 )
-from carlos_tasks.moderation.null import Calibrated, calibrated, percentile_of
-from carlos_tasks.moderation.text_null import SAME_COSINE, TextNull
+from carlos_tasks.calibration.text_null import SAME_COSINE, TextNull
 
 _BLOCK = 4096
 

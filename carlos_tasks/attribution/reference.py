@@ -21,11 +21,12 @@ from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from carlos_tasks.embedding.image_files import MAX_PICTURES, find_pictures
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.lake.objects import ObjectStore, open_store
-from carlos_tasks.retrieval.pictures_asked import MAX_PICTURES, find_pictures
 from carlos_tasks.retrieval.query_text import normalised_text
-from carlos_tasks.sources.text import clean_line, says_something
+from carlos_tasks.store import open_store
+from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.untrusted.text import clean_line, says_something
 
 REFERENCE_FILE = "reference.toml"
 MAX_REFERENCE_FILE_BYTES = 2**20

@@ -2,7 +2,7 @@
 
 Seeds of one prompt resemble each other, so prompts are what is drawn of a LoRA's pictures; of a reference set it is
 the pictures, texts or LoRAs. What all LoRAs share is told from many of them, and is left as it is. A set of one member
-has nothing to draw: the interval (`carlos_tasks.moderation.fisher`) then knows the LoRA's error only.
+has nothing to draw: the interval (`carlos_tasks.calibration.fisher`) then knows the LoRA's error only.
 """
 
 from collections.abc import Mapping
@@ -12,8 +12,8 @@ import duckdb
 import numpy as np
 
 from carlos_tasks.attribution.basis import Basis, Doubles
-from carlos_tasks.attribution.similarity import Shared, centred
-from carlos_tasks.moderation.fisher import standard_interval
+from carlos_tasks.calibration.fisher import standard_interval
+from carlos_tasks.calibration.similarity import Shared, centred
 from carlos_tasks.retrieval.uncertainty import PromptSums, read_prompt_sums
 
 N_DRAWS = 400

@@ -39,8 +39,8 @@ def _sql(options: argparse.Namespace) -> int:
     import duckdb
 
     from carlos_tasks import connect
-    from carlos_tasks.lake.session import sql_error
     from carlos_tasks.lake.statements import rows
+    from carlos_tasks.retrieval.session import sql_error
 
     with connect(load_settings(), snapshot=options.snapshot) as con:
         try:
@@ -58,7 +58,7 @@ def _queries(options: argparse.Namespace) -> int:
 
 
 def _thresholds(options: argparse.Namespace) -> int:
-    from carlos_tasks.thresholds import calibrate, reset, thresholds
+    from carlos_tasks.commit.thresholds import calibrate, reset, thresholds
 
     if options.reset and (options.calibrate or options.quantile):
         options.wrong_usage("--reset takes the profile's own thresholds: leave --calibrate and --quantile out")

@@ -6,14 +6,7 @@ from typing import Any
 
 from carlos_tasks.commands.command import add_command
 from carlos_tasks.console import print_json, print_table
-from carlos_tasks.moderation.drafts import (
-    ACTIONS,
-    GROUNDS,
-    NOTICE_CATEGORIES,
-    SENDER_KINDS,
-    DecisionDraft,
-    NoticeDraft,
-)
+from carlos_tasks.moderation.drafts import ACTIONS, GROUNDS, NOTICE_CATEGORIES, SENDER_KINDS, DecisionDraft, NoticeDraft
 from carlos_tasks.settings import load_settings
 
 DECISION_COLUMNS = (

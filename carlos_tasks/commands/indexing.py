@@ -34,13 +34,13 @@ def add_indexing_commands(commands: Any) -> None:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from carlos_tasks.lora.validate import print_validated
+    from carlos_tasks.intake.validate import print_validated
 
     return print_validated(options.files, headers_only=options.headers_only, as_json=options.json)
 
 
 def _index(options: argparse.Namespace) -> int:
-    from carlos_tasks.nightly import index_all
+    from carlos_tasks.nightly.stages import index_all
 
     settings = load_settings()
     sources = [options.source] if options.source else settings.source_uris
@@ -52,14 +52,14 @@ def _index(options: argparse.Namespace) -> int:
 
 
 def _ingest(options: argparse.Namespace) -> int:
-    from carlos_tasks.ingestion import ingest_source
+    from carlos_tasks.intake.source_intake import ingest_source
 
     _print_reports(options, asdict(ingest_source(load_settings(), options.source, again=options.again)))
     return 0
 
 
 def _import_published(options: argparse.Namespace) -> int:
-    from carlos_tasks.import_published import import_published
+    from carlos_tasks.commit.import_published import import_published
 
     report = asdict(import_published(load_settings(), options.file))
     _print_reports(options, report)

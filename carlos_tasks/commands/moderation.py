@@ -24,8 +24,8 @@ def add_moderation_commands(commands: Any) -> None:
 
 def _concepts(options: argparse.Namespace) -> int:
     from carlos_tasks.moderation.concepts import concept_row
-    from carlos_tasks.moderation.policy_files import policy_in_force
-    from carlos_tasks.profile import load_profile
+    from carlos_tasks.policies.files import policy_in_force
+    from carlos_tasks.profiles.profile import load_profile
 
     settings = load_settings()
     if options.check is not None:
@@ -37,9 +37,9 @@ def _concepts(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace, settings: Settings) -> int:
     """Print every fault of a policy, or that there is none; 1 where there is one."""
-    from carlos_tasks.moderation.policy_faults import refused_texts
-    from carlos_tasks.moderation.policy_files import examine
-    from carlos_tasks.profile import load_profile
+    from carlos_tasks.policies.faults import refused_texts
+    from carlos_tasks.policies.files import examine
+    from carlos_tasks.profiles.profile import load_profile
     from carlos_tasks.retrieval.query_encoder import load_query_encoder
 
     policy, faults = examine(options.check)

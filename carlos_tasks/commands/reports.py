@@ -59,20 +59,20 @@ def _add(reports: Any, name: str, run: Any, help_text: str) -> argparse.Argument
 
 
 def _moderation(options: argparse.Namespace) -> int:
-    from carlos_tasks.reports.moderation import write_moderation
+    from carlos_tasks.reports.moderation.report import write_moderation
 
     return _print_manifest(options, write_moderation(load_settings(), options.out, options.since))
 
 
 def _transparency(options: argparse.Namespace) -> int:
-    from carlos_tasks.reports.transparency import write_transparency
+    from carlos_tasks.reports.transparency.report import write_transparency
 
     return _print_manifest(options, write_transparency(load_settings(), options.out, options.month))
 
 
 def _attribution(options: argparse.Namespace) -> int:
     from carlos_tasks.attribution.reference import make_reference
-    from carlos_tasks.attribution.report import write_attribution
+    from carlos_tasks.reports.attribution.report import write_attribution
 
     reference = make_reference(
         options.reference,
@@ -89,7 +89,7 @@ def _attribution(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from carlos_tasks.reports.check import check_report
+    from carlos_tasks.reports.bundles.check import check_report
 
     facts, faults = check_report(options.place)
     if options.json:

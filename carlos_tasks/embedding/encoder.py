@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from carlos_tasks.device.choose import choose_device
 from carlos_tasks.embedding.tokens import TextTokens
 from carlos_tasks.errors import PassingError, SettingsError
-from carlos_tasks.generation.backbone import choose_device
-from carlos_tasks.profile import Encoder
-from carlos_tasks.resources import model_folder
+from carlos_tasks.profiles.profile import Encoder
+from carlos_tasks.profiles.resources import model_folder
 
 
 class ClipEncoder:
@@ -86,7 +86,7 @@ def load_encoder(encoder: Encoder, device: str) -> ClipEncoder:
 
 @lru_cache(maxsize=2)
 def _load(encoder: Encoder, device: str) -> ClipEncoder:
-    from carlos_tasks.torchvision_cpu import declare_missing_operators
+    from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 
     declare_missing_operators()
     import open_clip

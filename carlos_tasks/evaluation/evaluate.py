@@ -6,23 +6,23 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from carlos_tasks.errors import CarlosError, SettingsError
-from carlos_tasks.evaluation.ablation import ablation
-from carlos_tasks.evaluation.attribution import attribution
-from carlos_tasks.evaluation.clusters import clusters
-from carlos_tasks.evaluation.concepts import concepts
-from carlos_tasks.evaluation.convergence import convergence
-from carlos_tasks.evaluation.corpus import Corpus, read_corpus
-from carlos_tasks.evaluation.diversity import diversity
-from carlos_tasks.evaluation.landscape import landscape
-from carlos_tasks.evaluation.likeness import likeness
-from carlos_tasks.evaluation.queue import queue
+from carlos_tasks.evaluation.calibration.attribution import attribution
+from carlos_tasks.evaluation.calibration.concepts import concepts
+from carlos_tasks.evaluation.calibration.queue import queue
+from carlos_tasks.evaluation.convergence.convergence import convergence
+from carlos_tasks.evaluation.corpus.corpus import Corpus, read_corpus
+from carlos_tasks.evaluation.corpus.study import Options, Study
+from carlos_tasks.evaluation.corpus.truth import Truth, judge, read_truth, shipped_truth
+from carlos_tasks.evaluation.landscape.clusters import clusters
+from carlos_tasks.evaluation.landscape.landscape import landscape
+from carlos_tasks.evaluation.landscape.likeness import likeness
+from carlos_tasks.evaluation.rankings.ablation import ablation
+from carlos_tasks.evaluation.rankings.diversity import diversity
+from carlos_tasks.evaluation.rankings.retrieval import retrieval
 from carlos_tasks.evaluation.report import Report, write_report
-from carlos_tasks.evaluation.retrieval import retrieval
 from carlos_tasks.evaluation.section import Section
-from carlos_tasks.evaluation.study import Options, Study
-from carlos_tasks.evaluation.truth import Truth, judge, read_truth, shipped_truth
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def evaluate(
 
     Args:
         out: a folder; made if it is not there, and files of the same names are replaced.
-        queries: queries and labelled LoRAs (`carlos_tasks.evaluation.truth.read_truth`); without it the micro world's
+        queries: queries and labelled LoRAs (`evaluation.corpus.truth.read_truth`); without it the micro world's
             where its LoRAs are indexed, else the sections that need them say why they are left out.
         sections: names of SECTIONS; all where it is empty.
 

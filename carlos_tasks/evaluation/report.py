@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from carlos_tasks.console import print_table
-from carlos_tasks.evaluation.corpus import Row
+from carlos_tasks.evaluation.corpus.corpus import Row
 from carlos_tasks.evaluation.section import Section
-from carlos_tasks.sources.text import MAX_TEXT_CHARS, clean_line
+from carlos_tasks.untrusted.text import MAX_TEXT_CHARS, clean_line
 
 PAGE, FACTS = "report.md", "report.json"
 _HASH = re.compile("[0-9a-f]{64}")

@@ -14,7 +14,7 @@ from typing import Any
 from carlos_tasks.errors import IndexingFailed
 from carlos_tasks.generation.changes import factor_of
 from carlos_tasks.generation.matched import MatchedFile
-from carlos_tasks.lora.architecture import Slot
+from carlos_tasks.lora.backbones.architecture import Slot
 
 ADAPTER = "carlos"
 

@@ -16,7 +16,7 @@ from carlos_tasks.errors import IndexingFailed
 from carlos_tasks.generation.adapters import adapted
 from carlos_tasks.generation.matched import match_file, slots_of
 from carlos_tasks.generation.merge import merged
-from carlos_tasks.lora.loading import Way
+from carlos_tasks.lora.backbones.loading import Way
 
 
 @dataclass(frozen=True)

@@ -3,24 +3,8 @@
 from functools import lru_cache
 from typing import Any
 
-from carlos_tasks.errors import SettingsError
-from carlos_tasks.profile import Backbone, Identity, Sampler
-from carlos_tasks.resources import model_folder
-
-
-def choose_device(device: str) -> str:
-    """Turn the setting `device` into a torch device.
-
-    Raises:
-        SettingsError: CUDA is asked for and torch does not see it.
-    """
-    import torch
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device.startswith("cuda") and not torch.cuda.is_available():
-        raise SettingsError(f"CARLOS_DEVICE={device}, but torch sees no CUDA device; write auto or cpu")
-    return device
+from carlos_tasks.profiles.profile import Backbone, Identity, Sampler
+from carlos_tasks.profiles.resources import model_folder
 
 
 def load_backbone(identity: Identity, device: str) -> Any:
@@ -41,7 +25,7 @@ def load_backbone(identity: Identity, device: str) -> Any:
 
 @lru_cache(maxsize=1)  # of JSON, since a scheduler's configuration is a dict: a second SDXL would not fit a GPU
 def _load(backbone_json: str, sampler_json: str, device: str) -> Any:
-    from carlos_tasks.torchvision_cpu import declare_missing_operators
+    from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 
     declare_missing_operators()
     import diffusers

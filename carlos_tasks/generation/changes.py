@@ -9,7 +9,7 @@ weight is taken at scale 1 and multiplied by the scale, for every kind alike.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from carlos_tasks.lora.parts import Change, Kind
+from carlos_tasks.lora.layout.parts import Change, Kind
 
 Parts = Mapping[str, Any]  # part (`down`, `lokr_w1` …) to torch float32
 

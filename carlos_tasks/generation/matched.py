@@ -11,15 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from carlos_tasks.errors import IndexingFailed, RejectedFile
-from carlos_tasks.lora.architecture import Architecture, Slot
-from carlos_tasks.lora.architecture_data import slots_of_model
-from carlos_tasks.lora.base_model import tell_base_model
+from carlos_tasks.lora.backbones.architecture import Architecture, Slot
+from carlos_tasks.lora.backbones.architecture_data import slots_of_model
+from carlos_tasks.lora.backbones.base_model import tell_base_model
+from carlos_tasks.lora.backbones.loading import WAYS, Way
+from carlos_tasks.lora.container.header import Header, read_header
 from carlos_tasks.lora.facts import adapter_configs, read_alphas
 from carlos_tasks.lora.families import tell_family
-from carlos_tasks.lora.header import Header, read_header
-from carlos_tasks.lora.layout import Module, place_tensor
-from carlos_tasks.lora.loading import WAYS, Way
-from carlos_tasks.lora.parts import Change
+from carlos_tasks.lora.layout.parts import Change
+from carlos_tasks.lora.layout.tensor_layout import Module, place_tensor
 
 COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from carlos_tasks.errors import PassingError
-from carlos_tasks.profile import Prompt, Sampler
+from carlos_tasks.profiles.profile import Prompt, Sampler
 
 log = logging.getLogger(__name__)
 

@@ -11,8 +11,8 @@ import duckdb
 from carlos_tasks.errors import NotFound, SettingsError
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import migrate
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 
 __all__ = ["connect", "migrate"]
 
@@ -101,7 +101,7 @@ def _create_secret(con: duckdb.DuckDBPyConnection, uri: str) -> None:
     """Hand boto3's credentials and endpoint to DuckDB, as parameters: no statement holds them."""
     import boto3
 
-    from carlos_tasks.lake.s3_store import s3_client
+    from carlos_tasks.store.s3 import s3_client
 
     found = boto3.Session().get_credentials()
     if found is None:

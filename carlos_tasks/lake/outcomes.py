@@ -8,8 +8,8 @@ import pyarrow as pa
 from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
 
 from carlos_tasks.errors import PermanentError, ProfileMismatch
-from carlos_tasks.lake.objects import ObjectStore
-from carlos_tasks.lake.shards import parse_shard_key
+from carlos_tasks.store.keys import outcome_key, parse_shard_key
+from carlos_tasks.store.objects import ObjectStore
 
 #: Columns of core.outcome.
 OUTCOME_SCHEMA: pa.Schema = pa.schema(
@@ -57,11 +57,6 @@ class OutcomeRecord(BaseModel):
     def failed(self, reason: str, detail: str) -> "OutcomeRecord":
         """Return this attempt as failed for a reason that shows only at the commit."""
         return self.model_copy(update={"status": "failed", "reason": reason, "detail": detail, "shards": ()})
-
-
-def outcome_key(profile_id: str, lora_id: str) -> str:
-    """Where the outcome of one LoRA lies."""
-    return f"outcomes/profile_id={profile_id}/lora_id={lora_id}.json"
 
 
 def write_outcome(store: ObjectStore, outcome: OutcomeRecord) -> None:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from carlos_tasks.embedding.text_space import text_space_id
-from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lake.outcomes import OutcomeRecord
-from carlos_tasks.lake.shards import BASELINE, shard_prefix
+from carlos_tasks.profiles.text_space import text_space_id
+from carlos_tasks.store.keys import BASELINE, shard_prefix
+from carlos_tasks.store.objects import ObjectStore
 
 if TYPE_CHECKING:
-    from carlos_tasks.profile import Profile, PromptSet
+    from carlos_tasks.profiles.profile import Profile, PromptSet
 
 
 def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool:

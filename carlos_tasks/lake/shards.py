@@ -5,7 +5,6 @@ Key and bytes are functions of its rows, so a retry overwrites a shard with itse
 """
 
 import io
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -13,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.store.keys import parse_shard_key
+from carlos_tasks.store.objects import ObjectStore
 
-BASELINE = "base"
 FLAGS = ("nan", "black", "constant")
 
 #: Largest component that the exact sums of `sql/commit/insert_representation.sql` hold.
@@ -34,31 +33,6 @@ SHARD_SCHEMA: pa.Schema = pa.schema(
 )
 
 _LEAVES = ("prompt_id", "seed", "embedding.list.element", "image_mean", "image_std", "flag")
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_KEY = re.compile(rf"shards/profile_id=({_ID.pattern})/lora_id=({_ID.pattern})/(\d{{5}})\.parquet")
-
-
-def shard_prefix(profile_id: str, lora_id: str) -> str:
-    """Return what the keys of one LoRA's shards begin with."""
-    for value in (profile_id, lora_id):
-        if not _ID.fullmatch(value):
-            raise ValueError(f"not an id: {value!r}")
-    return f"shards/profile_id={profile_id}/lora_id={lora_id}/"
-
-
-def shard_key(profile_id: str, lora_id: str, number: int) -> str:
-    """Return the key of a LoRA's shard; `number` counts its shards from 0."""
-    if not 0 <= number <= 99999:
-        raise ValueError(f"not a shard number: {number}")
-    return f"{shard_prefix(profile_id, lora_id)}{number:05d}.parquet"
-
-
-def parse_shard_key(key: str) -> tuple[str, str, int]:
-    """Return (profile_id, lora_id, number) of a shard's key, or raise ValueError."""
-    match = _KEY.fullmatch(key)
-    if not match:
-        raise ValueError(f"not the key of a shard: {key!r}")
-    return match[1], match[2], int(match[3])
 
 
 def write_shard(store: ObjectStore, key: str, rows: Iterable[Mapping[str, Any]]) -> int:

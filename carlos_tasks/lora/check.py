@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora.archive import MAX_UNPACKED_BYTES, is_zip, unpack
-from carlos_tasks.lora.base_model import UNKNOWN
+from carlos_tasks.lora.backbones.base_model import UNKNOWN
+from carlos_tasks.lora.container.header import Header, read_header
+from carlos_tasks.lora.container.weights import SLICE_BYTES, scan_weights
+from carlos_tasks.lora.container.zip_file import MAX_UNPACKED_BYTES, is_zip, unpack
 from carlos_tasks.lora.facts import tell_facts
 from carlos_tasks.lora.families import Family
-from carlos_tasks.lora.header import Header, read_header
 from carlos_tasks.lora.judgement import Fault, judge_table
-from carlos_tasks.lora.reasons import Reason
-from carlos_tasks.lora.weights import SLICE_BYTES, scan_weights
-from carlos_tasks.sources.text import clean_line, clean_text
+from carlos_tasks.untrusted.reasons import Reason
+from carlos_tasks.untrusted.text import clean_line, clean_text
 
 CHECKS_VERSION = 2  # raise it when a change of the checks can change a verdict: stored verdicts are then not used again
 MAX_METADATA_CHARS = 200_000  # a value: tag frequencies fit, embedded thumbnails are cut

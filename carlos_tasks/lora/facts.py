@@ -18,10 +18,10 @@ from pathlib import Path
 
 import orjson
 
-from carlos_tasks.lora.header import Header
-from carlos_tasks.lora.styles import Style
-from carlos_tasks.lora.tensor_table import Tensor
-from carlos_tasks.sources.text import clean_line
+from carlos_tasks.lora.container.header import Header
+from carlos_tasks.lora.container.tensor_table import Tensor
+from carlos_tasks.lora.layout.styles import Style
+from carlos_tasks.untrusted.text import clean_line
 
 MAX_TAGS = 20
 MAX_TAG_CHARS = 100

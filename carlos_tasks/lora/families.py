@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from carlos_tasks.lora.header import Header
-from carlos_tasks.lora.layout import Layout, place_tensor
-from carlos_tasks.lora.reasons import Reason
-from carlos_tasks.lora.styles import Style
+from carlos_tasks.lora.container.header import Header
+from carlos_tasks.lora.layout.styles import Style
+from carlos_tasks.lora.layout.tensor_layout import Layout, place_tensor
+from carlos_tasks.untrusted.reasons import Reason
 
 
 class Family(StrEnum):

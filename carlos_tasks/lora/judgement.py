@@ -6,14 +6,14 @@ All of it follows from the table of tensors, so files with one table share one j
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from carlos_tasks.lora.architecture import match_modules
-from carlos_tasks.lora.base_model import tell_base_model
+from carlos_tasks.lora.backbones.architecture import match_modules
+from carlos_tasks.lora.backbones.base_model import tell_base_model
+from carlos_tasks.lora.container.header import Header
+from carlos_tasks.lora.container.tensor_table import Table
 from carlos_tasks.lora.families import FamilyFinding, tell_family
-from carlos_tasks.lora.header import Header
-from carlos_tasks.lora.layout import Layout
-from carlos_tasks.lora.parts import Kind
-from carlos_tasks.lora.reasons import Reason
-from carlos_tasks.lora.tensor_table import Table
+from carlos_tasks.lora.layout.parts import Kind
+from carlos_tasks.lora.layout.tensor_layout import Layout
+from carlos_tasks.untrusted.reasons import Reason
 
 MAX_RANK = 4096
 Fault = tuple[Reason, str]

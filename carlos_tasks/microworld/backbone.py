@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.microworld.scenes import SIZE
 from carlos_tasks.microworld.tokenizer import CONTEXT, load_tokenizer
 from carlos_tasks.microworld.vae import LATENT_CHANNELS
-from carlos_tasks.torchvision_cpu import declare_missing_operators
 
 declare_missing_operators()
 from diffusers import (  # noqa: E402  (torchvision's operators come first)

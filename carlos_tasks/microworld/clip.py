@@ -12,12 +12,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.microworld import captions
-from carlos_tasks.microworld.pictures import apply_effects, sample_effects
+from carlos_tasks.microworld.rendered_batches import apply_effects, sample_effects
 from carlos_tasks.microworld.scenes import SIZE, Scenes, render, sample_scenes
 from carlos_tasks.microworld.tokenizer import CONTEXT, load_tokenizer, train_tokenizer
 from carlos_tasks.microworld.training import Budget, MovingAverage, fit
-from carlos_tasks.torchvision_cpu import declare_missing_operators
 
 declare_missing_operators()
 import open_clip  # noqa: E402  (torchvision's operators come first)

@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.microworld.scenes import COLOUR_NAMES, SHAPES, Scenes
-from carlos_tasks.torchvision_cpu import declare_missing_operators
 
 ATTRIBUTE_PROMPTS: dict[str, tuple[str, ...]] = {
     "colour": tuple(f"a {colour} {{shape}} on a {{background}} background" for colour in COLOUR_NAMES),

@@ -17,13 +17,13 @@ from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.microworld.backbone import Backbone, TextConditions, build_scheduler, load_backbone
 from carlos_tasks.microworld.captions import plain_caption, word_source
-from carlos_tasks.microworld.pictures import apply_effects
+from carlos_tasks.microworld.rendered_batches import apply_effects
 from carlos_tasks.microworld.scenes import COLOUR_NAMES, SHAPES, Scenes, render, sample_scenes
 from carlos_tasks.microworld.training import Budget, fit
 from carlos_tasks.microworld.unet import DROPPED_CONDITIONS, encode_pictures
-from carlos_tasks.torchvision_cpu import declare_missing_operators
 
 declare_missing_operators()
 from diffusers import StableDiffusionXLPipeline  # noqa: E402  (torchvision's operators come first)

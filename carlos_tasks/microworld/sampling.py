@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.microworld.scenes import SIZE
 from carlos_tasks.microworld.vae import LATENT_CHANNELS
-from carlos_tasks.torchvision_cpu import declare_missing_operators
 
 STEPS = 8
 GUIDANCE = 3.0

@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.microworld.captions import word_source
-from carlos_tasks.microworld.pictures import apply_effects, sample_effects
+from carlos_tasks.microworld.rendered_batches import apply_effects, sample_effects
 from carlos_tasks.microworld.scenes import SIZE, render, sample_scenes
 from carlos_tasks.microworld.training import Budget, MovingAverage, fit
-from carlos_tasks.torchvision_cpu import declare_missing_operators
 
 declare_missing_operators()
 from diffusers import AutoencoderKL  # noqa: E402  (torchvision's operators come first)

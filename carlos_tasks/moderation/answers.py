@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.moderation.null import Calibrated, calibrated, false_discovery_q, percentile_of
+from carlos_tasks.calibration.null import Calibrated, calibrated, false_discovery_q, percentile_of
 from carlos_tasks.moderation.questions import Doubles, Floats, Question
 
 # LoRAs whose null scores are in memory together: 16 MB at 1,000 of them.

@@ -11,7 +11,7 @@ from carlos_tasks.moderation.cases import concept_named
 from carlos_tasks.moderation.decisions import decide_many, whole_ids
 from carlos_tasks.moderation.drafts import DecisionDraft
 from carlos_tasks.settings import Settings
-from carlos_tasks.sources.text import clean_line
+from carlos_tasks.untrusted.text import clean_line
 
 Json = dict[str, Any]
 

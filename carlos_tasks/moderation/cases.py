@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import duckdb
 
 from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake.evidence import image_keys
 from carlos_tasks.lake.lora_ids import named_id
-from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.lake.statements import Row, rows, statement
-from carlos_tasks.retrieval.evidence import image_keys
+from carlos_tasks.store.objects import ObjectStore
 
 
 @dataclass(frozen=True)

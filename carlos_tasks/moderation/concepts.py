@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from carlos_tasks.lake.register import registered
 from carlos_tasks.lake.statements import Row, rows, run_statement, statement
-from carlos_tasks.moderation.policy import Concept, Policy
+from carlos_tasks.policies.policy import Concept, Policy
 
 _TEXTS = ("texts", "counter_texts", "declared_as", "images")
 _NUMBERS = {"nsfw_level": pa.int32(), "severity": pa.float64(), "due_hours": pa.float64(), "q_max": pa.float64()}

@@ -13,15 +13,16 @@ import duckdb
 from carlos_tasks.errors import CarlosError, NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.lake.statements import Row, rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.moderation.cases import CaseFile, case_files, concept_named, whole_id
 from carlos_tasks.moderation.drafts import DecisionDraft
 from carlos_tasks.moderation.signed_row import DECISION, decision_id, signed_row
 from carlos_tasks.moderation.signing import append, sign
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+from carlos_tasks.store.objects import ObjectStore
 
 
 def decide(settings: Settings, draft: DecisionDraft) -> Row:

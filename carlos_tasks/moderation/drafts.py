@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.sources.text import says_something
+from carlos_tasks.untrusted.text import says_something
 
 #: Decisions: they close a case, and stand until an appeal overturns them.
 DECISIONS = ("takedown", "restrict", "label", "no_action")
@@ -101,7 +101,7 @@ class DecisionDraft:
         if not says_something(self.ground_reference) and self.concept is None:
             raise CarlosError(f"{self.action} needs a reference, the law or the clause that it stands on, or a concept")
         if self.category is not None:
-            from carlos_tasks.reports.statement_rules import CATEGORIES
+            from carlos_tasks.policies.statement_rules import CATEGORIES
 
             _one_of("category", self.category, sorted(CATEGORIES))
 

@@ -10,8 +10,8 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from carlos_tasks.calibration.fisher import standard_interval
 from carlos_tasks.moderation.answers import Answers
-from carlos_tasks.moderation.fisher import standard_interval
 from carlos_tasks.moderation.questions import Doubles, Question
 from carlos_tasks.retrieval.uncertainty import PromptSums, read_prompt_sums
 
@@ -66,7 +66,7 @@ def score_intervals(
 
 
 def score_interval(question: Question, of_lora: PromptSums, drawn: Doubles) -> tuple[float, float]:
-    """Ends of the interval of one score (`carlos_tasks.moderation.fisher`); nan of one prompt: others tell the spread.
+    """Ends of the interval of one score (`carlos_tasks.calibration.fisher`); nan of one prompt: others tell the spread.
 
     Args:
         question: what was asked.

@@ -12,13 +12,13 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.attribution.measured import Measured
-from carlos_tasks.attribution.similarity import Field, centred, null_draw, null_of
+from carlos_tasks.calibration.measured import Measured
+from carlos_tasks.calibration.similarity import Field, centred, null_draw, null_of
+from carlos_tasks.calibration.text_null import Encode, TextNull, text_null, text_query, text_scores
 from carlos_tasks.errors import CarlosError, PassingError, SettingsError
-from carlos_tasks.moderation.policy import Concept, Policy, digest
-from carlos_tasks.moderation.text_null import Encode, TextNull, text_null, text_query, text_scores
-from carlos_tasks.profile import Profile
-from carlos_tasks.retrieval.query import image_part
+from carlos_tasks.policies.policy import Concept, Policy, digest
+from carlos_tasks.profiles.profile import Profile
+from carlos_tasks.retrieval.query_parts import image_part
 from carlos_tasks.settings import Settings
 
 Floats = NDArray[np.float32]
@@ -98,7 +98,7 @@ def text_questions(
 def image_questions(
     asked: Sequence[Asked], con: duckdb.DuckDBPyConnection, profile: Profile, settings: Settings, measured: Measured
 ) -> list[Question]:
-    """Questions by pictures, held against what other LoRAs do (`carlos_tasks.attribution.similarity`).
+    """Questions by pictures, held against what other LoRAs do (`carlos_tasks.calibration.similarity`).
 
     Args:
         asked: which.

@@ -10,23 +10,23 @@ from collections.abc import Sequence
 import duckdb
 import numpy as np
 
-from carlos_tasks.attribution.measured import Measured, read_measured
+from carlos_tasks.calibration.measured import Measured, read_measured
 from carlos_tasks.errors import PassingError, SettingsError
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.statements import Row
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.moderation.answers import Answers, answer
 from carlos_tasks.moderation.concepts import add_concepts, changed_concepts
 from carlos_tasks.moderation.intervals import score_intervals, worth_an_interval
-from carlos_tasks.moderation.policy import Policy
-from carlos_tasks.moderation.policy_files import policy_in_force
 from carlos_tasks.moderation.questions import Asked, Doubles, Question, image_questions, questions_of, text_questions
 from carlos_tasks.moderation.run import Run, add_scores, unanswered
-from carlos_tasks.profile import Profile, load_profile
+from carlos_tasks.policies.files import policy_in_force
+from carlos_tasks.policies.policy import Policy
+from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.retrieval.query_encoder import load_query_encoder
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 
 log = logging.getLogger(__name__)
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from carlos_tasks import __version__
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.lake.statements import Row
 from carlos_tasks.moderation.cases import CaseFile
 from carlos_tasks.moderation.drafts import DECISIONS, LIMITS, OUTCOMES, DecisionDraft
+from carlos_tasks.version import __version__
 
 _OPTIONAL = (
     *("profile_id", "refers_to", "notice_id", "ground", "ground_reference", "category", "policy", "policy_version"),

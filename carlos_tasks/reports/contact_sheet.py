@@ -9,11 +9,12 @@ from typing import Any
 
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.objects import ObjectStore, open_store
-from carlos_tasks.lake.shards import BASELINE
-from carlos_tasks.profile import Profile
+from carlos_tasks.lake.evidence import evidence_pairs
+from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings
-from carlos_tasks.worker import evidence_key, evidence_pairs
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import BASELINE, contact_sheet_key, evidence_key
+from carlos_tasks.store.objects import ObjectStore
 
 MOST_LORAS = 200
 TILE_PX = 64
@@ -45,7 +46,7 @@ def write_contact_sheet(settings: Settings, profile: Profile) -> str:
     store = open_store(settings.store)
     pairs = evidence_pairs(profile, settings.evidence_pairs)
     data = draw_contact_sheet(store, profile.profile_id, loras, pairs)
-    key = f"reports/contact-sheet-{profile.profile_id}.png"
+    key = contact_sheet_key(profile.profile_id)
     store.write(key, data)
     return key
 

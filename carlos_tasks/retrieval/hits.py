@@ -4,13 +4,13 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.lake.evidence import evidence
 from carlos_tasks.lake.statements import Row
-from carlos_tasks.retrieval.evidence import evidence
-from carlos_tasks.retrieval.kept_index import KeptIndex
-from carlos_tasks.retrieval.parts import Query
+from carlos_tasks.retrieval.memory_index import KeptIndex
+from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.ranking import Ranked
 from carlos_tasks.retrieval.uncertainty import read_prompt_sums, score_se, shares_in_top
+from carlos_tasks.store.objects import ObjectStore
 
 #: Hits up to which errors, stability and images are looked up: each takes the differences of four LoRAs, prompt by
 #: prompt, and a listing of the object store.

@@ -1,162 +1,149 @@
-"""The parts of a query, each as the vector that it asks for: a text, a LoRA of the lake, pictures, pairs of them."""
+"""What is asked for: weighted parts (a text, a LoRA, images, a pair of images) and how they make one score.
 
-import logging
-from collections.abc import Sequence
-from pathlib import Path
+With v̂ the unit vector of a part and w its weight, wanted = Σ_{w>0} w·v̂, and a LoRA of Direction D scores
+cos(D, wanted) − Σ_{w<0} |w|·max(0, cos(D, v̂)). An unwanted part ("but not …") so takes from a LoRA that has the
+unwanted effect, and gives nothing to one that has its opposite. This module knows vectors only; `query` and its
+neighbours make them.
+"""
 
-import duckdb
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.embedding.encoder import load_encoder
-from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.lora_ids import named_id
-from carlos_tasks.lake.objects import ObjectStore, open_store
-from carlos_tasks.lake.shards import BASELINE
-from carlos_tasks.lake.statements import statement
-from carlos_tasks.profile import Profile
-from carlos_tasks.retrieval.parts import Part
-from carlos_tasks.retrieval.pictures_asked import find_pictures, mean_feature
-from carlos_tasks.retrieval.query_encoder import load_query_encoder
-from carlos_tasks.retrieval.query_text import normalised_text, parse_weighted
-from carlos_tasks.settings import Settings
+from carlos_tasks.errors import CarlosError
 
-__all__ = ["baseline_mean", "image_part", "lora_part", "pair_part", "parse_weighted", "query_vector", "text_part"]
+Floats = NDArray[Any]
 
-log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
+# Below this share of the weights, what is left of `wanted` is rounding: the parts point opposite ways.
+_CANCELLED = 1e-5
+# Beyond these, a part is all of the question or nothing of it, and squares leave the range of a float.
+_LEAST_WEIGHT, _MOST_WEIGHT = 1e-6, 1e6
 
 
-def query_vector(profile: Profile, text: str, device: str = "cpu", store: ObjectStore | None = None) -> Floats:
-    """Mean over the retrieval prompts p of u(p + " " + text) − u(p) (paper, section 4).
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One thing that is asked for.
 
-    Args:
-        profile: names the encoder and the prompts.
-        text: what is looked for, e.g. "pencil sketch".
-        device: where the encoder runs; a torch device, or `auto`.
-        store: where the vector is looked up and kept; None computes it in this process.
+    Attributes:
+        asked: what people gave, for tables and messages, e.g. "pencil sketch".
+        weight: above 0 for what is wanted, below 0 for what is not; only the ratio between wanted weights matters.
+        vector: float32 (d,), a CLIP difference, unnormalised.
+    """
 
-    Returns:
-        float32 (d,), unnormalised.
+    asked: str
+    weight: float
+    vector: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """A question to the Directions of one profile.
+
+    Attributes:
+        profile_id: whose Directions it can be compared with.
+        parts: what is asked for; at least one of them is wanted.
+        without: lora_ids that no answer names, such as the LoRA that others are to resemble.
 
     Raises:
-        CarlosError: the text is empty, holds a control character, or makes no difference to the encoder.
-        TextTooLong: with the longest prompt before it, it does not fit the encoder's context.
+        CarlosError: no part is wanted; a weight is 0 or out of range; a vector is not finite, has no length, or is
+            of another dimension than the first; the wanted parts cancel each other.
     """
-    return load_query_encoder(profile, device, store).vector(text)
+
+    profile_id: str
+    parts: tuple[Part, ...]
+    without: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        for part in self.parts:
+            _check(part)
+        if not any(part.weight > 0 for part in self.parts):
+            raise CarlosError("nothing is wanted: give at least one part with a weight above 0")
+        other = next((part for part in self.parts if part.vector.shape != self.parts[0].vector.shape), None)
+        if other is not None:
+            raise CarlosError(
+                f"{other.asked!r} has {len(other.vector)} dimensions and {self.parts[0].asked!r} "
+                f"{len(self.parts[0].vector)}: they come of different encoders, ask within one profile"
+            )
+        weights = sum(part.weight for part in self.parts if part.weight > 0)
+        if np.linalg.norm(self._wanted) <= _CANCELLED * weights:
+            raise CarlosError("the query has no direction: its wanted parts cancel each other")
+
+    @property
+    def dimension(self) -> int:
+        """Dimension d of the vectors."""
+        return len(self.parts[0].vector)
+
+    @cached_property
+    def matrix(self) -> NDArray[np.float32]:
+        """What to multiply unit Directions with: float32 (d, m) of unit columns.
+
+        First that of all that is wanted; then one for each unwanted part; then one for each wanted part, from which
+        the contributions come. `n_scored` columns suffice for the score.
+        """
+        columns = [self._wanted, *self._units(wanted=False), *self._units(wanted=True)]
+        units = np.stack([column / np.linalg.norm(column) for column in columns], axis=1)
+        return np.ascontiguousarray(units, dtype=np.float32)
+
+    @property
+    def n_scored(self) -> int:
+        """Number of the matrix's columns that the score depends on."""
+        return 1 + sum(part.weight < 0 for part in self.parts)
+
+    def score(self, cosines: Floats) -> Floats:
+        """Score of LoRAs.
+
+        Args:
+            cosines: (…, at least n_scored), unit Directions times `matrix`, or times its first columns.
+
+        Returns:
+            (…,), of the same type.
+        """
+        penalties = np.array([-part.weight for part in self.parts if part.weight < 0], dtype=cosines.dtype)
+        if not penalties.size:
+            return cosines[..., 0]
+        unwanted: Floats = np.maximum(cosines[..., 1 : self.n_scored], 0)
+        return cosines[..., 0] - unwanted @ penalties
+
+    def contributions(self, cosines: Floats) -> Floats:
+        """What each part adds to the score; the sum over the parts is the score, up to rounding.
+
+        Args:
+            cosines: (…, m), unit Directions times `matrix`.
+
+        Returns:
+            (…, n_parts) in the order of `parts`: w·cos(D, v̂)/‖wanted‖ of a wanted one, −|w|·max(0, cos(D, v̂)) else.
+        """
+        own = self.part_cosines(cosines)
+        weights = np.array([part.weight for part in self.parts], dtype=cosines.dtype)
+        length = cosines.dtype.type(np.linalg.norm(self._wanted))
+        return np.where(weights > 0, own * weights / length, np.maximum(own, 0) * weights)
+
+    def part_cosines(self, cosines: Floats) -> Floats:
+        """Cosine with each part alone: (…, n_parts) in the order of `parts`, of (…, m) as in `contributions`."""
+        unwanted, wanted = iter(range(1, self.n_scored)), iter(range(self.n_scored, len(self.parts) + 1))
+        order = [next(wanted if part.weight > 0 else unwanted) for part in self.parts]
+        return cosines[..., order]
+
+    @cached_property
+    def _wanted(self) -> NDArray[np.float64]:
+        weights = np.array([part.weight for part in self.parts if part.weight > 0])
+        return np.asarray(weights @ np.stack(self._units(wanted=True)))
+
+    def _units(self, wanted: bool) -> list[NDArray[np.float64]]:
+        vectors = [part.vector.astype(np.float64) for part in self.parts if (part.weight > 0) == wanted]
+        return [vector / np.linalg.norm(vector) for vector in vectors]
 
 
-def text_part(profile: Profile, text: str, weight: float, settings: Settings) -> Part:
-    """What a text asks for; its vector is kept in the store. Raises as `query_vector`."""
-    encoder = load_query_encoder(profile, settings.device, open_store(settings.store))
-    asked, vector = normalised_text(text), encoder.vector(text)
-    if encoder.is_faint(text):
-        log.warning("%r says next to nothing to the encoder: what it ranks first means little", asked)
-    return Part(asked, weight, vector)
-
-
-def lora_part(con: duckdb.DuckDBPyConnection, profile: Profile, lora_id: str, weight: float) -> tuple[str, Part]:
-    """What a LoRA of the lake does: its Direction.
-
-    Args:
-        con: the lake.
-        profile: under which it was measured.
-        lora_id: a whole id, or its first digits where they name only one.
-        weight: of the part.
-
-    Returns:
-        The whole id, and the part.
-
-    Raises:
-        NotFound: no LoRA, or more than one, has that id.
-        CarlosError: it has no Direction, or was taken down.
-    """
-    with lake_errors():
-        rows = con.execute(
-            "select lora_id, status, direction from mart.representation_status "
-            "where profile_id = $profile_id and starts_with(lora_id, $lora_id) order by lora_id limit 2",
-            {"profile_id": profile.profile_id, "lora_id": lora_id.strip().lower()},
-        ).fetchall()
-    facts = {row[0]: row[1:] for row in rows}
-    found = named_id(lora_id, facts)
-    if found is None:
-        raise NotFound(f"no LoRA {lora_id!r} is indexed under profile {profile.name}: see carlos sql 'from mart.lora'")
-    status, direction = facts[found]
-    short = found[:12] if len(found) == 64 else found
-    if status == "removed":
-        raise CarlosError(f"LoRA {short} was taken down: search does not answer with it (its copies: mart.duplicate)")
-    if direction is None:
-        raise CarlosError(f"LoRA {short} has no Direction (status {status}): nothing to compare")
-    vector = np.array(direction, dtype=np.float32)
-    if not vector.any():
-        raise CarlosError(f"LoRA {short} has a Direction of length 0 (status {status}): nothing to compare")
-    return found, Part(f"like {short}", weight, vector)
-
-
-def image_part(
-    con: duckdb.DuckDBPyConnection, profile: Profile, paths: Sequence[Path], weight: float, settings: Settings
-) -> Part:
-    """What pictures show that the bare backbone's do not: mean e(pictures) − mean e(baseline), flagged pairs left out.
-
-    Args:
-        con: the lake, for the baseline.
-        profile: whose encoder and baseline are used.
-        paths: pictures, and folders of them.
-        weight: of the part.
-        settings: the device.
-
-    Raises:
-        CarlosError: the profile has no baseline, or a picture cannot be used; the message names it.
-    """
-    if profile.origin == "imported":
+def _check(part: Part) -> None:
+    if not _LEAST_WEIGHT <= abs(part.weight) <= _MOST_WEIGHT:
         raise CarlosError(
-            f"profile {profile.name} is imported and has no baseline to compare pictures with: "
-            "give pictures without and with the effect (--before, --after)"
+            f"{part.asked!r} has weight {part.weight}: give one from {_LEAST_WEIGHT:g} to {_MOST_WEIGHT:g}, "
+            "below 0 for what is not wanted"
         )
-    pictures = find_pictures(paths)
-    baseline = baseline_mean(con, profile)
-    encoder = load_encoder(profile.identity.encoder, settings.device)
-    difference = mean_feature(encoder, pictures) - baseline
-    return Part(_named(pictures), weight, difference.astype(np.float32))
-
-
-def pair_part(
-    profile: Profile, before: Sequence[Path], after: Sequence[Path], weight: float, settings: Settings
-) -> Part:
-    """What changed from some pictures to others: mean e(after) − mean e(before).
-
-    Args:
-        profile: whose encoder is used.
-        before: pictures without the effect, and folders of them.
-        after: as many with it.
-        weight: of the part.
-        settings: the device.
-
-    Raises:
-        CarlosError: there are more of the ones than of the others, or a picture cannot be used.
-    """
-    without, with_effect = find_pictures(before), find_pictures(after)
-    if len(without) != len(with_effect):
-        raise CarlosError(
-            f"{len(without)} pictures before and {len(with_effect)} after: give as many of both, each with its pair"
-        )
-    encoder = load_encoder(profile.identity.encoder, settings.device)
-    difference = mean_feature(encoder, with_effect) - mean_feature(encoder, without)
-    return Part(f"{_named(without)} → {_named(with_effect)}", weight, difference.astype(np.float32))
-
-
-def baseline_mean(con: duckdb.DuckDBPyConnection, profile: Profile) -> NDArray[np.float64]:
-    """Mean feature e of the baseline's images, float64 (d,)."""
-    with lake_errors():
-        means = con.execute(
-            statement("ask/baseline_mean"), {"profile_id": profile.profile_id, "baseline": BASELINE}
-        ).fetchall()
-    if not means:
-        raise NotFound(f"the baseline of profile {profile.name} is not in the lake yet: run carlos index")
-    return np.array(means, dtype=np.float64)[:, 0]
-
-
-def _named(pictures: Sequence[Path]) -> str:
-    return pictures[0].name if len(pictures) == 1 else f"{len(pictures)} pictures"
+    if part.vector.ndim != 1 or not np.isfinite(part.vector).all():
+        raise CarlosError(f"{part.asked!r} has a vector that is no finite list of numbers")
+    if not np.linalg.norm(part.vector.astype(np.float64)) > 0:
+        raise CarlosError(f"the query has no direction: {part.asked!r} makes no difference to the encoder")

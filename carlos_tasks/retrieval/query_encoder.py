@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from carlos_tasks.embedding.continuations import Continuations
 from carlos_tasks.embedding.encoder import ClipEncoder, load_encoder
-from carlos_tasks.embedding.text_space import text_space_id
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.lake.objects import ObjectStore
-from carlos_tasks.profile import Encoder, Profile
+from carlos_tasks.profiles.profile import Encoder, Profile
+from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.retrieval.query_text import normalised_text
 from carlos_tasks.retrieval.text_objects import (
     read_prompt_features,
@@ -26,6 +25,7 @@ from carlos_tasks.retrieval.text_objects import (
     write_prompt_features,
     write_query_vector,
 )
+from carlos_tasks.store.objects import ObjectStore
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from carlos_tasks.errors import CarlosError
 if TYPE_CHECKING:
     import duckdb
 
-    from carlos_tasks.profile import Profile
-    from carlos_tasks.retrieval.parts import Part, Query
+    from carlos_tasks.profiles.profile import Profile
+    from carlos_tasks.retrieval.query import Part, Query
     from carlos_tasks.settings import Settings
 
 
@@ -55,8 +55,8 @@ def make_query(
         NotFound: a LoRA that is named is not there.
     """
     # The command line reads this module before it knows whether anything is asked.
-    from carlos_tasks.retrieval.parts import Query
-    from carlos_tasks.retrieval.query import image_part, lora_part, pair_part, parse_weighted, text_part
+    from carlos_tasks.retrieval.query import Query
+    from carlos_tasks.retrieval.query_parts import image_part, lora_part, pair_part, parse_weighted, text_part
 
     if not (question.texts or question.like or question.images or question.before or question.after):
         raise CarlosError("nothing is asked for: name an effect, e.g. carlos search 'pencil sketch'")

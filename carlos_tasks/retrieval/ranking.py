@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carlos_tasks.retrieval.directions import Directions
-from carlos_tasks.retrieval.parts import Query
+from carlos_tasks.retrieval.query import Query
 
 # Candidates that are scored again together: 32 MB of float64 at 512 dimensions.
 _TOGETHER = 8192

@@ -7,7 +7,7 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.lora_ids import named_id
 from carlos_tasks.lake.statements import Row, rows
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.question import Question
 from carlos_tasks.retrieval.searcher import Searcher
 from carlos_tasks.settings import Settings

@@ -14,17 +14,17 @@ from numpy.typing import NDArray
 from carlos_tasks.errors import CarlosError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.statements import Row
-from carlos_tasks.profile import Profile, load_profile
+from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.retrieval.diversity import Variety, first_of_groups, marginal_relevance
 from carlos_tasks.retrieval.filters import Filters
 from carlos_tasks.retrieval.hits import add_alike, add_errors, hit_rows
-from carlos_tasks.retrieval.kept_index import KeptIndex
-from carlos_tasks.retrieval.parts import Query
+from carlos_tasks.retrieval.memory_index import KeptIndex
+from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.question import Question, make_query
 from carlos_tasks.retrieval.ranking import NOTHING, Ranked, rank
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 
 MOST = 10_000
 #: Hits that diversity and groups compare with each other, at most.

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from carlos_tasks.embedding.text_space import prompts_key, query_key
 from carlos_tasks.errors import NotFound
-from carlos_tasks.lake.objects import ObjectStore
+from carlos_tasks.store.keys import prompts_key, query_key
+from carlos_tasks.store.objects import ObjectStore
 
 Floats = NDArray[np.float32]
 

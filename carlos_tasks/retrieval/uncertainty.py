@@ -15,7 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from carlos_tasks.lake.statements import statement
-from carlos_tasks.retrieval.parts import Query
+from carlos_tasks.retrieval.query import Query
 
 Doubles = NDArray[np.float64]
 # The same question gets the same answer.

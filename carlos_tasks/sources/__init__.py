@@ -13,11 +13,11 @@ A live source is polled into a mirror in our own store (`mirror`); its pages are
 from typing import TYPE_CHECKING
 
 from carlos_tasks.errors import SettingsError
-from carlos_tasks.partitions import KINDS
 from carlos_tasks.sources.listing import Listing, Rejection, Source
+from carlos_tasks.untrusted.source_uri import KINDS
 
 if TYPE_CHECKING:
-    from carlos_tasks.lake.objects import ObjectStore
+    from carlos_tasks.store.objects import ObjectStore
 
 __all__ = ["Listing", "Rejection", "Source", "open_source", "poll_source"]
 
@@ -32,9 +32,9 @@ def open_source(uri: str, store: "ObjectStore | None" = None) -> Source:
     Raises:
         SettingsError: the URI names no kind of source that CARLoS has, or a live one without a store.
     """
-    from carlos_tasks.lake.objects import open_store
     from carlos_tasks.sources.civitai_dump import CivitaiDump
     from carlos_tasks.sources.folder import Folder
+    from carlos_tasks.store import open_store
 
     kind, _, where = uri.partition(":")
     if kind not in KINDS or not where:

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.listing import Listing, Rejection
-from carlos_tasks.sources.text import clean_json, clean_line, clean_lines, clean_text, is_clean_json
+from carlos_tasks.untrusted.reasons import Reason
+from carlos_tasks.untrusted.text import clean_json, clean_line, clean_lines, clean_text, is_clean_json
 
 SOURCE = "civitai"  # dumps and the live API share its ids
 LORA_TYPES = frozenset({"lora", "locon", "dora"})

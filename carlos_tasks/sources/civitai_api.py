@@ -15,14 +15,14 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from carlos_tasks.errors import NotFound, PermanentError, SettingsError
-from carlos_tasks.lake.objects import ObjectStore
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.back_off import BackOff, BusyServer
 from carlos_tasks.sources.civitai import SOURCE, read_id, read_model
 from carlos_tasks.sources.download import Downloader
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.live import Answer, LiveSource
 from carlos_tasks.sources.web import Refused, checked_endpoint, get_json, new_client
+from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.untrusted.reasons import Reason
 
 TOKEN = "CIVITAI_TOKEN"  # noqa: S105 - the variable's name
 PAGE_SIZE = 100

@@ -10,11 +10,11 @@ from functools import cached_property
 from pathlib import Path
 
 from carlos_tasks.errors import NotFound, RejectedFile
-from carlos_tasks.lake.objects import ObjectInfo, ObjectStore
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.civitai import SOURCE, read_model
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.shard_file import ENDINGS, Fault, read_shard_file
+from carlos_tasks.store.objects import ObjectInfo, ObjectStore
+from carlos_tasks.untrusted.reasons import Reason
 
 KIND = "civitai-dump"
 _FILES = "files/"

@@ -18,9 +18,9 @@ from urllib.request import getproxies
 import httpx
 
 from carlos_tasks.errors import NotFound, PermanentError, RejectedFile
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.back_off import BackOff, BusyServer
 from carlos_tasks.sources.web import Refused, check_status, connection_errors, origin, place
+from carlos_tasks.untrusted.reasons import Reason
 
 MAX_HOPS = 5
 MIN_BYTES_PER_S = 10_000

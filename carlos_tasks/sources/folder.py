@@ -13,12 +13,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from carlos_tasks.errors import NotFound
-from carlos_tasks.lake.objects import ObjectInfo, ObjectStore, checked_key
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.civitai_dump import fetch_object
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.sidecar import ENDINGS, MAX_BYTES, read_sidecar
-from carlos_tasks.sources.text import clean_line
+from carlos_tasks.store.objects import ObjectInfo, ObjectStore, checked_key
+from carlos_tasks.untrusted.reasons import Reason
+from carlos_tasks.untrusted.text import clean_line
 
 # Pickles and archives are listed too: the checks refuse them by their bytes, and so they are seen.
 MODEL_ENDINGS = (".safetensors", ".pt", ".pth", ".ckpt", ".bin", ".zip")

@@ -19,8 +19,6 @@ from huggingface_hub import HfApi, ModelInfo, hf_hub_url
 from huggingface_hub.errors import DisabledRepoError, GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
 from carlos_tasks.errors import CarlosError, PermanentError, RejectedFile, SettingsError
-from carlos_tasks.lake.objects import ObjectStore
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.back_off import BackOff, BusyServer, retry_after_s
 from carlos_tasks.sources.download import Downloader
 from carlos_tasks.sources.hub_repo import SOURCE, read_repo, read_repo_id
@@ -28,6 +26,8 @@ from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.live import Answer, LiveSource
 from carlos_tasks.sources.poll import MAX_FAILED_LOOK_UPS
 from carlos_tasks.sources.web import Refused, checked_endpoint, new_client
+from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.untrusted.reasons import Reason
 
 TOKEN = "HF_TOKEN"  # noqa: S105 - the variable's name
 PAGE_SIZE = 100

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
-from carlos_tasks.lake.objects import checked_key
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.civitai import MAX_TAGS, MAX_WORD_CHARS, read_sha256
 from carlos_tasks.sources.folder import MAX_PATH_CHARS, MODEL_ENDINGS
 from carlos_tasks.sources.listing import Listing, Rejection
-from carlos_tasks.sources.text import clean_json, clean_line, clean_lines
+from carlos_tasks.store.objects import checked_key
+from carlos_tasks.untrusted.reasons import Reason
+from carlos_tasks.untrusted.text import clean_json, clean_line, clean_lines
 
 SOURCE = "hub"
 _REPO_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,95})?")

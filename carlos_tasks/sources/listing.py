@@ -1,7 +1,7 @@
 """What a source states about one file, and what every source can do.
 
 Nothing in a `Listing` is trusted: names, hashes and sizes are claims that `carlos_tasks.lora` checks. Its
-text has been through `carlos_tasks.sources.text`, so that no control character reaches a log line or an SQL
+text has been through `carlos_tasks.untrusted.text`, so that no control character reaches a log line or an SQL
 value.
 """
 
@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from carlos_tasks.lake.objects import ObjectInfo
-from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.store.objects import ObjectInfo
+from carlos_tasks.untrusted.reasons import Reason
 
 
 @dataclass(frozen=True)

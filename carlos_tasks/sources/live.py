@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from carlos_tasks.lake.objects import ObjectInfo, ObjectStore
 from carlos_tasks.sources.mirror import Mirror
+from carlos_tasks.store.objects import ObjectInfo, ObjectStore
 
 
 @dataclass(frozen=True)

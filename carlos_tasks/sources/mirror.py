@@ -8,7 +8,6 @@ A page is written before the step that counts it, so a poll that is killed anywh
 a page that was written without its step is written again. A page is never changed after its step.
 """
 
-import hashlib
 import json
 import logging
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ from typing import Any
 import zstandard
 
 from carlos_tasks.errors import NotFound, PermanentError
-from carlos_tasks.lake.objects import ObjectInfo, ObjectStore
+from carlos_tasks.store.keys import pages_prefix, polling_prefix
+from carlos_tasks.store.objects import ObjectInfo, ObjectStore
 
 MAX_PAGE_BYTES = 256 * 2**20
 _PAGE_ENDING = ".json.zst"
@@ -56,11 +56,10 @@ class Mirror:
     """One source's part of the store."""
 
     def __init__(self, store: ObjectStore, uri: str) -> None:
-        name = hashlib.sha256(uri.encode()).hexdigest()[:16]
         self._store = store
-        self._pages = f"polls/{name}/"
-        self._known = f"polling/{name}/known{_PAGE_ENDING}"
-        self._progress = f"polling/{name}/progress/"
+        self._pages = pages_prefix(uri)
+        self._known = f"{polling_prefix(uri)}known{_PAGE_ENDING}"
+        self._progress = f"{polling_prefix(uri)}progress/"
 
     def shards(self) -> Iterator[ObjectInfo]:
         """List the pages, oldest poll first."""

@@ -15,10 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from carlos_tasks.errors import NotFound, PermanentError
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.civitai import SOURCE, read_id
 from carlos_tasks.sources.listing import Listing, Rejection
-from carlos_tasks.sources.text import clean_line, clean_text
+from carlos_tasks.untrusted.reasons import Reason
+from carlos_tasks.untrusted.text import clean_line, clean_text
 
 MAX_ROWS = 20_000  # they are in memory at once; the published table has 740
 FILE_ID = "published"  # in place of a file's id: the table knows versions, not files

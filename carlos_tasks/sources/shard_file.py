@@ -13,8 +13,8 @@ from pathlib import Path
 
 import zstandard
 
-from carlos_tasks.lora.reasons import Reason
-from carlos_tasks.sources.json_text import NotJson, cut_lines, cut_list, parse
+from carlos_tasks.untrusted.json_text import NotJson, cut_lines, cut_list, parse
+from carlos_tasks.untrusted.reasons import Reason
 
 ENDINGS = tuple(kind + packing for kind in (".json", ".jsonl", ".ndjson") for packing in ("", ".gz", ".zst"))
 MAX_BYTES = 8 * 2**30  # unpacked: ten times what 100,000 of the largest models take

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from carlos_tasks.sources.civitai import MAX_TAGS, MAX_WORD_CHARS, MAX_WORDS, read_license, read_sha256
-from carlos_tasks.sources.json_text import parse
-from carlos_tasks.sources.text import clean_json, clean_line, clean_lines, clean_text
+from carlos_tasks.untrusted.json_text import parse
+from carlos_tasks.untrusted.text import clean_json, clean_line, clean_lines, clean_text
 
 ENDINGS = (".civitai.info", ".metadata.json", ".json")  # the first that is there is read
 MAX_BYTES = 4 * 2**20

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from carlos_tasks import __version__
 from carlos_tasks.errors import NotFound, PermanentError, SettingsError
 from carlos_tasks.sources.back_off import BusyServer, retry_after_s
+from carlos_tasks.version import __version__
 
 MAX_ANSWER_BYTES = 64 * 2**20
 _BLOCK = 2**16

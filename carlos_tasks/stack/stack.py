@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.stack import airflow_local as airflow
 from carlos_tasks.stack import local
 from carlos_tasks.stack.api import AirflowApi
 from carlos_tasks.stack.layout import DUMP, REPOSITORY, Layout, State
 from carlos_tasks.stack.processes import exiting_on_signals, is_running, remember, stop
 from carlos_tasks.stack.s3_server import start_s3_server
+from carlos_tasks.store import open_store
 
 
 def start_stack(layout: Layout, dump: Path | None = None) -> tuple[State, AirflowApi]:

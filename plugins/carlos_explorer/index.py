@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from carlos_tasks.errors import NotFound
 from carlos_tasks.settings import Settings
+from carlos_tasks.store.keys import contact_sheet_key
 
 if TYPE_CHECKING:
     pass
@@ -79,6 +80,6 @@ def contact_sheet(settings: Settings, profile_id: str) -> bytes:
     Raises:
         NotFound: none has been drawn for this profile.
     """
-    from carlos_tasks.lake.objects import open_store
+    from carlos_tasks.store import open_store
 
-    return open_store(settings.store).read(f"reports/contact-sheet-{profile_id}.png")
+    return open_store(settings.store).read(contact_sheet_key(profile_id))

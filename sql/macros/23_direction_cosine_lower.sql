@@ -6,7 +6,7 @@
    - n is the number of prompts, as if all seeds of a prompt were one image;
    - C is taken two standard errors lower.
    In simulations it is never above the true cosine where seeds are independent, and by less than 0.02 in at most one
-   case of five where prompts pull their own way and seeds only repeat them (tests/lake/test_representation.py).
+   case of five where prompts pull their own way and seeds only repeat them (tests/commit/test_representation.py).
    0 when C is not above 0 by two standard errors (no direction is shown), null when it has no standard error. */
 create or replace macro core.direction_cosine_lower(consistency, consistency_se, n_prompts) as
     case

@@ -17,7 +17,7 @@ comment on column raw.rejection.model_id is 'The source''s id of the model.';
 comment on column raw.rejection.version_id is 'The source''s id of the version.';
 comment on column raw.rejection.file_id is 'The source''s id of the file.';
 comment on column raw.rejection.lora_id is 'SHA-256 of the bytes; null when there were none.';
-comment on column raw.rejection.reason is 'Code of the reason (carlos_tasks.lora.reasons).';
+comment on column raw.rejection.reason is 'Code of the reason (carlos_tasks.untrusted.reasons).';
 comment on column raw.rejection.detail is 'One sentence for a person.';
 comment on column raw.rejection.rejected_at is 'When the refusal was committed.';
 comment on column raw.rejection.quarantine_key is 'Where the bytes lie in object storage; null when none were kept.';

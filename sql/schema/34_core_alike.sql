@@ -1,6 +1,6 @@
 /* LoRAs that do nearly the same. Grain: one row per (profile_id, lora_id, other_id) with lora_id < other_id whose
    Directions have a cosine of at least 0.9. A LoRA brings at most the 32 nearest of those that were compared before it.
-   Written by carlos_tasks/lake/alike.py when a Direction is committed, whatever the LoRA's status; core.compared says
+   Written by carlos_tasks/commit/alike.py when a Direction is committed, whatever the LoRA's status; core.compared says
    which LoRAs were. */
 create table if not exists core.alike (
     profile_id varchar not null,

@@ -8,7 +8,7 @@ import pytest
 from carlos_tasks.attribution.attribute import attribute
 from carlos_tasks.attribution.attribution import Attribution
 from carlos_tasks.attribution.reference import make_reference
-from carlos_tasks.profile import Profile
+from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings
 from tests.attribution.studio import make_studio, write_set
 

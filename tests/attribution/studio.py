@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from carlos_tasks.commit.index import commit_index
 from carlos_tasks.embedding.encoder import load_encoder
-from carlos_tasks.lake.commit import commit_index
-from carlos_tasks.lake.intake_commit import commit_intake
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.profile import Profile, load_profile
+from carlos_tasks.intake.commit import commit_intake
+from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.settings import Settings
-from carlos_tasks.worker import evidence_key
-from tests.lake.small_index import Floats, baseline, embedded, small_profile, write_shards
-from tests.lake.small_intake import listing, write_intake
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import evidence_key
+from tests.commit.small_index import Floats, baseline, embedded, small_profile, write_shards
+from tests.intake.small_intake import listing, write_intake
 
 DIMENSION, N_INNOCENT, N_INFRINGERS = 64, 36, 3
 HOSTILE = '<script>alert(1)</script>=cmd|"/c calc"!A0'

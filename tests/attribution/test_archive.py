@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from carlos_tasks.attribution.archive import folder_name, store_attribution
 from carlos_tasks.attribution.reference import Reference, make_reference
-from carlos_tasks.lake.objects import open_store
+from carlos_tasks.reports.attribution.stored import folder_name, store_attribution
+from carlos_tasks.store import open_store
 from tests.attribution.conftest import Studio
 from tests.attribution.studio import N_INFRINGERS
 

@@ -6,9 +6,9 @@ import pytest
 from carlos_tasks.attribution.attribute import attribute
 from carlos_tasks.attribution.attribution import Attribution
 from carlos_tasks.attribution.reference import Reference, make_reference
+from carlos_tasks.calibration.null import false_discovery_q
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.moderation.null import false_discovery_q
 from tests.attribution.conftest import Studio
 from tests.attribution.studio import N_INFRINGERS, N_INNOCENT, infringer, innocent
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from carlos_tasks.attribution.charts import MAX_POINTS, histogram, quadrants
+from carlos_tasks.reports.attribution.charts import MAX_POINTS, histogram, quadrants
 
 
 def test_a_histogram_has_a_bar_for_every_bin_that_is_not_empty() -> None:

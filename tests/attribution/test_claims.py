@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from carlos_tasks.attribution.claims import MAX_TAGS, training_tags_of
+from carlos_tasks.reports.attribution.claims import MAX_TAGS, training_tags_of
 
 
 def test_tags_are_counted_over_folders_and_sorted() -> None:

@@ -9,7 +9,7 @@ import pytest
 from carlos_tasks.attribution import reference as module
 from carlos_tasks.attribution.reference import Reference, make_reference
 from carlos_tasks.errors import CarlosError, NotFound, SettingsError
-from carlos_tasks.lake.objects import open_store
+from carlos_tasks.store import open_store
 from tests.attribution.studio import TOML, plate, write_set
 
 

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from carlos_tasks.attribution.reference import Reference, make_reference
-from carlos_tasks.attribution.report import attribution_report, write_attribution
-from carlos_tasks.attribution.words import WORDING
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.reports.bundle import Json
+from carlos_tasks.reports.attribution.report import attribution_report, write_attribution
+from carlos_tasks.reports.attribution.words import WORDING
+from carlos_tasks.reports.bundles.bundle import Json
 from tests.attribution.conftest import Studio
 from tests.attribution.studio import HOSTILE, N_INFRINGERS, N_INNOCENT, infringer
 
@@ -67,7 +67,7 @@ def test_the_same_snapshot_gives_the_same_bytes(studio: Studio, folder: Path, tm
 
 
 def test_every_similarity_can_be_computed_anew_from_the_bundle(studio: Studio, folder: Path) -> None:
-    from carlos_tasks.attribution.measured import read_measured
+    from carlos_tasks.calibration.measured import read_measured
     from carlos_tasks.lake.catalog import connect
 
     vectors = json.loads((folder / "reference/vectors.json").read_text())

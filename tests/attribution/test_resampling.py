@@ -5,7 +5,7 @@ import pytest
 
 from carlos_tasks.attribution.basis import Basis, Doubles
 from carlos_tasks.attribution.resampling import N_DRAWS, interval
-from carlos_tasks.attribution.similarity import Shared, centred
+from carlos_tasks.calibration.similarity import Shared, centred
 from carlos_tasks.retrieval.uncertainty import PromptSums
 
 DIMENSION = 16

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from carlos_tasks.partitions import partition_of
+from carlos_tasks.nightly.partitions import partition_of
 from tests.sources.bad_server import Server, serving
 from tests.sources.models import a_model
 

@@ -37,7 +37,7 @@ def test_a_new_report_is_returned(evaluate_task: Any, monkeypatch: pytest.Monkey
         asked.append(again)
         return kept
 
-    monkeypatch.setattr("carlos_tasks.evaluation.archive.evaluate_and_keep", keep)
+    monkeypatch.setattr("carlos_tasks.evaluation.stored.evaluate_and_keep", keep)
     assert evaluate_task(params={"again": again}) == kept
     assert asked == [again]
 
@@ -47,7 +47,7 @@ def test_a_state_that_has_its_report_and_an_empty_lake_end_as_skipped(
 ) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    where = "carlos_tasks.evaluation.archive.evaluate_and_keep"
+    where = "carlos_tasks.evaluation.stored.evaluate_and_keep"
     monkeypatch.setattr(where, lambda settings, again: {"prefix": "p/", "is_new": False})
     with pytest.raises(AirflowSkipException, match="has its report at p/"):
         evaluate_task(params={"again": False})

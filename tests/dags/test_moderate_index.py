@@ -40,7 +40,7 @@ def test_a_new_report_is_returned(report_task: Any, monkeypatch: pytest.MonkeyPa
         asked.append(again)
         return {"prefix": "p/", "is_new": True, "n_files": 3}
 
-    monkeypatch.setattr("carlos_tasks.reports.moderation.store_moderation", store)
+    monkeypatch.setattr("carlos_tasks.reports.moderation.report.store_moderation", store)
     assert report_task(params={"again": again})["n_files"] == 3
     assert asked == [again]
 
@@ -48,7 +48,7 @@ def test_a_new_report_is_returned(report_task: Any, monkeypatch: pytest.MonkeyPa
 def test_a_state_that_has_its_report_ends_as_skipped(report_task: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk.exceptions import AirflowSkipException
 
-    where = "carlos_tasks.reports.moderation.store_moderation"
+    where = "carlos_tasks.reports.moderation.report.store_moderation"
     monkeypatch.setattr(where, lambda settings, again: {"prefix": "p/", "is_new": False})
     with pytest.raises(AirflowSkipException, match="has its report at p/"):
         report_task(params={"again": False})

@@ -7,7 +7,7 @@ from PIL import Image
 
 from carlos_tasks.embedding.encoder import ClipEncoder, load_encoder
 from carlos_tasks.embedding.tokens import TextTooLong
-from carlos_tasks.profile import Profile
+from carlos_tasks.profiles.profile import Profile
 
 
 @pytest.fixture(scope="module")

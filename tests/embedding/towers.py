@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.embedding.encoder import ClipEncoder
-from carlos_tasks.profile import PROFILES_FOLDER
-from carlos_tasks.torchvision_cpu import declare_missing_operators
+from carlos_tasks.profiles.profile import PROFILES_FOLDER
 
 declare_missing_operators()
 

@@ -15,8 +15,8 @@ from rich.console import Console
 
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.microworld.zoo import write_dump
-from carlos_tasks.profile import PROFILES_FOLDER, load_profile
-from carlos_tasks.resources import PACKAGE_FOLDER
+from carlos_tasks.profiles.profile import PROFILES_FOLDER, load_profile
+from carlos_tasks.profiles.resources import PACKAGE_FOLDER
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack import local
 from carlos_tasks.stack.airflow_local import carlos_settings

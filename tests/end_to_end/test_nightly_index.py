@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack.airflow_local import carlos_settings
 from carlos_tasks.stack.follow import follow, follow_to_success, wait_for_runs
@@ -65,7 +65,7 @@ class TestAWorkerIsKilled:
             "OMP_NUM_THREADS": "1",
         }
         source = f"civitai-dump:{stack.dumps['models/00001.json']}"
-        command = [sys.executable, "-m", "carlos_tasks.cli", "index", source]
+        command = [sys.executable, "-m", "carlos_tasks.commands.cli", "index", source]
         subprocess.run(command, env={**os.environ, **undisturbed}, check=True, capture_output=True)
         settings = Settings(
             store=undisturbed["CARLOS_STORE"], catalog=undisturbed["CARLOS_CATALOG"], profile=str(profile_file)

@@ -9,11 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from carlos_tasks.evaluation.corpus import Corpus, read_corpus
-from carlos_tasks.evaluation.study import Options, Study
-from carlos_tasks.evaluation.truth import judge, read_truth
+from carlos_tasks.evaluation.corpus.corpus import Corpus, read_corpus
+from carlos_tasks.evaluation.corpus.study import Options, Study
+from carlos_tasks.evaluation.corpus.truth import judge, read_truth
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.profile import Profile
+from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings
 from tests.evaluation.small_world import EFFECTS, N_EACH, lora_id, make_world
 

@@ -5,14 +5,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.lake.commit import commit_index
-from carlos_tasks.lake.intake_commit import commit_intake
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.profile import Profile, load_profile
-from carlos_tasks.retrieval.query import query_vector
+from carlos_tasks.commit.index import commit_index
+from carlos_tasks.intake.commit import commit_intake
+from carlos_tasks.profiles.profile import Profile, load_profile
+from carlos_tasks.retrieval.query_parts import query_vector
 from carlos_tasks.settings import Settings
-from tests.lake.small_index import baseline, embedded, small_profile, write_outcome, write_shards
-from tests.lake.small_intake import listing, write_intake
+from carlos_tasks.store import open_store
+from tests.commit.small_index import baseline, embedded, small_profile, write_outcome, write_shards
+from tests.intake.small_intake import listing, write_intake
 
 EFFECTS = {"striped": "striped", "night": "at night", "dotted": "polka dot", "framed": "framed", "grid": "graph paper"}
 """What a LoRA of that name does: what this text means to the encoder."""

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from carlos_tasks.evaluation.attribution import attribution, by_reference, over_nights
-from carlos_tasks.evaluation.draws import LEVELS
-from carlos_tasks.evaluation.house_styles import has_house_styles, house_style
-from carlos_tasks.evaluation.nights import nights, scored
-from carlos_tasks.evaluation.study import Study
-from carlos_tasks.profile import load_profile
+from carlos_tasks.evaluation.calibration.attribution import attribution, by_reference, over_nights
+from carlos_tasks.evaluation.calibration.house_styles import has_house_styles, house_style
+from carlos_tasks.evaluation.calibration.nights import nights, scored
+from carlos_tasks.evaluation.corpus.draws import LEVELS
+from carlos_tasks.evaluation.corpus.study import Study
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.uncertainty import PromptSums
 
 DIMENSION, N_LORAS, N_STYLES, N_COPIES = 64, 60, 6, 3

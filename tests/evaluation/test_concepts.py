@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from carlos_tasks.evaluation.concept_tests import Concepts, Held, held_out, judged, nights
-from carlos_tasks.evaluation.concepts import by_concept
-from carlos_tasks.moderation.text_null import TextNull, text_query
+from carlos_tasks.calibration.text_null import TextNull, text_query
+from carlos_tasks.evaluation.calibration.concept_tests import Concepts, Held, held_out, judged, nights
+from carlos_tasks.evaluation.calibration.concepts import by_concept
 from carlos_tasks.retrieval.uncertainty import PromptSums
 
 TRUTH = np.array([[True, False], [False, True], [False, False], [True, False]])

@@ -4,13 +4,13 @@ import duckdb
 import numpy as np
 import pytest
 
-from carlos_tasks.evaluation.convergence import convergence
-from carlos_tasks.evaluation.error_bars import error_bars, split_halves
-from carlos_tasks.evaluation.jackknife import measure
-from carlos_tasks.evaluation.pairs import Pairs, consistency, estimate, read_pairs
-from carlos_tasks.evaluation.settling import cosines, settle
-from carlos_tasks.evaluation.study import Study
-from carlos_tasks.evaluation.subsets import DESIGNS, ONE_SEED, PROMPTS, SEEDS, draws, sizes
+from carlos_tasks.evaluation.convergence.convergence import convergence
+from carlos_tasks.evaluation.convergence.error_bars import error_bars, split_halves
+from carlos_tasks.evaluation.convergence.jackknife import measure
+from carlos_tasks.evaluation.convergence.settling import cosines, settle
+from carlos_tasks.evaluation.corpus.pairs import Pairs, consistency, estimate, read_pairs
+from carlos_tasks.evaluation.corpus.study import Study
+from carlos_tasks.evaluation.corpus.subsets import DESIGNS, ONE_SEED, PROMPTS, SEEDS, draws, sizes
 from tests.evaluation.conftest import World
 from tests.evaluation.small_world import ERRATIC, FLAGGED, N_PROMPTS, lora_id
 from tests.evaluation.small_world import SEEDS as WORLD_SEEDS

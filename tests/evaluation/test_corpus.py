@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 from carlos_tasks.errors import NotFound
-from carlos_tasks.evaluation.corpus import Corpus, document, read_corpus
+from carlos_tasks.evaluation.corpus.corpus import Corpus, document, read_corpus
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
 from tests.evaluation.conftest import World
 from tests.evaluation.small_world import BROKEN, ERRATIC, WEAK, lora_id

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 
+from carlos_tasks.commit.import_published import import_published
 from carlos_tasks.errors import CarlosError, NotFound, SettingsError
-from carlos_tasks.evaluation.archive import evaluate_and_keep, prefix
+from carlos_tasks.evaluation.corpus.study import Options
 from carlos_tasks.evaluation.evaluate import SECTIONS, evaluate
-from carlos_tasks.evaluation.study import Options
-from carlos_tasks.import_published import import_published
-from carlos_tasks.lake.objects import open_store
+from carlos_tasks.evaluation.stored import evaluate_and_keep
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import evaluation_prefix
 from tests.evaluation.conftest import World
 
 QUICK = Options(n_bootstrap=50, n_repeats=2)
@@ -128,14 +129,14 @@ def test_a_report_is_uploaded_with_its_facts_last(world: World, monkeypatch: pyt
             self.keys.append(key)
 
     recorder: Any = Recorder()
-    monkeypatch.setattr("carlos_tasks.evaluation.archive.open_store", lambda uri: recorder)
+    monkeypatch.setattr("carlos_tasks.evaluation.stored.open_store", lambda uri: recorder)
     evaluate_and_keep(world.settings, again=True)
     assert recorder.keys[-1].endswith("/report.json")
     assert sum(key.endswith("report.json") for key in recorder.keys) == 1
 
 
 def test_a_profile_and_a_snapshot_have_a_place_of_their_own() -> None:
-    assert prefix("p", 3) == "evaluation/profile_id=p/snapshot_id=3/"
+    assert evaluation_prefix("p", 3) == "evaluation/profile_id=p/snapshot_id=3/"
 
 
 def test_the_sections_are_those_of_the_guide() -> None:

@@ -4,15 +4,15 @@ from collections.abc import Callable
 
 import pytest
 
-from carlos_tasks.evaluation.ablation import ablation
-from carlos_tasks.evaluation.corpus import FILTERS
-from carlos_tasks.evaluation.diversity import diversity
-from carlos_tasks.evaluation.measures import top
-from carlos_tasks.evaluation.paper import RETRIEVAL, paper_sections
-from carlos_tasks.evaluation.query_forms import FORMS
-from carlos_tasks.evaluation.retrieval import retrieval
+from carlos_tasks.evaluation.corpus.corpus import FILTERS
+from carlos_tasks.evaluation.corpus.measures import top
+from carlos_tasks.evaluation.corpus.query_forms import FORMS
+from carlos_tasks.evaluation.corpus.study import CARLOS, Method, Study
+from carlos_tasks.evaluation.rankings.ablation import ablation
+from carlos_tasks.evaluation.rankings.diversity import diversity
+from carlos_tasks.evaluation.rankings.paper import RETRIEVAL, paper_sections
+from carlos_tasks.evaluation.rankings.retrieval import retrieval
 from carlos_tasks.evaluation.section import Section
-from carlos_tasks.evaluation.study import CARLOS, Method, Study
 from tests.evaluation.conftest import QUERIES
 from tests.evaluation.small_world import BROKEN, EFFECTS, N_EACH, lora_id
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from carlos_tasks.errors import PermanentError
-from carlos_tasks.evaluation.clusters import FEWEST, centred, clusters, group, lay_out
-from carlos_tasks.evaluation.corpus import Corpus
-from carlos_tasks.evaluation.landscape import landscape, outstanding
-from carlos_tasks.evaluation.likeness import likeness, nearest
-from carlos_tasks.evaluation.study import Options, Study
-from carlos_tasks.evaluation.words import describe_groups, words_of
+from carlos_tasks.evaluation.corpus.corpus import Corpus
+from carlos_tasks.evaluation.corpus.study import Options, Study
+from carlos_tasks.evaluation.landscape.clusters import FEWEST, centred, clusters, group, lay_out
+from carlos_tasks.evaluation.landscape.landscape import landscape, outstanding
+from carlos_tasks.evaluation.landscape.likeness import likeness, nearest
+from carlos_tasks.evaluation.landscape.words import describe_groups, words_of
 from tests.evaluation.small_world import BROKEN, EFFECTS, ERRATIC, N_EACH, WEAK, lora_id
 
 
@@ -53,7 +53,7 @@ def test_neighbours_come_the_most_alike_first_and_are_never_oneself(study: Study
 
 def test_blocks_of_neighbours_agree_with_the_whole(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = nearest(study)
-    monkeypatch.setattr("carlos_tasks.evaluation.likeness._CELLS_AT_ONCE", 60)
+    monkeypatch.setattr("carlos_tasks.evaluation.landscape.likeness._CELLS_AT_ONCE", 60)
     assert [row["neighbour_id"] for row in nearest(study)] == [row["neighbour_id"] for row in whole]
 
 

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carlos_tasks.evaluation.measures import Scores, ends_of, in_order, interval, margin, quality, ranked, spread, top
+from carlos_tasks.evaluation.corpus.measures import (
+    Scores,
+    ends_of,
+    in_order,
+    interval,
+    margin,
+    quality,
+    ranked,
+    spread,
+    top,
+)
 
 NAN = math.nan
 

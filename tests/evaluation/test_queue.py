@@ -8,10 +8,10 @@ import duckdb
 import numpy as np
 import pytest
 
-from carlos_tasks.evaluation.corpus import Corpus
-from carlos_tasks.evaluation.queue import queue
-from carlos_tasks.evaluation.study import Options, Study
-from carlos_tasks.evaluation.truth import Labels, Query, judge
+from carlos_tasks.evaluation.calibration.queue import queue
+from carlos_tasks.evaluation.corpus.corpus import Corpus
+from carlos_tasks.evaluation.corpus.study import Options, Study
+from carlos_tasks.evaluation.corpus.truth import Labels, Query, judge
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.migrate import migrate
 from carlos_tasks.settings import Settings

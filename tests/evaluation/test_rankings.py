@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from carlos_tasks.evaluation.baselines import by_meaning, by_words
-from carlos_tasks.evaluation.measures import ranked
-from carlos_tasks.evaluation.query_forms import DIFFERENCE, FORMS
-from carlos_tasks.evaluation.study import CARLOS, Method, Options, Study
+from carlos_tasks.evaluation.corpus.baselines import by_meaning, by_words
+from carlos_tasks.evaluation.corpus.measures import ranked
+from carlos_tasks.evaluation.corpus.query_forms import DIFFERENCE, FORMS
+from carlos_tasks.evaluation.corpus.study import CARLOS, Method, Options, Study
 from carlos_tasks.retrieval import search
 from tests.evaluation.conftest import World
 from tests.evaluation.small_world import DIMENSION
@@ -61,7 +61,7 @@ def test_every_form_of_the_query_is_a_vector_of_the_encoder(study: Study, form: 
 
 
 def test_the_forms_differ_and_the_difference_is_that_of_search(study: Study, world: World) -> None:
-    from carlos_tasks.retrieval.query import query_vector
+    from carlos_tasks.retrieval.query_parts import query_vector
 
     assert np.allclose(study.vectors[DIFFERENCE][2], query_vector(world.profile, study.queries[2]), atol=1e-5)
     vectors = [vectors[0] / np.linalg.norm(vectors[0]) for vectors in study.vectors.values()]

@@ -8,16 +8,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from carlos_tasks.evaluation.ablation import ablation
-from carlos_tasks.evaluation.clusters import clusters
-from carlos_tasks.evaluation.convergence import convergence
-from carlos_tasks.evaluation.diversity import diversity
+from carlos_tasks.evaluation.convergence.convergence import convergence
+from carlos_tasks.evaluation.corpus.study import Study
 from carlos_tasks.evaluation.figure_style import new_figure, plain, short_id, styled, whiskers
-from carlos_tasks.evaluation.landscape import landscape
+from carlos_tasks.evaluation.landscape.clusters import clusters
+from carlos_tasks.evaluation.landscape.landscape import landscape
+from carlos_tasks.evaluation.rankings.ablation import ablation
+from carlos_tasks.evaluation.rankings.diversity import diversity
+from carlos_tasks.evaluation.rankings.retrieval import retrieval
 from carlos_tasks.evaluation.report import Report, markdown, write_report
-from carlos_tasks.evaluation.retrieval import retrieval
 from carlos_tasks.evaluation.section import Section, left_out
-from carlos_tasks.evaluation.study import Study
 
 NASTY = "<script>alert(1)</script> | [x](http://e.invalid) `*_ \n# $\\frac$ \x1b[31m ‮"
 

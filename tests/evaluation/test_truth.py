@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.evaluation.truth import Labels, Query, judge, read_truth, shipped_truth
+from carlos_tasks.evaluation.corpus.truth import Labels, Query, judge, read_truth, shipped_truth
 from carlos_tasks.microworld.ground_truth import PATH
 
 GOOD: dict[str, Any] = {

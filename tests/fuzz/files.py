@@ -12,11 +12,11 @@ from typing import Any
 from safetensors import safe_open
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora.archive import unpack
+from carlos_tasks.intake.rows import canonical_json
 from carlos_tasks.lora.check import Examined, examine_file
-from carlos_tasks.lora.intake_rows import canonical_json
-from carlos_tasks.lora.layout import place_tensor
-from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.lora.container.zip_file import unpack
+from carlos_tasks.lora.layout.tensor_layout import place_tensor
+from carlos_tasks.untrusted.reasons import Reason
 from tests.fuzz.mutations import Shapes, change_bytes, change_json, change_length, change_table, file_of
 from tests.lora.crafted import micro_lora, with_header
 from tests.lora.test_families import LAYOUTS

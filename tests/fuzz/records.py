@@ -10,15 +10,15 @@ from typing import Any
 
 import zstandard
 
-from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lake.objects import ObjectInfo
-from carlos_tasks.lora.intake_rows import canonical_json, listing_row, rejection_row
-from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.intake.rows import canonical_json, listing_row, rejection_row
 from carlos_tasks.sources.civitai import read_model
 from carlos_tasks.sources.civitai_dump import CivitaiDump
 from carlos_tasks.sources.hub_repo import read_repo
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.sidecar import read_sidecar
+from carlos_tasks.store.folder import FolderStore
+from carlos_tasks.store.objects import ObjectInfo
+from carlos_tasks.untrusted.reasons import Reason
 from tests.fuzz.mutations import change_bytes, change_json
 from tests.sources.hub_server import a_repo, weights
 from tests.sources.models import a_file, a_model, a_version

@@ -11,7 +11,7 @@ from safetensors.numpy import save_file
 from carlos_tasks.errors import IndexingFailed
 from carlos_tasks.generation.attach import attached
 from carlos_tasks.generation.sampling import sample_images
-from carlos_tasks.profile import Profile
+from carlos_tasks.profiles.profile import Profile
 
 WIDTH = 128
 

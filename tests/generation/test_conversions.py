@@ -14,7 +14,7 @@ from safetensors.torch import save_file as save_torch
 
 from carlos_tasks.generation.attach import attached
 from carlos_tasks.generation.matched import slots_of
-from carlos_tasks.lora.architecture import Slot
+from carlos_tasks.lora.backbones.architecture import Slot
 from tests.generation.weights_by_hand import MAKERS, NEEDS_KERNEL, NOT_FOR_KERNEL, Array, Made, Tensors, pair
 
 ATTENTION = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_out.0"  # 64 → 64, with a bias

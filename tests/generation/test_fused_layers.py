@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.generation.attach import attached
-from carlos_tasks.torchvision_cpu import declare_missing_operators
 from tests.generation.weights_by_hand import MAKERS, Array
 
 QKV = ("attn.to_q", "attn.to_k", "attn.to_v")

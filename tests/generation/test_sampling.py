@@ -8,7 +8,7 @@ import torch
 
 from carlos_tasks.errors import PassingError
 from carlos_tasks.generation.sampling import noise_seed, sample_images
-from carlos_tasks.profile import Profile, Prompt, Sampler
+from carlos_tasks.profiles.profile import Profile, Prompt, Sampler
 
 SAMPLER = Sampler(scheduler="EulerDiscreteScheduler", steps=1, guidance_scale=3, width_px=8, height_px=8)
 

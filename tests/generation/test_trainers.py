@@ -11,10 +11,10 @@ import torch
 from safetensors.torch import save_file
 
 from carlos_tasks.generation.attach import attached
-from carlos_tasks.lora.architecture import match_modules
-from carlos_tasks.lora.base_model import tell_base_model
+from carlos_tasks.lora.backbones.architecture import match_modules
+from carlos_tasks.lora.backbones.base_model import tell_base_model
+from carlos_tasks.lora.container.header import read_header
 from carlos_tasks.lora.families import Family, tell_family
-from carlos_tasks.lora.header import read_header
 
 LYCORIS: dict[str, tuple[Family, dict[str, Any]]] = {
     "locon": (Family.KOHYA, {"algo": "locon"}),

@@ -8,10 +8,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.generation.adapters import rename_pairs
 from carlos_tasks.generation.matched import match_file
-from carlos_tasks.lora.architecture import FOLDER, read_slots
-from carlos_tasks.torchvision_cpu import declare_missing_operators
+from carlos_tasks.lora.backbones.architecture import FOLDER, read_slots
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "lora_keys"
 Tensors = dict[str, torch.Tensor]

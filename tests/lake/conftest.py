@@ -7,8 +7,9 @@ import duckdb
 import pytest
 
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.objects import ObjectStore, open_store
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+from carlos_tasks.store.objects import ObjectStore
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 

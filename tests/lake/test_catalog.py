@@ -9,15 +9,15 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from carlos_tasks.commit.index import commit_index
 from carlos_tasks.errors import NotFound, PassingError, PermanentError, SettingsError
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.commit import commit_index
 from carlos_tasks.lake.faults import lake_errors, redact
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack.s3_server import S3Server
-from tests.lake.small_index import baseline, embedded, small_profile, with_effect, write_shards
-from tests.lake.test_commit import overtaking_commit
+from carlos_tasks.store import open_store
+from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_shards
+from tests.commit.test_index import overtaking_commit
 
 
 @pytest.mark.parametrize("may", [{"read_only": True}, {"read_only": False, "create": False}])

@@ -6,14 +6,14 @@ import duckdb
 import pytest
 
 from carlos_tasks.errors import PermanentError
+from carlos_tasks.intake.commit import commit_intake
 from carlos_tasks.lake import migrate as migration
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.intake_commit import commit_intake
 from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.settings import Settings
-from tests.lake.small_intake import NOW, listing, write_intake
+from carlos_tasks.store import open_store
+from tests.intake.small_intake import NOW, listing, write_intake
 
 
 def test_everything_is_applied_in_one_snapshot(settings: Settings) -> None:

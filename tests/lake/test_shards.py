@@ -7,8 +7,9 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lake.shards import SHARD_SCHEMA, parse_shard_key, shard_bytes, shard_key, write_shard
+from carlos_tasks.lake.shards import SHARD_SCHEMA, shard_bytes, write_shard
+from carlos_tasks.store.folder import FolderStore
+from carlos_tasks.store.keys import parse_shard_key, shard_key
 
 
 def row(prompt_id: str = "p1", seed: int = 0, **changes: Any) -> dict[str, Any]:

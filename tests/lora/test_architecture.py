@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.lora.architecture import (
+from carlos_tasks.lora.backbones.architecture import (
     DATA_FILES,
     FOLDER,
     ModuleFinding,
@@ -13,10 +13,10 @@ from carlos_tasks.lora.architecture import (
     match_modules,
     read_slots,
 )
-from carlos_tasks.lora.base_model import MICRO_XL, SDXL, tell_base_model
+from carlos_tasks.lora.backbones.base_model import MICRO_XL, SDXL, tell_base_model
+from carlos_tasks.lora.container.header import read_header
 from carlos_tasks.lora.families import Family, tell_family
-from carlos_tasks.lora.header import read_header
-from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.untrusted.reasons import Reason
 from tests.lora.crafted import MICRO_ATTENTION, Shapes, diffusers_pair, kohya_pair, write_file
 
 ATTENTION = MICRO_ATTENTION.removeprefix("unet.")
@@ -30,7 +30,7 @@ def find(tmp_path: Path, shapes: Shapes, base_model: str | None = None) -> Modul
 
 def test_the_data_files_are_what_the_classes_say() -> None:
     """Else they stem from another version of diffusers or transformers; `architecture_data` writes them anew."""
-    from carlos_tasks.lora.architecture_data import build_all
+    from carlos_tasks.lora.backbones.architecture_data import build_all
 
     built = build_all()
     assert (
@@ -44,7 +44,7 @@ def test_the_data_files_are_what_the_classes_say() -> None:
 
 @pytest.mark.parametrize("base_model", DATA_FILES)
 def test_no_name_means_two_modules(base_model: str) -> None:
-    from carlos_tasks.lora.module_names import names_of
+    from carlos_tasks.lora.backbones.module_names import names_of
 
     for architecture in load_architectures(base_model):
         for slot in architecture.slots:
@@ -55,12 +55,12 @@ def test_no_name_means_two_modules(base_model: str) -> None:
 def test_the_original_names_of_sdxl_are_those_that_diffusers_converts() -> None:
     from types import SimpleNamespace
 
-    from carlos_tasks.torchvision_cpu import declare_missing_operators
+    from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 
     declare_missing_operators()
     from diffusers.loaders.lora_conversion_utils import _convert_unet_lora_key, _maybe_map_sgm_blocks_to_diffusers
 
-    from carlos_tasks.lora.module_names import names_of
+    from carlos_tasks.lora.backbones.module_names import names_of
 
     compared = 0
     for slot in read_slots(FOLDER / "sdxl.json"):
@@ -199,8 +199,8 @@ def test_a_backbone_that_is_not_known_here_cannot_be_matched(shapes: Shapes, bas
 
 
 def test_every_family_is_attached_in_one_way_or_never() -> None:
+    from carlos_tasks.lora.backbones.loading import WAYS, why_not_loaded
     from carlos_tasks.lora.families import NEVER_LOADED
-    from carlos_tasks.lora.loading import WAYS, why_not_loaded
 
     assert WAYS.keys() | NEVER_LOADED.keys() == set(Family)
     assert not WAYS.keys() & NEVER_LOADED.keys()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.lora.base_model import read_claim, tell_base_model
-from carlos_tasks.lora.header import read_header
+from carlos_tasks.lora.backbones.base_model import read_claim, tell_base_model
+from carlos_tasks.lora.container.header import read_header
 from tests.lora.crafted import MICRO_ATTENTION, SD15_KOHYA, Shapes, diffusers_pair, kohya_pair, write_file
 
 CROSS = "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_v"

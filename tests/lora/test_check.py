@@ -9,9 +9,9 @@ import pytest
 
 from carlos_tasks.errors import RejectedFile
 from carlos_tasks.lora.check import LoraFile, examine_file, inspect_header
-from carlos_tasks.lora.header import read_header
-from carlos_tasks.lora.reasons import Reason
-from carlos_tasks.lora.weights import scan_weights
+from carlos_tasks.lora.container.header import read_header
+from carlos_tasks.lora.container.weights import scan_weights
+from carlos_tasks.untrusted.reasons import Reason
 from tests.lora.crafted import (
     MICRO_ATTENTION,
     SD15_KOHYA,

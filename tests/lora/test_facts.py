@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from carlos_tasks.lora.container.header import read_header
 from carlos_tasks.lora.facts import FileFacts, frequent_tags, read_alphas, tell_facts
-from carlos_tasks.lora.header import read_header
 from tests.lora.crafted import MICRO_ATTENTION, Shapes, diffusers_pair, kohya_pair, micro_lora, write_file
 
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from carlos_tasks.lora.container.header import read_header
+from carlos_tasks.lora.container.tensor_table import DTYPE_BYTES
 from carlos_tasks.lora.families import Family, tell_family
-from carlos_tasks.lora.header import read_header
-from carlos_tasks.lora.layout import Place, place_tensor
-from carlos_tasks.lora.reasons import Reason
-from carlos_tasks.lora.styles import Style
-from carlos_tasks.lora.tensor_table import DTYPE_BYTES
+from carlos_tasks.lora.layout.styles import Style
+from carlos_tasks.lora.layout.tensor_layout import Place, place_tensor
+from carlos_tasks.untrusted.reasons import Reason
 from tests.lora.crafted import (
     MICRO_ATTENTION,
     SD15_KOHYA,

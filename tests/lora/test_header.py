@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora import header_json
-from carlos_tasks.lora.header import read_header
-from carlos_tasks.lora.reasons import Reason
-from carlos_tasks.lora.tensor_table import Tensor
+from carlos_tasks.lora.container import header_json
+from carlos_tasks.lora.container.header import read_header
+from carlos_tasks.lora.container.tensor_table import Tensor
+from carlos_tasks.untrusted.reasons import Reason
 from tests.lora.crafted import header_fields, micro_lora, with_header, write_file
 
 ONE: dict[str, Any] = {"t": {"dtype": "F16", "shape": [2], "data_offsets": [0, 4]}}

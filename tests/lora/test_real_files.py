@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.lora.architecture import match_modules
-from carlos_tasks.lora.base_model import tell_base_model
+from carlos_tasks.lora.backbones.architecture import match_modules
+from carlos_tasks.lora.backbones.base_model import tell_base_model
 from carlos_tasks.lora.check import examine_file
+from carlos_tasks.lora.container.header import read_header
 from carlos_tasks.lora.families import tell_family
-from carlos_tasks.lora.header import read_header
 from tests.lora.crafted import write_file
 
 DATA = Path(__file__).parents[3] / "shared" / "data"

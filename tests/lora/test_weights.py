@@ -10,10 +10,10 @@ import pytest
 from safetensors.numpy import save
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora import weights
-from carlos_tasks.lora.header import read_header
-from carlos_tasks.lora.reasons import Reason
-from carlos_tasks.lora.weights import WeightsScan, scan_weights
+from carlos_tasks.lora.container import weights
+from carlos_tasks.lora.container.header import read_header
+from carlos_tasks.lora.container.weights import WeightsScan, scan_weights
+from carlos_tasks.untrusted.reasons import Reason
 from tests.lora.crafted import with_header
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import duckdb
 
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 from tests.sql.lake_rows import fill
 
 _USED = (

@@ -14,7 +14,7 @@ from carlos_tasks.moderation import signing
 from carlos_tasks.moderation.decisions import decide, decide_many, still_there
 from carlos_tasks.moderation.drafts import DecisionDraft, NoticeDraft
 from carlos_tasks.moderation.notices import add_notice
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
 from tests.moderation.cases_in_lake import COPY, OTHER, STAR, image_of, make_lake
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from carlos_tasks.calibration.fisher import standard_interval
+from carlos_tasks.calibration.null import Calibrated
 from carlos_tasks.moderation.answers import Answers
-from carlos_tasks.moderation.fisher import standard_interval
 from carlos_tasks.moderation.intervals import P_MAX, drawn_directions, worth_an_interval
-from carlos_tasks.moderation.null import Calibrated
 from carlos_tasks.retrieval.uncertainty import PromptSums
 
 

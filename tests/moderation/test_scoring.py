@@ -11,14 +11,14 @@ from scipy import stats
 
 from carlos_tasks.errors import CarlosError, NotFound, SettingsError
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.statements import Row, rows
-from carlos_tasks.moderation.policy_files import read_policy
 from carlos_tasks.moderation.scoring import score_concepts
-from carlos_tasks.profile import load_profile
-from carlos_tasks.retrieval.query import query_vector
+from carlos_tasks.policies.files import read_policy
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.query_encoder import load_query_encoder
+from carlos_tasks.retrieval.query_parts import query_vector
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 from tests.moderation.policies import HEAD, NEUTRAL, NIGHT, STRIPES, write_policy
 from tests.sql.lake_rows import Rows, fill
 

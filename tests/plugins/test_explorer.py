@@ -7,8 +7,8 @@ import pytest
 
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.migrate import migrate
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.settings import load_settings
+from carlos_tasks.store import open_store
 
 PROFILE = "0123456789abcdef"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"

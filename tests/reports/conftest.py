@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.profile import load_profile
-from carlos_tasks.reports.document import Document
-from carlos_tasks.reports.moderation import moderation_report
+from carlos_tasks.profiles.profile import load_profile
+from carlos_tasks.reports.bundles.document import Document
+from carlos_tasks.reports.moderation.report import moderation_report
 from carlos_tasks.settings import Settings
-from carlos_tasks.worker import evidence_key
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import evidence_key
 from tests.sql.lake_rows import fill
 
 SINCE = datetime(2026, 3, 14, tzinfo=UTC)

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.reports import print_pdf
-from carlos_tasks.reports.bundle import MAX_JSON_ROWS, write_bundle
-from carlos_tasks.reports.tables import arrow_table, csv_bytes, harmless
+from carlos_tasks.reports.bundles import print_pdf
+from carlos_tasks.reports.bundles.bundle import MAX_JSON_ROWS, write_bundle
+from carlos_tasks.reports.bundles.tables import arrow_table, csv_bytes, harmless
 
 FACTS = {"profile_id": "p", "snapshot_id": 3, "code_version": "1", "created_at": datetime(2026, 1, 2, tzinfo=UTC)}
 PAGE = "<!doctype html><title>t</title><p>A page"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.reports.bundle import write_bundle
-from carlos_tasks.reports.check import check_report
+from carlos_tasks.reports.bundles.bundle import write_bundle
+from carlos_tasks.reports.bundles.check import check_report
 
 FACTS = {"profile_id": "p", "snapshot_id": 3, "code_version": "1", "created_at": datetime(2026, 1, 2, tzinfo=UTC)}
 

@@ -7,12 +7,13 @@ import pytest
 from PIL import Image
 
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.objects import ObjectStore, open_store
-from carlos_tasks.profile import load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.reports import contact_sheet
 from carlos_tasks.reports.contact_sheet import LABEL_PX, TILE_PX, draw_contact_sheet, write_contact_sheet
 from carlos_tasks.settings import Settings
-from carlos_tasks.worker import evidence_key
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import evidence_key
+from carlos_tasks.store.objects import ObjectStore
 from tests.sql.lake_rows import fill
 
 PAIRS = [("p1", 0), ("p2", 0)]

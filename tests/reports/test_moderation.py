@@ -13,15 +13,16 @@ import pytest
 
 from carlos_tasks.errors import PassingError, PermanentError
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lake.objects import ObjectStore, open_store
-from carlos_tasks.reports import moderation
-from carlos_tasks.reports.archive import last_report_at
-from carlos_tasks.reports.bundle import MANIFEST
-from carlos_tasks.reports.document import Document
-from carlos_tasks.reports.moderation import moderation_report, store_moderation
-from carlos_tasks.reports.release import RELEASE
+from carlos_tasks.reports.bundles.bundle import MANIFEST
+from carlos_tasks.reports.bundles.document import Document
+from carlos_tasks.reports.bundles.release import RELEASE
+from carlos_tasks.reports.bundles.stored import last_report_at
+from carlos_tasks.reports.moderation import report as moderation
+from carlos_tasks.reports.moderation.report import moderation_report, store_moderation
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+from carlos_tasks.store.folder import FolderStore
+from carlos_tasks.store.objects import ObjectStore
 from tests.reports.conftest import FORMULA, NOW, SENDER, SINCE, A, C, D
 from tests.reports.page_reader import is_harmless, read_page
 

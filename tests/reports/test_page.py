@@ -9,11 +9,11 @@ import pytest
 from jinja2 import UndefinedError
 from PIL import Image
 
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.reports.charts import HEAD, WIDTH, day_chart
-from carlos_tasks.reports.page import _environment, render
-from carlos_tasks.reports.pictures import SIDE_PX, evidence_pairs_of
-from carlos_tasks.worker import evidence_key
+from carlos_tasks.reports.bundles.charts import HEAD, WIDTH, day_chart
+from carlos_tasks.reports.bundles.evidence_pictures import SIDE_PX, evidence_pairs_of
+from carlos_tasks.reports.bundles.page import _environment, render
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import evidence_key
 from tests.reports.page_reader import is_harmless, read_page
 
 PARTS = '{% set for_print = false %}{% import "parts.html.j2" as parts with context %}'

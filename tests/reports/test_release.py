@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.errors import NotFound, PermanentError
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.reports.release import release_report
+from carlos_tasks.reports.bundles.release import release_report
+from carlos_tasks.store import open_store
 
 ANSWER = {
     "chosen_options": ["Approve"],

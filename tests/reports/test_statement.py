@@ -7,16 +7,7 @@ from typing import Any
 
 import pytest
 
-from carlos_tasks.reports.statement import (
-    GROUNDS,
-    KEYWORDS,
-    NOTICE_CATEGORIES,
-    SOURCES,
-    VISIBILITY,
-    statement_of_reasons,
-    statements_of,
-)
-from carlos_tasks.reports.statement_rules import (
+from carlos_tasks.policies.statement_rules import (
     CATEGORIES,
     FIELDS,
     FIRST_CONTENT_DAY,
@@ -26,6 +17,15 @@ from carlos_tasks.reports.statement_rules import (
     REQUIRED,
     VALUES,
     faults_of,
+)
+from carlos_tasks.reports.transparency.statement import (
+    GROUNDS,
+    KEYWORDS,
+    NOTICE_CATEGORIES,
+    SOURCES,
+    VISIBILITY,
+    statement_of_reasons,
+    statements_of,
 )
 
 SCHEMA = Path(__file__).resolve().parents[3] / "shared" / "data" / "dsa_sor_schema.json"

@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.reports.document import Document
-from carlos_tasks.reports.transparency import month_of, store_transparency, transparency_report
+from carlos_tasks.reports.bundles.document import Document
+from carlos_tasks.reports.transparency.report import month_of, store_transparency, transparency_report
 from carlos_tasks.settings import Settings
 from tests.reports.conftest import NOW, SENDER
 from tests.reports.page_reader import is_harmless, read_page

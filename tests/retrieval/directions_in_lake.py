@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from carlos_tasks.profile import Profile
-from carlos_tasks.retrieval.parts import Part, Query
+from carlos_tasks.profiles.profile import Profile
+from carlos_tasks.retrieval.query import Part, Query
 
 Vectors = Mapping[str, Sequence[float] | NDArray[Any] | None]
 

@@ -6,8 +6,8 @@ import pytest
 from carlos_tasks.embedding.encoder import load_encoder
 from carlos_tasks.embedding.tokens import TextTooLong
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.profile import Profile
-from carlos_tasks.retrieval.query import query_vector, text_part
+from carlos_tasks.profiles.profile import Profile
+from carlos_tasks.retrieval.query_parts import query_vector, text_part
 from carlos_tasks.settings import Settings
 
 

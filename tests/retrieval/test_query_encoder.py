@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from carlos_tasks.embedding.encoder import ClipEncoder, load_encoder
-from carlos_tasks.embedding.text_space import prompts_key, queries_prefix, query_key, text_space_id
 from carlos_tasks.errors import CarlosError, NotFound, PassingError
-from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lake.objects import ObjectStore
-from carlos_tasks.profile import Encoder, Profile, load_profile
+from carlos_tasks.profiles.profile import Encoder, Profile, load_profile
+from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.retrieval.query_encoder import QueryEncoder, load_query_encoder
 from carlos_tasks.retrieval.text_objects import read_query_vector, write_prompt_features, write_query_vector
+from carlos_tasks.store.folder import FolderStore
+from carlos_tasks.store.keys import prompts_key, queries_prefix, query_key
+from carlos_tasks.store.objects import ObjectStore
 
 
 class Loader:
@@ -76,9 +77,9 @@ def test_torch_is_not_loaded_for_a_stored_query(micro: Profile, folder: FolderSt
     encoder.vector("striped")
     program = (
         "import sys\n"
-        "from carlos_tasks.lake.objects import open_store\n"
-        "from carlos_tasks.profile import load_profile\n"
-        "from carlos_tasks.retrieval.query import query_vector\n"
+        "from carlos_tasks.store.objects import open_store\n"
+        "from carlos_tasks.profiles.profile import load_profile\n"
+        "from carlos_tasks.retrieval.query_parts import query_vector\n"
         f"vector = query_vector(load_profile('micro'), 'striped', 'auto', open_store({folder.uri!r}))\n"
         "print(vector.shape, 'torch' in sys.modules, 'open_clip' in sys.modules)"
     )

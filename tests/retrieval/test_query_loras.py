@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.profile import Profile
-from carlos_tasks.retrieval.query import lora_part
+from carlos_tasks.profiles.profile import Profile
+from carlos_tasks.retrieval.query_parts import lora_part
 from tests.retrieval.directions_in_lake import put
 
 LONG = "ab" * 32

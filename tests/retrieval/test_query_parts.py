@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.retrieval.parts import Part, Query
+from carlos_tasks.retrieval.query import Part, Query
 
 
 def part(weight: float, *vector: float, asked: str = "it") -> Part:

@@ -14,15 +14,15 @@ import pytest
 from PIL import Image
 
 from carlos_tasks.embedding.encoder import load_encoder
+from carlos_tasks.embedding.image_files import find_pictures, open_picture
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.lake.register import register_shards
-from carlos_tasks.profile import Profile, load_profile
-from carlos_tasks.retrieval.parts import Query
-from carlos_tasks.retrieval.pictures_asked import find_pictures, open_picture
-from carlos_tasks.retrieval.query import image_part, pair_part
+from carlos_tasks.profiles.profile import Profile, load_profile
+from carlos_tasks.retrieval.query import Query
+from carlos_tasks.retrieval.query_parts import image_part, pair_part
 from carlos_tasks.settings import Settings
-from tests.lake.small_index import baseline, write_shards
+from carlos_tasks.store import open_store
+from tests.commit.small_index import baseline, write_shards
 
 RED, GREEN = (250, 10, 10), (10, 250, 10)
 

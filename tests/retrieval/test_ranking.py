@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from carlos_tasks.retrieval.directions import Directions
-from carlos_tasks.retrieval.parts import Part, Query
+from carlos_tasks.retrieval.query import Part, Query
 from carlos_tasks.retrieval.ranking import rank
 from tests.retrieval.directions_in_lake import asked, put, put_listing
 

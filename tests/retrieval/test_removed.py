@@ -4,7 +4,7 @@ import duckdb
 import pytest
 
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.profile import Profile
+from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.filters import RANKED_STATUSES, Filters
 from carlos_tasks.retrieval.search import show
 from carlos_tasks.retrieval.searcher import Searcher

@@ -6,15 +6,15 @@ import duckdb
 import numpy as np
 import pytest
 
+from carlos_tasks.commit.index import commit_index
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.lake.commit import commit_index
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.lake.shards import BASELINE
-from carlos_tasks.profile import Profile
+from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval import Filters, Question, Searcher, search, show, similar
-from carlos_tasks.retrieval.query import query_vector
+from carlos_tasks.retrieval.query_parts import query_vector
 from carlos_tasks.settings import Settings
-from tests.lake import small_index
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import BASELINE
+from tests.commit import small_index
 from tests.retrieval.directions_in_lake import put
 
 

@@ -16,13 +16,13 @@ import carlos_tasks
 from carlos_tasks.errors import CarlosError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.migrate import sql_folder
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.profile import Profile
+from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.filters import RANKED_STATUSES, Filters, filters_from
-from carlos_tasks.retrieval.kept_index import KeptIndex
-from carlos_tasks.retrieval.parts import Part, Query
+from carlos_tasks.retrieval.memory_index import KeptIndex
+from carlos_tasks.retrieval.query import Part, Query
 from carlos_tasks.retrieval.searcher import Searcher
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 from tests.retrieval.directions_in_lake import asked, put, put_listing, put_lora, threshold
 
 EAST = (1.0, 0.0, 0.0)

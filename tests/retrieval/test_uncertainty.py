@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from carlos_tasks.commit.index import commit_index
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.commit import commit_index
-from carlos_tasks.lake.objects import open_store
-from carlos_tasks.lake.shards import BASELINE
-from carlos_tasks.retrieval.parts import Query
+from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.uncertainty import PromptSums, read_prompt_sums, score_se, shares_in_top
 from carlos_tasks.settings import Settings
-from tests.lake import small_index
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import BASELINE
+from tests.commit import small_index
 from tests.retrieval.directions_in_lake import asked
 
 D = 6

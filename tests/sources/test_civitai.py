@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.civitai import read_license, read_model
 from carlos_tasks.sources.listing import Listing, Rejection
+from carlos_tasks.untrusted.reasons import Reason
 from tests.sources.models import a_file, a_model, a_version
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "civitai_samples"

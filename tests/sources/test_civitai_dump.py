@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.errors import NotFound, RejectedFile, SettingsError
-from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lake.objects import ObjectStore
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources import open_source
 from carlos_tasks.sources.civitai_dump import CivitaiDump
 from carlos_tasks.sources.folder import Folder
 from carlos_tasks.sources.listing import Listing, Rejection
+from carlos_tasks.store.folder import FolderStore
+from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.untrusted.reasons import Reason
 from tests.sources.models import a_model
 
 

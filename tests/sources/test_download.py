@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from carlos_tasks.errors import NotFound, PassingError, RejectedFile
-from carlos_tasks.lake.folder_store import FolderStore
 from carlos_tasks.sources import download
 from carlos_tasks.sources.back_off import BackOff
 from carlos_tasks.sources.civitai_api import CivitaiApi
@@ -16,6 +15,7 @@ from carlos_tasks.sources.download import Downloader, is_public
 from carlos_tasks.sources.listing import Listing
 from carlos_tasks.sources.poll import poll
 from carlos_tasks.sources.web import new_client
+from carlos_tasks.store.folder import FolderStore
 from tests.sources.bad_server import Handler, Server, serving
 from tests.sources.models import a_file, a_model, a_version
 

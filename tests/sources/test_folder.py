@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.errors import NotFound, RejectedFile
-from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lake.objects import ObjectInfo, ObjectStore
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources.folder import Folder
 from carlos_tasks.sources.listing import Listing, Rejection
+from carlos_tasks.store.folder import FolderStore
+from carlos_tasks.store.objects import ObjectInfo, ObjectStore
+from carlos_tasks.untrusted.reasons import Reason
 from tests.sources.models import a_file, a_version
 
 CIVITAI_INFO = a_version(modelId=11, model={"name": "Stripes", "type": "LORA", "nsfw": False, "poi": False})

@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from carlos_tasks.errors import NotFound, PassingError, RejectedFile, SettingsError
-from carlos_tasks.lake.folder_store import FolderStore
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources import hub as hub_module
 from carlos_tasks.sources import open_source, poll_source
 from carlos_tasks.sources.back_off import BackOff
 from carlos_tasks.sources.hub import Hub
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.poll import PollReport, poll
+from carlos_tasks.store.folder import FolderStore
+from carlos_tasks.untrusted.reasons import Reason
 from tests.sources.bad_server import serving
 from tests.sources.hub_server import SHA, HubHandler, HubServer, a_repo, weights
 

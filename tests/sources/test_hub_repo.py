@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlos_tasks.lora.intake_rows import canonical_json
-from carlos_tasks.lora.reasons import Reason
+from carlos_tasks.intake.rows import canonical_json
 from carlos_tasks.sources.hub_repo import read_repo
 from carlos_tasks.sources.listing import Listing
+from carlos_tasks.untrusted.reasons import Reason
 from tests.sources.hub_server import a_repo, weights
 
 ODD = st.recursive(

@@ -4,9 +4,9 @@ import pytest
 import zstandard
 
 from carlos_tasks.errors import NotFound, PermanentError
-from carlos_tasks.lake.objects import ObjectStore
 from carlos_tasks.sources import mirror as mirror_module
 from carlos_tasks.sources.mirror import Known, Mirror, Step
+from carlos_tasks.store.objects import ObjectStore
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ import sys
 import time
 from pathlib import Path
 
-from carlos_tasks.lake.folder_store import FolderStore
 from carlos_tasks.sources.civitai_api import CivitaiApi
 from carlos_tasks.sources.poll import poll
+from carlos_tasks.store.folder import FolderStore
 from tests.sources.bad_server import Server
 from tests.sources.models import a_model
 
 POLL = """
 import sys
 from carlos_tasks.sources import open_source, poll_source
-from carlos_tasks.lake.objects import open_store
+from carlos_tasks.store.objects import open_store
 poll_source(open_source(sys.argv[1], open_store(sys.argv[2])))
 """
 N_MODELS = 120

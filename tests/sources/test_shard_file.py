@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import zstandard
 
-from carlos_tasks.lora.reasons import Reason
 from carlos_tasks.sources import shard_file
 from carlos_tasks.sources.shard_file import ENDINGS, Fault, read_shard_file
+from carlos_tasks.untrusted.reasons import Reason
 
 VALUES: list[Any] = [{"id": number, "text": "ä" * 50} for number in range(300)]
 PACK: dict[str, Callable[[bytes], bytes]] = {

@@ -7,9 +7,12 @@ import pytest
 
 from carlos_tasks.lake.checks import check_names
 from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
-from tests import test_import_published, test_thresholds
-from tests.lake import test_commit, test_intake_commit, test_queries, test_representation
+from tests import test_import_published
+from tests.commit import test_index as test_commit
+from tests.commit import test_representation, test_thresholds
+from tests.intake import test_commit as test_intake_commit
 from tests.moderation import test_decisions, test_notices, test_scoring
+from tests.retrieval import test_stored_queries as test_queries
 from tests.sql import (
     test_checks,
     test_concept_views,

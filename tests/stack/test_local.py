@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.lake.objects import open_store
 from carlos_tasks.stack import layout, local
 from carlos_tasks.stack.layout import Layout, State
 from carlos_tasks.stack.processes import remember
 from carlos_tasks.stack.s3_server import start_s3_server
+from carlos_tasks.store import open_store
 
 
 @pytest.fixture

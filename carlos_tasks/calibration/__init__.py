@@ -1,0 +1,1 @@
+"""How unusual a number is: nulls, intervals and false discoveries, for moderation and attribution alike."""

@@ -1,0 +1,1 @@
+"""The commit of what was measured: representations, what is alike, thresholds; one transaction."""

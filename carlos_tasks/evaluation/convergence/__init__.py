@@ -1,0 +1,1 @@
+"""How many images are enough, and do the standard errors hold?"""

@@ -1,0 +1,1 @@
+"""What the sections of an evaluation share: LoRAs, queries with known answers, measures of a ranking."""

@@ -1,0 +1,1 @@
+"""What the corpus looks like: Strength and Consistency, groups, who is alike."""

@@ -1,0 +1,93 @@
+"""Judging one listed file: fetched, examined, kept in the store or quarantined, and remembered by a receipt."""
+
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from carlos_tasks.errors import NotFound, RejectedFile
+from carlos_tasks.intake.receipts import Verdict, read_receipt, receipt_key, write_receipt
+from carlos_tasks.intake.rows import canonical_json
+from carlos_tasks.lora.check import Examined, examine_file
+from carlos_tasks.sources.listing import Listing, Source
+from carlos_tasks.store.keys import file_key, quarantine_prefix
+from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.untrusted.reasons import Reason
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Judges one file after the other, each through the same local file."""
+
+    source: Source
+    store: ObjectStore
+    accepted_base_models: Collection[str] | None
+    max_bytes: int
+    path: Path
+
+    def judge(self, listing: Listing) -> tuple[Verdict, bool]:
+        """Return the verdict on a listed file, and whether the store had its bytes before."""
+        try:
+            state = self.source.fingerprint(listing)
+            receipt = receipt_key(self.source.uri, listing, state, self.accepted_base_models, self.max_bytes)
+            verdict = read_receipt(self.store, receipt)
+            if verdict is not None and self._is_kept(verdict):
+                return verdict, True
+            self.source.fetch(listing, self.path, self.max_bytes)
+        except NotFound:
+            return Verdict(None, Reason.MISSING_FILE, "the source lists it and has no bytes for it"), False
+        except RejectedFile as exc:
+            verdict, is_known = Verdict(None, Reason(exc.reason), exc.detail), False
+            if verdict.reason is Reason.NOT_PUBLIC:  # as long as its owner wants, whatever the bytes are
+                return verdict, is_known
+        else:
+            verdict, is_known = self._examine(listing)
+        write_receipt(self.store, receipt, verdict)
+        return verdict, is_known
+
+    def _is_kept(self, verdict: Verdict) -> bool:
+        """Tell whether the bytes of a verdict are still where it put them."""
+        if verdict.file is None:
+            return True
+        return self.store.exists(verdict.quarantine_key or file_key(verdict.file.lora_id))
+
+    def _examine(self, listing: Listing) -> tuple[Verdict, bool]:
+        unpack_to = self.path.with_name(f"{self.path.name}-unpacked")
+        try:
+            examined = examine_file(
+                self.path,
+                sha256_claimed=listing.sha256_claimed,
+                size_claimed=listing.size_bytes,
+                accepted_base_models=self.accepted_base_models,
+                unpack_to=unpack_to,
+                max_bytes=self.max_bytes,
+            )
+            path = examined.unpacked or self.path  # of a zip, what was in it is the LoRA
+            if examined.reason is None:
+                return Verdict(examined.file), self._keep(path, file_key(examined.file.lora_id))
+            quarantine_key = self._quarantine(path, listing, examined)
+        finally:
+            self.path.unlink(missing_ok=True)
+            unpack_to.unlink(missing_ok=True)
+        return Verdict(examined.file, examined.reason, examined.detail, quarantine_key), False
+
+    def _keep(self, path: Path, key: str) -> bool:
+        """Store a local file under a key that its hash gives, unless it is there; tell whether it was."""
+        is_known = self.store.exists(key)
+        if not is_known:
+            self.store.upload(path, key)
+        return is_known
+
+    def _quarantine(self, path: Path, listing: Listing, examined: Examined) -> str:
+        """Keep a refused file with what its source says of it; the first listing of the same bytes stays."""
+        prefix = quarantine_prefix(examined.file.lora_id)
+        self._keep(path, f"{prefix}file")
+        if not self.store.exists(f"{prefix}rejection.json"):
+            story = {
+                "source_uri": self.source.uri,
+                "listing": asdict(listing),
+                "file": asdict(examined.file),
+                "reason": examined.reason,
+                "detail": examined.detail,
+            }
+            self.store.write(f"{prefix}rejection.json", canonical_json(story).encode())
+        return f"{prefix}file"

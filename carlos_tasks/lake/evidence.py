@@ -1,0 +1,52 @@
+"""The kept images of a hit, beside those of the bare backbone: what a score stands on, to look at."""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from carlos_tasks.profiles.profile import Profile
+from carlos_tasks.store.keys import BASELINE, evidence_prefix
+from carlos_tasks.store.objects import ObjectStore
+
+# Listings under way at once: each is a request to object storage.
+_AT_ONCE = 8
+
+Evidence = list[dict[str, str | None]]
+
+
+def evidence_pairs(profile: Profile, count: int) -> list[tuple[str, int]]:
+    """The (prompt_id, seed) whose images are kept: prompts spread evenly over the set, the first seed."""
+    prompts = profile.indexing_prompts().prompts
+    count = min(count, len(prompts))
+    return [(prompts[i * len(prompts) // count].prompt_id, profile.identity.seeds[0]) for i in range(count)]
+
+
+def evidence(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, Evidence]:
+    """The evidence of some LoRAs, by one listing each.
+
+    Returns:
+        lora_id to its kept images, sorted: `pair` (prompt and seed), `lora` (URL of the image with it) and `baseline`
+        (URL of the image without it, or None where that was not kept).
+    """
+    if not lora_ids:
+        return {}
+    kept = image_keys(store, profile_id, [BASELINE, *lora_ids])
+    baseline = {pair: store.url(key) for pair, key in kept[BASELINE].items()}
+    return {
+        lora_id: [
+            {"pair": pair, "lora": store.url(key), "baseline": baseline.get(pair)}
+            for pair, key in kept[lora_id].items()
+        ]
+        for lora_id in lora_ids
+    }
+
+
+def image_keys(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """The kept images of some LoRAs, several listings at a time: by lora_id their keys by pair, sorted."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        listed = pool.map(lambda lora_id: _keys(store, evidence_prefix(profile_id, lora_id)), lora_ids)
+        return dict(zip(lora_ids, listed, strict=True))
+
+
+def _keys(store: ObjectStore, prefix: str) -> dict[str, str]:
+    keys = sorted(item.key for item in store.list(prefix) if not item.is_link and item.key.endswith(".webp"))
+    return {key.removeprefix(prefix).removesuffix(".webp"): key for key in keys}

@@ -1,0 +1,1 @@
+"""Which backbone a LoRA is for, and which of its modules."""

@@ -1,0 +1,1 @@
+"""The safetensors container: header, tensor table and weights, read with limits."""

@@ -1,0 +1,1 @@
+"""The nightly index: its stages, one function each, and what the DAGs around them share."""

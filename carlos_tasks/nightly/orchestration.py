@@ -1,0 +1,93 @@
+"""What the DAGs of CARLoS share: the asset between them, the pools, the queue, and how failures are retried.
+
+The one module of the package that needs Airflow. The pools are described in `dags/pools.json`;
+`airflow pools import dags/pools.json` creates them.
+"""
+
+import logging
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from airflow.sdk import Asset, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowSkipException
+
+from carlos_tasks.settings import load_settings
+
+log = logging.getLogger(__name__)
+
+LORA_SHARDS = Asset("lora_shards")
+"""What the sources list; a partition of it is one shard of one source (`carlos_tasks.nightly.partitions`)."""
+
+NEW_SHARD = PartitionedAssetTimetable(assets=LORA_SHARDS)
+"""One run for each shard that is announced."""
+
+MEASURED = Asset("representations")
+"""What `index_loras` has committed; a partition of it is one snapshot of the lake."""
+
+# What a run of a partition announces is heard by partitioned DAGs alone, so those that follow are partitioned too.
+NEW_COMMIT = PartitionedAssetTimetable(assets=MEASURED)
+"""One run for each commit of the index."""
+
+GPU = "gpu"
+COMMIT = "lake_commit"
+MOST_WAITING = 50
+"""Runs of one DAG that wait for a person at once: who has not answered yet keeps nobody else from asking."""
+
+_BACKLOG = "backlog/"
+
+_FIRST_NIGHT = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def default_args() -> dict[str, Any]:
+    """Arguments of every task: tried three times more, but for our own errors that do not pass."""
+    return {
+        "owner": "carlos",
+        "start_date": _FIRST_NIGHT,
+        "retries": 3,
+        "retry_delay": timedelta(seconds=load_settings().retry_delay_s),
+        "retry_exponential_backoff": 2.0,
+        "max_retry_delay": timedelta(minutes=30),
+        "retry_policy": ExceptionRetryPolicy(
+            rules=[
+                RetryRule(
+                    exception="carlos_tasks.errors.PassingError",
+                    action=RetryAction.DEFAULT,
+                    reason="trying again later may work",
+                ),
+                RetryRule(
+                    exception="carlos_tasks.errors.CarlosError",
+                    action=RetryAction.FAIL,
+                    reason="trying again gives the same answer",
+                ),
+            ]
+        ),
+    }
+
+
+def gpu_args() -> dict[str, Any]:
+    """Arguments of the tasks that need the device: the pool, and with Celery the queue of the GPU workers.
+
+    A task ends within the hour and leaves its shards behind, so a killed worker costs little; how many LoRAs a
+    batch has is set by `CARLOS_LORAS_PER_BATCH`.
+    """
+    args: dict[str, Any] = {"pool": GPU, "execution_timeout": timedelta(hours=1)}
+    queue = load_settings().gpu_queue
+    return args | {"queue": queue} if queue else args
+
+
+def nightly() -> ModuleType:
+    """The stages, imported inside the running task: they bring DuckDB, torch and diffusers."""
+    return import_module("carlos_tasks.nightly.stages")
+
+
+def backlog_partition() -> str:
+    """The partition of a night without new shards, but with LoRAs that wait in the lake."""
+    return f"{_BACKLOG}{datetime.now(UTC):%Y-%m-%d}"
+
+
+def nothing_to_do(why: str) -> AirflowSkipException:
+    """What a task raises when there is no work: it and what follows end as skipped, the run as a success."""
+    log.info("Nothing to do: %s", why)  # the task's log shows no more of a skip than that it was one
+    return AirflowSkipException(why)

@@ -1,0 +1,81 @@
+"""Files that profiles name by URI, fetched and checked against the digest that the profile states.
+
+| URI | what it is |
+|---|---|
+| `package:prompts/micro-indexing.json` | a file or folder that ships inside `carlos_tasks` |
+| `/path`, `relative/path` | a local file or folder |
+| `s3://bucket/key` | a file in object storage |
+| `hub:owner/name` | a model repository, pinned by commit, fetched by the library that loads it |
+"""
+
+import hashlib
+from pathlib import Path
+
+from carlos_tasks.errors import NotFound, ProfileMismatch
+
+PACKAGE_FOLDER = Path(__file__).parents[1]
+
+
+def local_path(uri: str) -> Path:
+    """Turn a `package:` or path URI into a path.
+
+    Raises:
+        NotFound: nothing lies there.
+    """
+    path = PACKAGE_FOLDER / uri.removeprefix("package:") if uri.startswith("package:") else Path(uri)
+    if not path.exists():
+        raise NotFound(f"{uri} does not exist (looked at {path})")
+    return path
+
+
+def read_file(uri: str, sha256: str) -> bytes:
+    """Read one file and check that it is the one the profile means.
+
+    Raises:
+        NotFound: nothing lies there.
+        ProfileMismatch: its SHA-256 is another one.
+    """
+    if uri.startswith("s3://"):
+        from carlos_tasks.store import open_store
+
+        folder, _, name = uri.rpartition("/")
+        data = open_store(folder).read(name)
+    else:
+        data = local_path(uri).read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != sha256:
+        raise ProfileMismatch(
+            f"{uri} has SHA-256 {found}, the profile names {sha256}: a changed file is another profile"
+        )
+    return data
+
+
+def folder_digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files, in sorted order, as `sha256:<hex>`."""
+    digest = hashlib.sha256()
+    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode())
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def model_folder(uri: str, revision: str) -> tuple[str, str | None]:
+    """Find a model, and check a local one against its revision.
+
+    Args:
+        uri: `hub:owner/name`, `package:folder` or a local folder.
+        revision: a commit for `hub:`, else `sha256:<hex>` as `folder_digest` gives it.
+
+    Returns:
+        What `from_pretrained` takes: (folder or repository name, commit or None).
+
+    Raises:
+        ProfileMismatch: the folder's files are not those that the profile names.
+    """
+    if uri.startswith("hub:"):
+        return uri.removeprefix("hub:"), revision
+    folder = local_path(uri)
+    found = folder_digest(folder)
+    if found != revision:
+        raise ProfileMismatch(f"{uri} is {found}, the profile names {revision}: changed weights are another profile")
+    return str(folder), None

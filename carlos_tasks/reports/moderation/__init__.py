@@ -1,0 +1,1 @@
+"""The moderation report: what is new, what waits and why, what was decided."""

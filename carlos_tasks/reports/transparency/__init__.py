@@ -1,0 +1,1 @@
+"""The transparency report of a month, and statements of reasons."""

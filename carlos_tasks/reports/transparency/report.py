@@ -1,0 +1,125 @@
+"""The transparency report of a month: notices, own initiative, appeals, automated means, statements of reasons."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from carlos_tasks.errors import CarlosError
+from carlos_tasks.reports.bundles.bundle import Json, json_bytes
+from carlos_tasks.reports.bundles.document import Document, asked, reading
+from carlos_tasks.reports.bundles.stored import keep_report
+from carlos_tasks.reports.bundles.tables import arrow_table
+from carlos_tasks.reports.transparency.statement import statements_of
+from carlos_tasks.settings import Settings
+
+NAME = "transparency"
+STATEMENTS = "statements.json"
+#: Statements that the page shows; the file and the table have all.
+N_STATEMENTS = 50
+_MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
+
+
+def transparency_report(settings: Settings, month: str | None = None, now: datetime | None = None) -> Document:
+    """Read the lake for the report of a month.
+
+    Args:
+        settings: where the lake lies.
+        month: YYYY-MM, in UTC; None: the last month that is over.
+        now: tells which month is over, and whether the month asked for is.
+
+    Raises:
+        CarlosError: the month is none, or has not begun.
+        NotFound: there is no lake yet.
+    """
+    now = now or datetime.now(UTC)
+    first, following = month_of(month or _month_before(now))
+    if first > now:
+        raise CarlosError(f"{first:%Y-%m} has not begun: name a month that has")
+    with reading(settings, now) as (con, state):
+        period = {"first": first, "next": following}
+        tables = {
+            "months": asked(con, "transparency_months", first=first.date()),
+            "notices": asked(con, "transparency_notices", **period),
+            "actions": asked(con, "transparency_actions", **period),
+            "appeals": asked(con, "transparency_appeals", **period),
+            "detection": asked(con, "transparency_detection", **period),
+        }
+        decisions = asked(con, "transparency_restrictions", **period).to_pylist()
+    statements, refused = statements_of(decisions)
+    tables |= {"statements": arrow_table(statements), "statements_refused": arrow_table(refused)}
+    summary = {
+        "n_notices": _sum(tables["notices"], "n_notices"),
+        "n_decisions": _sum(tables["actions"], "n_decisions"),
+        "n_appeals": _sum(tables["appeals"], "n_appeals"),
+        "n_statements": len(statements),
+        "n_statements_refused": len(refused),
+    }
+    facts = state.facts() | {"month": f"{first:%Y-%m}", "is_over": following <= now, "summary": summary}
+    context = _context(tables, statements, refused, decisions) | {"state": state}
+    files = {STATEMENTS: json_bytes({"statements": statements})}
+    return Document(NAME, "transparency.html.j2", facts, tables, context, files)
+
+
+def write_transparency(settings: Settings, out: Path, month: str | None = None) -> Json:
+    """Write the report to a folder; returns its manifest (`carlos_tasks.reports.bundles.bundle.write_bundle`)."""
+    return transparency_report(settings, month).write(out)
+
+
+def store_transparency(
+    settings: Settings, month: str | None = None, *, asked_at: datetime | None = None, again: bool = False
+) -> Json:
+    """Keep the report of a month, as the lake tells it now, in the store (`reports.archive.keep_report`).
+
+    Without a month it is the last one that was over when it was asked for (now, unless told).
+    """
+    month = month or _month_before(asked_at or datetime.now(UTC))
+    month_of(month)
+    return keep_report(settings, f"{NAME}/month={month}", lambda: transparency_report(settings, month), again=again)
+
+
+def month_of(text: str) -> tuple[datetime, datetime]:
+    """Return the first moment of a month and of the next.
+
+    Raises:
+        CarlosError: not a month such as 2026-01.
+    """
+    told = _MONTH.fullmatch(text)
+    if not told:
+        raise CarlosError(f"not a month: {text!r} (write 2026-01)")
+    year, month = int(told[1]), int(told[2])
+    return datetime(year, month, 1, tzinfo=UTC), datetime(year + month // 12, month % 12 + 1, 1, tzinfo=UTC)
+
+
+def _month_before(now: datetime) -> str:
+    return f"{now.year - 1}-12" if now.month == 1 else f"{now.year}-{now.month - 1:02}"
+
+
+def _context(
+    tables: dict[str, pa.Table], statements: list[Json], refused: list[Json], decisions: list[Json]
+) -> dict[str, Any]:
+    names = {row["decision_id"]: row["name"] for row in decisions}
+    shown = [
+        {"name": names[one["puid"]], "visibility": one["decision_visibility"][0], **one}
+        for one in statements[:N_STATEMENTS]
+    ]
+    months = tables["months"].to_pylist()
+    return {
+        "months": months,
+        "notices": tables["notices"].to_pylist(),
+        "actions": tables["actions"].to_pylist(),
+        "appeals": tables["appeals"].to_pylist(),
+        "detection": tables["detection"].to_pylist(),
+        "statements": shown,
+        "n_statements": len(statements),
+        "refused": refused[:N_STATEMENTS],
+        "n_refused": len(refused),
+        "statements_file": STATEMENTS,
+    }
+
+
+def _sum(table: pa.Table, column: str) -> int:
+    return int(pc.sum(table[column]).as_py() or 0)

@@ -1,0 +1,84 @@
+"""A connection for analysts: the lake, and texts encoded where a statement asks by text.
+
+The catalog's macro `mart.search` calls `encode_query`, which in plain DuckDB says that it cannot encode. A temporary
+macro of the same name takes its place here, in this connection alone. The encoder, and torch with it, is
+loaded by the first text that the lake does not hold.
+"""
+
+import re
+
+import duckdb
+
+from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake import catalog
+from carlos_tasks.lake.faults import redact
+from carlos_tasks.profiles.profile import Profile, load_profile, shipped_profiles
+from carlos_tasks.settings import Settings, load_settings
+from carlos_tasks.store import open_store
+
+# DuckDB puts its own words before what was raised, by error() in a macro or by Python in a function, and Python's stack
+# after it.
+_RAISED = re.compile(
+    r"Invalid Input Error: (?:Python exception occurred while executing the UDF: \w+: )?(?P<said>.*?)(?:\n\nAt:\n.*)?",
+    re.DOTALL,
+)
+
+
+def connect(
+    settings: Settings | None = None, *, read_only: bool = True, snapshot: int | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Open the lake for questions: the catalog `carlos` is attached and in use, and `mart.search` encodes any text.
+
+    Without a profile, `mart.search` asks that of the settings: the variable `carlos_profile` holds its id. A cursor of
+    the connection is another connection to DuckDB, and has none of this.
+
+    Args:
+        settings: where the lake lies, the profile and the device; None: from the environment.
+        read_only: nothing can be written through the connection.
+        snapshot: ask the lake as it was then; None: as it is.
+
+    Raises:
+        NotFound: there is no catalog yet, and the connection is read-only; or no such snapshot.
+        SettingsError: an extension's wheel is absent, or there are no credentials.
+        PassingError: catalog or storage did not answer.
+    """
+    settings = settings or load_settings()
+    con = catalog.connect(settings, read_only=read_only, snapshot=snapshot)
+    try:
+        con.execute("set variable carlos_profile = ?", [load_profile(settings.profile).profile_id])
+        con.execute("use memory")  # a Python function cannot be created in the lake
+        con.create_function(
+            "carlos_encode_query",
+            lambda text, profile_id: _encode(settings, text, profile_id),
+            ["VARCHAR", "VARCHAR"],
+            "FLOAT[]",
+            side_effects=True,  # or DuckDB would encode a constant before it knows whether it has to
+        )
+        con.execute("use carlos")
+        con.execute("create temp macro encode_query(txt, profile_id) as carlos_encode_query(txt, profile_id)")
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _encode(settings: Settings, text: str, profile_id: str) -> list[float]:
+    from carlos_tasks.retrieval.query_encoder import load_query_encoder
+
+    encoder = load_query_encoder(_profile(settings, profile_id), settings.device, open_store(settings.store))
+    return list(encoder.vector(text).tolist())
+
+
+def _profile(settings: Settings, profile_id: str) -> Profile:
+    """The profile with an id: that of the settings, or one that ships."""
+    for name in (settings.profile, *shipped_profiles()):
+        profile = load_profile(name)
+        if profile.profile_id == profile_id:
+            return profile
+    raise NotFound(f"the definition of profile {profile_id} is not at hand: set CARLOS_PROFILE to its file")
+
+
+def sql_error(exc: duckdb.Error) -> CarlosError:
+    """What to tell who asked a statement that failed: the words meant for them, without DuckDB's around them."""
+    raised = _RAISED.fullmatch(str(exc).strip())
+    return CarlosError(redact(raised["said"] if raised else f"SQL: {exc}"))

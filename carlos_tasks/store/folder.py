@@ -1,0 +1,145 @@
+"""A plain folder as an object store: the default, and what most tests use."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from carlos_tasks.errors import NotFound, PassingError
+from carlos_tasks.store.objects import ObjectInfo, checked_key
+
+_TEMPORARY_PREFIX = ".writing-"
+
+
+class FolderStore:
+    """A folder as an object store; an object becomes visible by one rename.
+
+    The folder itself may be reached over a symbolic link. Below it, a link is not followed: it could lead to any file
+    of the machine.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.absolute()
+        self.uri = str(self._folder)
+
+    def read(self, key: str) -> bytes:
+        with _file_errors(key):
+            return self._path(key).read_bytes()
+
+    def write(self, key: str, data: bytes) -> None:
+        with _file_errors(key):
+            _write_whole(self._path(key), lambda file: file.write_bytes(data))
+
+    def exists(self, key: str) -> bool:
+        try:
+            return self._path(key).is_file()
+        except NotFound:
+            return False
+
+    def info(self, key: str) -> ObjectInfo:
+        with _file_errors(key):
+            self._path(key)
+            return self._stat(key)
+
+    def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
+        # Only the folder that the prefix names is walked; a prefix may end inside a file name.
+        top = self._folder / checked_key(prefix.rpartition("/")[0]) if "/" in prefix else self._folder
+        if _crosses_a_link(self._folder, top):
+            return
+        found = []
+        for parent, folders, names in os.walk(top, onerror=_walk_error):
+            place = Path(parent).relative_to(self._folder).as_posix()
+            lead = "" if place == "." else f"{place}/"
+            links = [name for name in folders if os.path.islink(f"{parent}/{name}")]
+            for name in [*names, *links]:
+                key = lead + name
+                if key.startswith(prefix) and key > start_after and not name.startswith(_TEMPORARY_PREFIX):
+                    found.append(key)
+        for key in sorted(found):
+            with suppress(NotFound, FileNotFoundError):  # deleted since the walk; a pipe or a device
+                yield self._stat(key)
+
+    def download(self, key: str, path: Path) -> None:
+        with _file_errors(key):
+            _copy_whole(self._path(key), path)
+
+    def upload(self, path: Path, key: str) -> None:
+        with _file_errors(key):
+            _copy_whole(path, self._path(key))
+
+    def delete(self, key: str) -> None:
+        with _file_errors(key), suppress(NotFound):
+            self._path(key).unlink(missing_ok=True)
+
+    def url(self, key: str) -> str:
+        return f"{self.uri}/{checked_key(key)}"
+
+    def _path(self, key: str) -> Path:
+        path = self._folder / checked_key(key)
+        if _crosses_a_link(self._folder, path):
+            raise NotFound(f"no object {key}: links are not followed")
+        return path
+
+    def _stat(self, key: str) -> ObjectInfo:
+        # A listing shows what is there, also under a name that `checked_key` refuses to open.
+        path = self._folder / key
+        state = path.lstat()
+        is_link = stat.S_ISLNK(state.st_mode)
+        if not (is_link or stat.S_ISREG(state.st_mode)):
+            raise NotFound(f"no object {key}: not a file")
+        content = f"{state.st_size} {state.st_mtime_ns}" + (f" -> {path.readlink()}" if is_link else "")
+        etag = hashlib.sha256(content.encode(errors="surrogateescape")).hexdigest()[:32]
+        modified = datetime.fromtimestamp(state.st_mtime, UTC)
+        return ObjectInfo(key, 0 if is_link else state.st_size, modified, etag, is_link)
+
+
+def _walk_error(exc: OSError) -> None:
+    """Let a directory that cannot be read end the listing, where os.walk would leave it out without a word."""
+    if not isinstance(exc, FileNotFoundError | NotADirectoryError):
+        raise PassingError(f"storage of {exc.filename}: {exc.strerror}") from exc
+
+
+def _crosses_a_link(folder: Path, path: Path) -> bool:
+    """Tell whether a link lies on the way from the store's folder to a path in it, its end included."""
+    while path != folder:
+        if path.is_symlink():
+            return True
+        path = path.parent
+    return False
+
+
+@contextmanager
+def _file_errors(key: str) -> Iterator[None]:
+    """Turn the file system's errors into ours."""
+    try:
+        yield
+    except FileNotFoundError as exc:
+        raise NotFound(f"no object {key}") from exc
+    except OSError as exc:
+        raise PassingError(f"storage of {key}: {exc.strerror}") from exc
+
+
+def _write_whole(target: Path, fill: Callable[[Path], object]) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=target.parent)
+    os.close(handle)
+    part = Path(name)
+    try:
+        fill(part)
+        part.chmod(0o644)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    def fill(part: Path) -> None:
+        with source.open("rb") as reader, part.open("wb") as writer:
+            while block := reader.read(2**20):
+                writer.write(block)
+
+    _write_whole(target, fill)

@@ -1,0 +1,168 @@
+"""The GPU task: from a LoRA file to embedding shards, evidence images and an outcome, with no catalog in reach.
+
+Everything it writes has a deterministic key and appears whole or not at all, in this order: the evidence images of a
+shard, the shard, and at the end the LoRA's outcome. A worker that is killed loses at most the shard it was making;
+the next one makes that shard again, of the same pairs in the same batches, and so to the same bytes.
+"""
+
+import io
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+from carlos_tasks.device.choose import choose_device
+from carlos_tasks.embedding.encoder import ClipEncoder, load_encoder
+from carlos_tasks.errors import IndexingFailed, NotFound
+from carlos_tasks.generation.attach import attached
+from carlos_tasks.generation.backbone import load_backbone
+from carlos_tasks.generation.image_facts import look_at, to_pil
+from carlos_tasks.generation.sampling import sample_images
+from carlos_tasks.lake.evidence import evidence_pairs
+from carlos_tasks.lake.outcomes import OutcomeRecord, read_outcome, write_outcome
+from carlos_tasks.lake.shards import write_shard
+from carlos_tasks.profiles.profile import Profile, Prompt
+from carlos_tasks.settings import Settings
+from carlos_tasks.store.keys import BASELINE, evidence_key, outcome_key, shard_key
+from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.version import __version__
+
+log = logging.getLogger(__name__)
+
+Pair = tuple[Prompt, int]
+
+
+@dataclass(frozen=True)
+class LoraTask:
+    """One LoRA to index, as a plan's manifest states it."""
+
+    lora_id: str
+    file_key: str
+    trigger_words: tuple[str, ...]
+
+
+class Worker:
+    """Holds one backbone and one encoder, and measures LoRAs with them one after the other."""
+
+    def __init__(self, settings: Settings, profile: Profile, store: ObjectStore) -> None:
+        self._settings = settings
+        self._profile = profile
+        self._store = store
+        self._device = choose_device(settings.device)
+
+    @cached_property
+    def _pipeline(self) -> Any:
+        return load_backbone(self._profile.identity, self._device)
+
+    @cached_property
+    def _encoder(self) -> ClipEncoder:
+        return load_encoder(self._profile.identity.encoder, self._device)
+
+    def make_baseline(self, advance: Callable[[int], None]) -> int:
+        """Make the images of the bare backbone that are still missing; returns how many were made."""
+        return self._make_shards(BASELINE, "", advance)
+
+    def index(self, task: LoraTask, advance: Callable[[int], None]) -> OutcomeRecord:
+        """Measure one LoRA and record how it went; a LoRA that has an outcome already is left as it is.
+
+        Raises:
+            PassingError: storage or device failed for now; nothing is recorded, so that a retry goes on from here.
+        """
+        try:
+            key = outcome_key(self._profile.profile_id, task.lora_id)
+            return read_outcome(self._store, key, self._profile.profile_id)
+        except NotFound:
+            outcome = self._measure(task, advance)
+        write_outcome(self._store, outcome)
+        log.info("%s: %s%s", task.lora_id[:12], outcome.status, f" ({outcome.detail})" if outcome.detail else "")
+        return outcome
+
+    def _measure(self, task: LoraTask, advance: Callable[[int], None]) -> OutcomeRecord:
+        started = time.monotonic()
+        saved = patched = None
+        status: Literal["embedded", "unpatched", "failed"] = "embedded"
+        reason: str | None = None
+        detail: str | None = None
+        try:
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / f"{task.lora_id}.safetensors"
+                self._store.download(task.file_key, path)
+                with attached(self._pipeline, path, self._profile.identity.lora.scale) as attachment:
+                    saved, patched = attachment.modules_saved, attachment.modules_patched
+                    if patched:
+                        self._make_shards(task.lora_id, self._suffix(task), advance)
+                    else:
+                        status, reason = "unpatched", "no_layer_patched"
+                        detail = f"none of the {saved} modules of the file match the backbone"
+        except (IndexingFailed, NotFound) as exc:
+            status = "failed"
+            reason, detail = (exc.reason, exc.detail) if isinstance(exc, IndexingFailed) else ("file_gone", str(exc))
+        is_embedded = status == "embedded"
+        return OutcomeRecord(
+            profile_id=self._profile.profile_id,
+            lora_id=task.lora_id,
+            status=status,
+            reason=reason,
+            detail=detail,
+            shards=tuple(self._key(task.lora_id, n) for n in range(len(self._profile.shards()))) if is_embedded else (),
+            n_pairs=len(self._profile.pairs()) if is_embedded else 0,
+            modules_saved=saved,
+            modules_patched=patched,
+            seconds=round(time.monotonic() - started, 3),
+            attempted_at=datetime.now(UTC),
+            code_version=__version__,
+        )
+
+    def _suffix(self, task: LoraTask) -> str:
+        use = self._profile.identity.lora
+        if use.trigger_words == "ignore":
+            return ""
+        return "".join(use.separator + word for word in task.trigger_words)
+
+    def _key(self, lora_id: str, number: int) -> str:
+        return shard_key(self._profile.profile_id, lora_id, number)
+
+    def _make_shards(self, lora_id: str, suffix: str, advance: Callable[[int], None]) -> int:
+        made = 0
+        for number, pairs in enumerate(self._profile.shards()):
+            key = self._key(lora_id, number)
+            if not self._store.exists(key):
+                write_shard(self._store, key, self._rows(lora_id, pairs, suffix))
+                made += len(pairs)
+            advance(len(pairs))
+        return made
+
+    def _rows(self, lora_id: str, pairs: Sequence[Pair], suffix: str) -> list[dict[str, Any]]:
+        sampler = self._profile.identity.sampler
+        images = sample_images(self._pipeline, sampler, pairs, suffix, self._settings.images_per_step)
+        facts = [look_at(image) for image in images]
+        pictures = [to_pil(image) for image in images]
+        features = self._encoder.embed_images(pictures)
+        kept = set(evidence_pairs(self._profile, self._settings.evidence_pairs))
+        for (prompt, seed), picture in zip(pairs, pictures, strict=True):
+            if (prompt.prompt_id, seed) in kept:
+                key = evidence_key(self._profile.profile_id, lora_id, prompt.prompt_id, seed)
+                self._store.write(key, _webp(picture))
+        return [
+            {
+                "prompt_id": prompt.prompt_id,
+                "seed": seed,
+                "embedding": None if fact.flag == "nan" else feature,
+                "image_mean": fact.mean,
+                "image_std": fact.std,
+                "flag": fact.flag,
+            }
+            for (prompt, seed), feature, fact in zip(pairs, features, facts, strict=True)
+        ]
+
+
+def _webp(picture: Any) -> bytes:
+    buffer = io.BytesIO()
+    # Small pictures are kept exactly; a megapixel photograph loses nothing that an analyst would see at quality 90.
+    picture.save(buffer, "WEBP", lossless=picture.width * picture.height <= 256 * 256, quality=90)
+    return buffer.getvalue()

@@ -1,0 +1,132 @@
+"""The command line as a contract: exit codes, JSON alone on standard output, one clear line on standard error."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from carlos_tasks.commands.cli import main
+from carlos_tasks.settings import load_settings
+
+MODULE = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
+
+
+@pytest.fixture(autouse=True)
+def own_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("CARLOS_STORE", str(tmp_path / "store"))
+    monkeypatch.setenv("CARLOS_CATALOG", f"sqlite:{tmp_path}/catalog.sqlite")
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = main(arguments)
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def good_file(tmp_path: Path) -> Path:
+    """A LoRA for the micro world: its cross-attention reads 128 dimensions."""
+    path = tmp_path / "good.safetensors"
+    weights = {"lora_A": np.zeros((4, 128), np.float16), "lora_B": np.zeros((64, 4), np.float16)}
+    save_file({f"{MODULE}.{half}.weight": value for half, value in weights.items()}, path)
+    return path
+
+
+def test_a_good_file_is_validated(run: Callable[..., Any], good_file: Path) -> None:
+    code, out, _ = run("validate", str(good_file), "--json")
+    row = json.loads(out)[0]
+    assert code == 0
+    assert (row["ok"], row["reason"], row["family"], row["base_model"], row["rank"]) == (
+        True,
+        None,
+        "diffusers",
+        "micro-xl",
+        4,
+    )
+    assert len(row["lora_id"]) == 64
+
+
+def test_one_bad_file_among_good_ones_gives_exit_1_and_a_reason_for_it_alone(
+    run: Callable[..., Any], good_file: Path, tmp_path: Path
+) -> None:
+    cut = tmp_path / "cut.safetensors"
+    cut.write_bytes(good_file.read_bytes()[:-10])
+    code, out, _ = run("validate", str(good_file), str(cut), str(tmp_path / "absent.safetensors"), "--json")
+    assert code == 1
+    assert [(row["ok"], row["reason"]) for row in json.loads(out)] == [
+        (True, None),
+        (False, "truncated"),
+        (False, "missing_file"),
+    ]
+
+
+def test_a_table_for_people_names_the_reason(run: Callable[..., Any], tmp_path: Path) -> None:
+    page = tmp_path / "page.safetensors"
+    page.write_text("<!DOCTYPE html><html>not found</html>")
+    code, out, _ = run("validate", str(page))
+    assert code == 1
+    assert "web_page" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["search", "a striped picture"],
+        ["show", "ab"],
+        ["similar", "ab"],
+        ["sql", "select 1"],
+        ["queries"],
+        ["thresholds"],
+        ["evaluate"],
+    ],
+)
+def test_without_a_lake_one_line_says_what_to_do(run: Callable[..., Any], arguments: list[str]) -> None:
+    code, out, err = run(*arguments)
+    assert (code, out) == (1, "")
+    assert err.startswith("carlos: ") and "carlos index" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["search"], ["search", "x", "-k", "many"], ["fly"]])
+def test_wrong_usage_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert "usage: carlos" in capsys.readouterr().err
+
+
+def test_an_argument_that_is_no_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """As Python hands over bytes of the shell that are no UTF-8."""
+    assert main(["show", os.fsdecode(b"\xff")]) == 2
+    assert capsys.readouterr().err == "carlos: an argument is not UTF-8 text: write it so, or rename the file\n"
+
+
+def test_help_names_every_command_with_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    out = capsys.readouterr().out
+    told = "search similar show sql queries thresholds evaluate concepts score decide notice report validate index up"
+    for command in told.split():
+        assert f"    {command} " in out
+
+
+def test_a_wrong_setting_is_one_line(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CARLOS_CATALOG", "mysql:x")
+    code, _, err = run("sql", "select 1")
+    assert code == 1 and "CARLOS_CATALOG" in err and err.count("\n") == 1
+
+
+def test_index_without_a_source_says_how_to_name_one(run: Callable[..., Any]) -> None:
+    code, _, err = run("index")
+    assert code == 1 and "CARLOS_SOURCES" in err
