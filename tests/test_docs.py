@@ -14,7 +14,7 @@ REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
 PAGES = sorted([*REPOSITORY.glob("*.md"), *DOCS.rglob("*.md"), *(REPOSITORY / "carlos_tasks").rglob("*.md")])
 
-LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
+LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")  # pictures too
 CODE_BLOCK = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 SQL_OBJECT = re.compile(
     r"create\s+(?:or\s+replace\s+)?(table|view|macro)\s+(?:if\s+not\s+exists\s+)?([a-z_]+\.[a-z_]+)", re.IGNORECASE
@@ -135,6 +135,16 @@ def test_every_decision_is_listed_and_says_why_and_what_it_costs():
         text = (folder / name).read_text()
         assert text.startswith(f"# {name[:4]}: ")
         assert not [part for part in ("Situation", "Decision", "Why", "Cost") if f"\n**{part}.**" not in text], name
+
+
+def test_every_figure_has_one_row_with_its_value_its_command_and_its_commit():
+    rows = re.findall(r"^\| (?!what )(.+) \|$", read("docs/figures.md"), re.MULTILINE)
+    cells = [row.split(" | ") for row in rows]
+    assert len(cells) >= 50
+    assert not [row for row in cells if len(row) != 4 or not re.fullmatch("`[0-9a-f]{7}`", row[3])]
+    commands = {row[2] for row in cells}
+    scripts = {command for text in commands for command in re.findall(r"benchmarks/\w+\.py", text)}
+    assert not [script for script in scripts if not (REPOSITORY / script).is_file()]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(REPOSITORY)))
