@@ -2,14 +2,14 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format bench fuzz microworld clean
+.PHONY: help setup demo up down test check format bench gpu-check fuzz microworld clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.complete
 
 help: ## print this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
 
 $(READY): pyproject.toml constraints.txt
 	@scripts/setup
@@ -42,8 +42,11 @@ format: $(READY) ## rewrite the code as ruff wants it
 	@$(BIN)/ruff format
 
 bench: $(READY) ## every benchmark, one after the other
-	@for benchmark in benchmarks/*.py; do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
+	@for benchmark in $(filter-out benchmarks/gpu.py,$(wildcard benchmarks/*.py)); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
 	@echo "== carlos evaluate (after make demo)"; $(BIN)/carlos evaluate
+
+gpu-check: $(READY) ## what a GPU makes of the index: SDXL at full size with random weights
+	@$(BIN)/python benchmarks/gpu.py
 
 fuzz: $(READY) ## hundreds of thousands of hostile files and records through the readers
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.campaign

@@ -81,8 +81,8 @@ def test_every_command_is_documented_and_no_other():
 
 
 def test_every_recipe_is_documented_and_has_a_line_of_help():
-    recipes = re.findall(r"^([a-z]+):", read("Makefile"), re.MULTILINE)
-    helped = re.findall(r"^([a-z]+):.*## \S", read("Makefile"), re.MULTILINE)
+    recipes = re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE)
+    helped = re.findall(r"^([a-z-]+):.*## \S", read("Makefile"), re.MULTILINE)
     assert sorted(recipes) == sorted(helped)
     pages = re.sub(r"\s+", " ", read("README.md", "CONTRIBUTING.md"))
     assert not [recipe for recipe in recipes if f"make {recipe}" not in pages]

@@ -2,7 +2,8 @@
 
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from carlos_tasks.errors import PassingError
@@ -61,7 +62,7 @@ def _draw(pipeline: Any, sampler: Sampler, batch: Sequence[tuple[Prompt, int]], 
     import torch
 
     generators = [torch.Generator("cpu").manual_seed(noise_seed(prompt.prompt_id, seed)) for prompt, seed in batch]
-    with torch.inference_mode():
+    with torch.inference_mode(), _vae_as_it_was(pipeline):
         drawn = pipeline(
             prompt=[prompt.text + suffix for prompt, _ in batch],
             generator=generators,
@@ -72,3 +73,17 @@ def _draw(pipeline: Any, sampler: Sampler, batch: Sequence[tuple[Prompt, int]], 
             output_type="pt",
         )
     return drawn.images.float().cpu()
+
+
+@contextmanager
+def _vae_as_it_was(pipeline: Any) -> Iterator[None]:
+    """Give the VAE its precision back: SDXL's pipeline casts it to float32 to decode, and where memory runs out in that
+    it stays so, and refuses the half precision of the next latents.
+    """
+    vae = getattr(pipeline, "vae", None)
+    dtype = None if vae is None else vae.dtype
+    try:
+        yield
+    finally:
+        if vae is not None and vae.dtype != dtype:
+            vae.to(dtype)

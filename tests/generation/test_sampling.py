@@ -77,3 +77,38 @@ def test_out_of_memory_halves_the_batch_and_loses_nothing() -> None:
 def test_a_device_too_small_for_one_image_is_a_passing_error() -> None:
     with pytest.raises(PassingError, match="one image at a time"):
         sample_images(SmallDevice(capacity=0), SAMPLER, prompts(2), "", images_per_step=2)
+
+
+class Vae(torch.nn.Linear):
+    """What a pipeline casts; its dtype is that of its weights, as diffusers has it."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.weight.dtype
+
+
+class DecodesInFloat32(SmallDevice):
+    """Casts its VAE from half precision as SDXL's pipeline does, and runs out of memory in between."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(capacity)
+        self.vae = Vae(1, 1).half()
+
+    def __call__(self, prompt: list[str], generator: list[torch.Generator], **sampler: Any) -> Any:
+        assert self.vae.dtype == torch.float16, "the latents are of half precision"
+        self.vae.float()
+        drawn = super().__call__(prompt, generator, **sampler)
+        self.vae.half()
+        return drawn
+
+
+def test_out_of_memory_while_the_vae_is_cast_leaves_a_pipeline_that_still_draws() -> None:
+    images = sample_images(DecodesInFloat32(capacity=2), SAMPLER, prompts(5), "", images_per_step=8)
+    torch.testing.assert_close(images, sample_images(SmallDevice(99), SAMPLER, prompts(5), "", 5), rtol=0, atol=0)
+
+
+def test_a_vae_cast_by_what_failed_is_cast_back() -> None:
+    device = DecodesInFloat32(capacity=0)
+    with pytest.raises(PassingError, match="one image at a time"):
+        sample_images(device, SAMPLER, prompts(1), "", images_per_step=1)
+    assert device.vae.dtype == torch.float16
