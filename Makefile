@@ -2,11 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format bench gpu-check fuzz microworld clean
+.PHONY: help setup demo up down test check format tables bench gpu-check fuzz microworld clean
 
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.complete
+PAGES := CONTRIBUTING.md docs/command-line.md docs/operations.md docs/refusals.md
+COG := $(BIN)/cog -e -P -I scripts -p "import tables" --verbosity=1
 
 help: ## print this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 26
@@ -30,16 +32,20 @@ test: $(READY) ## unit tests, then the end-to-end tests
 	@echo "unit tests"; time OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist worksteal -m "not end_to_end"
 	@echo "end-to-end tests"; time $(BIN)/pytest -q -m end_to_end
 
-check: $(READY) ## ruff, ruff format, the layers, mypy, and the test of the documentation
+check: $(READY) ## ruff, ruff format, the layers, mypy, the tables and the test of the documentation
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/mypy
+	@$(COG) --check --diff --check-fail-msg "make tables writes them anew" $(PAGES)
 	@$(BIN)/pytest -q tests/test_docs.py
 
 format: $(READY) ## rewrite the code as ruff wants it
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
+
+tables: $(READY) ## write the tables of the documentation from what the code says
+	@$(COG) -r $(PAGES)
 
 bench: $(READY) ## every benchmark, one after the other
 	@for benchmark in $(filter-out benchmarks/gpu.py,$(wildcard benchmarks/*.py)); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done

@@ -44,7 +44,7 @@ def print_table(rows: Sequence[Row], columns: Sequence[str], bar: str | None = N
         # Folding keeps every character of an id or a path that somebody will copy; numbers and short words stay whole.
         longest = max((len(_shown(row.get(column))) for row in rows), default=0)
         table.add_column(
-            column,
+            Text(column),
             justify="right" if is_number else "left",
             overflow="fold",
             min_width=longest if is_number or longest <= UNFOLDED else UNFOLDED,

@@ -7,7 +7,6 @@ libpq read theirs from the environment.
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -21,26 +20,51 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CARLOS_", frozen=True, extra="forbid")
 
-    store: str = Field("var/store", description="Object storage: a folder, or s3://bucket/prefix.")
-    catalog: str = Field(
-        "sqlite:var/catalog.sqlite", description="DuckLake catalog: sqlite:FILE, or postgres:LIBPQ-STRING."
+    store: str = Field(
+        "var/store",
+        description="Object storage: a folder, or `s3://bucket/prefix`. Files, shards, evidence and the lake's data "
+        "lie in it.",
     )
-    profile: str = Field("micro", description="Name of the profile that is indexed and searched.")
-    policy: str = Field("", description="Folder of the policy that LoRAs are scored with; empty: the profile's own.")
+    catalog: str = Field(
+        "sqlite:var/catalog.sqlite",
+        description="DuckLake's catalog: `sqlite:FILE` for one machine, `postgres:LIBPQ-STRING` for production.",
+    )
+    profile: str = Field(
+        "micro",
+        description="The profile that is indexed and searched: `micro`, `sdxl-paper`, or the path of a profile file.",
+    )
+    policy: str = Field(
+        "",
+        description="Folder of the policy that LoRAs are scored with (docs/moderation.md#policies-and-concepts). "
+        "Empty: the profile's own.",
+    )
     sources: str = Field(
         "",
-        description="Sources that the nightly index polls, with spaces between, e.g. civitai-dump:s3://bucket/prefix.",
+        description="The sources that the nightly index polls, with spaces between, for example "
+        "`civitai-dump:s3://bucket/prefix hub:https://huggingface.co?filter=lora`. A URI (docs/sources.md) holds no "
+        "`!`, no credentials, and at most 160 characters; a folder is made absolute.",
     )
     references: str = Field(
-        "", description="Reference sets that LoRAs are held against, with spaces between: folders or s3:// prefixes."
+        "",
+        description="Reference sets that every commit is held against (docs/moderation.md#attribution-to-a-reference), "
+        "with spaces between: folders or `s3://` prefixes.",
     )
-    device: str = Field("auto", description="torch device of generation and embedding; auto takes CUDA if it is there.")
-    images_per_step: Annotated[int, Field(ge=1, description="Images that one sampling step makes together.")] = 8
-    loras_per_batch: Annotated[int, Field(ge=1, description="LoRAs that one mapped task indexes.")] = 4
-    evidence_pairs: Annotated[int, Field(ge=0, description="Pairs per LoRA whose images are kept.")] = 6
-    gpu_queue: str = Field("", description="Celery queue of the GPU tasks; empty: the executor's default queue.")
-    retry_delay_s: Annotated[int, Field(ge=0, description="First wait before a task is tried again; it doubles.")] = 30
-    max_file_mb: Annotated[int, Field(ge=1, description="A LoRA file above this size is refused.")] = 4096
+    device: str = Field(
+        "auto",
+        description="Device of generation and embedding: `cuda`, `cpu`, or `auto`, which takes CUDA if it is there.",
+    )
+    images_per_step: int = Field(
+        8, ge=1, description="Images that are drawn together. It is halved by itself when memory runs out."
+    )
+    loras_per_batch: int = Field(
+        4, ge=1, description="LoRAs that one task of Airflow indexes. Keep a task below one hour."
+    )
+    evidence_pairs: int = Field(6, ge=0, description="Pairs per LoRA whose pictures are kept, as WebP.")
+    gpu_queue: str = Field("", description="Celery queue of the GPU tasks. Empty: the executor's default queue.")
+    retry_delay_s: int = Field(
+        30, ge=0, description="Seconds before a failed task is tried again. It doubles with every try."
+    )
+    max_file_mb: int = Field(4096, ge=1, description="A LoRA file above this size is refused.")
 
     @field_validator("store")
     @classmethod

@@ -27,7 +27,10 @@ from carlos_tasks.settings import load_settings
     tags=["carlos"],
 )
 def attribute_references() -> None:
-    """One task for each reference set; it encodes pictures and texts, and so runs where the encoder does."""
+    """Write an attribution report for each set of `CARLOS_REFERENCES`.
+
+    One task for each set; it encodes pictures and texts, and so runs where the encoder does.
+    """
 
     @task(map_index_template="{{ task.op_kwargs['reference'] }}", **gpu_args())
     def attribute(reference: str, *, params: Any) -> Any:

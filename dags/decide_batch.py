@@ -38,7 +38,7 @@ _TEXT = ["null", "string"]
     tags=["carlos"],
 )
 def decide_batch() -> None:
-    """Checked, approved, signed."""
+    """Show decisions about many LoRAs, wait for an approval, write them."""
 
     @task
     def prepare(*, params: Any) -> Any:

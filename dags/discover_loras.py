@@ -41,7 +41,9 @@ from carlos_tasks.settings import load_settings
     tags=["carlos"],
 )
 def discover_loras() -> None:
-    """Wire the listing of each source to its watermark."""
+    """Look at each source, announce each new shard as a partition `<source>!<shard>` of the asset `lora_shards`,
+    and then move the source's watermark.
+    """
 
     @task(outlets=[LORA_SHARDS], map_index_template="{{ task.op_kwargs['source'] }}")
     def announce_shards(source: str, *, params: Any, outlet_events: Any, asset_state_store: Any) -> Any:

@@ -29,7 +29,11 @@ from carlos_tasks.settings import load_settings
     tags=["carlos"],
 )
 def evaluate_index() -> None:
-    """One task: the sections share the lake's rows and the query vectors."""
+    """Measure the index (docs/evaluation.md) and leave tables and plots below `evaluation/` in the store.
+    Nothing is committed.
+
+    One task: the sections share the lake's rows and the query vectors.
+    """
 
     @task(**gpu_args())
     def evaluate(*, params: Any) -> Any:

@@ -32,7 +32,7 @@ from carlos_tasks.settings import load_settings
 
 @dag(schedule=NEW_SHARD, max_active_runs=1, default_args=default_args(), doc_md=__doc__, tags=["carlos"])
 def index_loras() -> None:
-    """Wire the stages of `carlos_tasks.nightly.stages`."""
+    """Take in the files of the shard, plan, generate, embed, commit and check."""
 
     @task
     def ingest(*, dag_run: Any) -> Any:

@@ -31,7 +31,10 @@ from carlos_tasks.settings import load_settings
     tags=["carlos"],
 )
 def moderate_index() -> None:
-    """Scores first: the report reads them from the lake."""
+    """Score what is new with the policy's concepts, and leave the moderation report below `reports/` in the store.
+
+    Scores first: the report reads them from the lake.
+    """
 
     # It encodes, so it runs where the encoder does. Its commit is short: one that meets another's is tried again.
     @task(**gpu_args())

@@ -31,7 +31,7 @@ DRAFT = "ti.xcom_pull(task_ids='draft')"
     tags=["carlos"],
 )
 def report_transparency() -> None:
-    """A draft, a person, a release."""
+    """Draft the report of the month before, wait for an approval, note the release."""
 
     @task
     def draft(*, params: Any, dag_run: Any) -> Any:

@@ -56,6 +56,11 @@ def test_control_and_direction_characters_are_escaped(name: str, shown: str) -> 
     assert printable(name) == shown
 
 
+def test_a_columns_name_is_shown_as_text_too(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([{"[bold]n[/bold] :smile:": 1}], ["[bold]n[/bold] :smile:"])
+    assert capsys.readouterr().out.startswith("[bold]n[/bold] :smile:")
+
+
 def test_a_table_shows_markup_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     print_table([{"name": "[red]alarm[/red] \x1b[31m", "score": 0.5}], ("name", "score", "absent"), bar="score")
     out = capsys.readouterr().out

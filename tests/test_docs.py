@@ -1,10 +1,10 @@
 """What users meet is documented (settings, DAGs, commands, recipes, SQL objects, reasons), and links lead somewhere."""
 
-import argparse
 import ast
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,12 +72,28 @@ def test_every_pool_is_documented():
 
 
 def test_every_command_is_documented_and_no_other():
-    from carlos_tasks.commands import cli
+    from typer.main import get_group
 
-    parser = cli._parser()
-    (commands,) = [a for a in parser._actions if isinstance(a, argparse._SubParsersAction)]
+    from carlos_tasks.commands.cli import app
+
     rows = re.findall(r"^\| `carlos ([a-z-]+)", read("docs/command-line.md"), re.MULTILINE)
-    assert sorted(rows) == sorted(commands.choices)
+    assert sorted(set(rows)) == sorted(get_group(app).commands)
+
+
+def test_the_commands_that_print_json_are_listed():
+    from typer.core import TyperGroup
+    from typer.main import get_group
+
+    from carlos_tasks.commands.cli import app
+
+    def prints_json(command: Any) -> bool:
+        if isinstance(command, TyperGroup):
+            return all(prints_json(one) for one in command.commands.values())
+        return any("--json" in param.opts for param in command.params)
+
+    (listed,) = re.findall(r"These commands have it: (.*?)\.\n\n", read("docs/command-line.md"), re.DOTALL)
+    commands = get_group(app).commands
+    assert set(re.findall(r"`([a-z-]+)`", listed)) == {name for name in commands if prints_json(commands[name])}
 
 
 def test_every_recipe_is_documented_and_has_a_line_of_help():

@@ -10,7 +10,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 REPOSITORY = Path(__file__).parents[1]
-SCRIPTS = sorted(path for path in (REPOSITORY / "scripts").iterdir() if path.is_file())
+SCRIPTS = sorted(path for path in (REPOSITORY / "scripts").iterdir() if path.is_file() and path.suffix != ".py")
 
 
 def constraints() -> dict[str, str]:

@@ -1,1 +1,1 @@
-"""The commands of `carlos`, by who asks: each module adds its own. What is heavy is imported once a command runs."""
+"""The commands of `carlos`, by who asks: one typed function each. What is heavy is imported once a command runs."""

@@ -1,92 +1,134 @@
 """Asking the whole lake, and judging the index: `carlos sql`, `queries`, `thresholds`, `evaluate`."""
 
-import argparse
 from pathlib import Path
-from typing import Any
+from typing import Annotated, NamedTuple
 
-from carlos_tasks.commands.command import add_command, print_rows
+import typer
+
+from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
 from carlos_tasks.console import print_json
-from carlos_tasks.settings import load_settings
+from carlos_tasks.errors import CarlosError
 
 THRESHOLD_COLUMNS = ("profile", "name", "value", "share_removed", "n", "quantile", "corpus_value", "origin")
 
-
-def add_analysis_commands(commands: Any) -> None:
-    """Add them to the subparsers of `carlos`."""
-    command = add_command(commands, "sql", _sql, "ask the lake in SQL (read-only)")
-    command.add_argument("statement", metavar="SQL", help="e.g. 'from mart.index_health'")
-    command.add_argument("--snapshot", metavar="N", type=int, help="the lake as it was then (from mart.commit_log)")
-
-    command = add_command(commands, "queries", _queries, "keep the query vectors of texts, for plain SQL")
-    command.add_argument("texts", metavar="TEXT", nargs="*", help="an effect; without any: list those that are kept")
-
-    command = add_command(commands, "thresholds", _thresholds, "show what gives a LoRA its status, and what it removes")
-    command.add_argument("--calibrate", action="store_true", help="set them at the paper's quantiles of this index")
-    command.add_argument(
-        "--quantile", metavar="NAME=Q", type=_quantile, action="append", default=[], help="set one at another quantile"
-    )
-    command.add_argument("--reset", action="store_true", help="take the profile's own again")
-
-    command = add_command(commands, "evaluate", _evaluate, "measure how well search finds, and how sure the index is")
-    command.add_argument("--out", metavar="DIR", type=Path, default=Path("var/evaluation"), help="folder of the report")
-    command.add_argument("--queries", metavar="FILE", type=Path, help="queries with their right answers, as JSON")
-    command.add_argument(
-        "--section", dest="sections", metavar="NAME", action="append", default=[], help="only this section"
-    )
+app = typer.Typer()
 
 
-def _sql(options: argparse.Namespace) -> int:
+class Quantile(NamedTuple):
+    """The quantile that one threshold is to be set at."""
+
+    threshold: str
+    q: float
+
+
+def _quantile(text: str) -> Quantile:
+    name, _, value = text.partition("=")
+    try:
+        return Quantile(name, float(value))
+    except ValueError as exc:
+        raise typer.BadParameter(f"not NAME=Q: {text!r} (write strength_max=0.97)") from exc
+
+
+@app.command(cls=LakeCommand)
+def sql(
+    statement: Annotated[str, typer.Argument(metavar="SQL", help="e.g. 'from mart.index_health'")],
+    snapshot: Annotated[
+        int | None, typer.Option(metavar="N", help="the lake as it was then (from mart.commit_log)")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Ask the lake in SQL, read-only.
+
+    As it is, or with `--snapshot` as it was; docs/sql.md says what is there.
+    """
     import duckdb
 
     from carlos_tasks import connect
     from carlos_tasks.lake.statements import rows
     from carlos_tasks.retrieval.session import sql_error
 
-    with connect(load_settings(), snapshot=options.snapshot) as con:
+    with connect(load_settings(), snapshot=snapshot) as con:
         try:
-            found = rows(con, options.statement)
+            if not con.extract_statements(statement):
+                raise CarlosError("the SQL holds no statement")
+            found = rows(con, statement)
         except duckdb.Error as exc:
             raise sql_error(exc) from exc
         names = [column[0] for column in con.description or []]
-    return print_rows(options, found, names)
+    return print_rows(found, as_json, names)
 
 
-def _queries(options: argparse.Namespace) -> int:
+@app.command(cls=LakeCommand)
+def queries(
+    texts: Annotated[
+        list[str] | None, typer.Argument(metavar="TEXT", help="an effect; without any: list those that are kept")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Keep the query vectors of texts, for plain SQL.
+
+    They lie in the lake, for `mart.search`. Without a text, list those that are kept.
+    """
     from carlos_tasks.retrieval.stored_queries import keep_queries
 
-    return print_rows(options, keep_queries(load_settings(), options.texts))
+    return print_rows(keep_queries(load_settings(), texts or []), as_json)
 
 
-def _thresholds(options: argparse.Namespace) -> int:
-    from carlos_tasks.commit.thresholds import calibrate, reset, thresholds
+@app.command(cls=LakeCommand)
+def thresholds(
+    ctx: typer.Context,
+    to_paper: Annotated[
+        bool, typer.Option("--calibrate", help="set them at the paper's quantiles of this index")
+    ] = False,
+    quantiles: Annotated[
+        list[Quantile] | None,
+        typer.Option("--quantile", metavar="NAME=Q", parser=_quantile, help="set one at another quantile"),
+    ] = None,
+    to_own: Annotated[bool, typer.Option("--reset", help="take the profile's own again")] = False,
+    as_json: AsJson = False,
+) -> int:
+    """Show what gives a LoRA its status, and what it removes.
 
-    if options.reset and (options.calibrate or options.quantile):
-        options.wrong_usage("--reset takes the profile's own thresholds: leave --calibrate and --quantile out")
+    `--calibrate` sets the thresholds at the paper's quantiles of this index, `--quantile` one at another, `--reset`
+    takes the profile's own again.
+    """
+    from carlos_tasks.commit.thresholds import calibrate, reset
+    from carlos_tasks.commit.thresholds import thresholds as in_force
+
+    if to_own and (to_paper or quantiles):
+        ctx.fail("--reset takes the profile's own thresholds: leave --calibrate and --quantile out")
     settings = load_settings()
-    if options.reset:
+    if to_own:
         rows = reset(settings)
-    elif options.calibrate or options.quantile:
-        rows = calibrate(settings, quantiles=dict(options.quantile))
+    elif to_paper or quantiles:
+        rows = calibrate(settings, quantiles=dict(quantiles or []))
     else:
-        rows = thresholds(settings)
-    return print_rows(options, rows, THRESHOLD_COLUMNS)
+        rows = in_force(settings)
+    return print_rows(rows, as_json, THRESHOLD_COLUMNS)
 
 
-def _quantile(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        return name, float(value)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"not NAME=Q: {text!r} (write strength_max=0.97)") from exc
+@app.command(cls=LakeCommand)
+def evaluate(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="folder of the report")] = Path("var/evaluation"),
+    queries: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="queries with their right answers, as JSON")
+    ] = None,
+    sections: Annotated[
+        list[str] | None,
+        typer.Option("--section", metavar="NAME", help="only this section; may be given more than once"),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Measure how well search finds and how sure the index is.
 
+    docs/evaluation.md explains the report.
+    """
+    from carlos_tasks.evaluation.evaluate import evaluate as measure
 
-def _evaluate(options: argparse.Namespace) -> int:
-    from carlos_tasks.evaluation.evaluate import evaluate
-
-    report = evaluate(load_settings(), options.out, options.queries, sections=options.sections)
-    if options.json:
+    report = measure(load_settings(), out, queries, sections=sections or [])
+    if as_json:
         print_json([report.facts()])
     else:
         report.print()
-        print(f"\nthe report, its tables and pictures lie in {options.out}")
+        print(f"\nthe report, its tables and pictures lie in {out}")
     return 0

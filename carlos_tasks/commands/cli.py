@@ -4,37 +4,72 @@ Exit codes: 0 done (for `validate`: every file is ok), 1 a clear line on standar
 a command prints one JSON array of objects on standard output and nothing else there.
 """
 
-import argparse
 import logging
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from typing import Annotated
 
-from carlos_tasks.commands.analysis import add_analysis_commands
-from carlos_tasks.commands.command import add_command
-from carlos_tasks.commands.decisions import add_decision_commands
-from carlos_tasks.commands.indexing import add_indexing_commands
-from carlos_tasks.commands.moderation import add_moderation_commands
-from carlos_tasks.commands.reports import add_report_commands
-from carlos_tasks.commands.search import add_search_commands
+import typer
+from typer.main import get_command
+
+from carlos_tasks.commands import analysis, decisions, indexing, local, moderation, reports, search
 from carlos_tasks.console import printable
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.version import __version__
 
+app = typer.Typer(
+    # Plain text: a terminal and a pipe get the same help, and rich is not loaded for it.
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Settings come from the environment (CARLOS_...): docs/operations.md lists them.",
+)
+for group in (search, analysis, moderation, decisions):
+    app.add_typer(group.app)
+app.add_typer(reports.app, name="report", help="Write a report: moderation, attribution or transparency.")
+for group in (indexing, local):
+    app.add_typer(group.app)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"carlos {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def carlos(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log what happens")] = False,
+) -> None:
+    """CARLoS describes LoRAs by what they do, and finds them by it."""
+    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    given = sys.argv[1:] if arguments is None else arguments
+    """Run one command; returns the exit code.
+
+    Raises:
+        SystemExit: help or the version was asked for (0), or the usage was wrong (2).
+    """
+    command = get_command(app)
+    if "_CARLOS_COMPLETE" in os.environ:
+        command.main(prog_name="carlos")  # the shell asks what may come next; ends here
+    given = list(sys.argv[1:] if arguments is None else arguments)
     if any("\ud800" <= sign <= "\udfff" for argument in given for sign in argument):
         # Bytes of the shell that are no UTF-8 reach us so, and no lake, table or JSON takes them.
         print("carlos: an argument is not UTF-8 text: write it so, or rename the file", file=sys.stderr)
         return 2
-    options = _parser().parse_args(given)
-    logging.basicConfig(level=logging.INFO if options.verbose else logging.WARNING, format="%(message)s")
     try:
-        with _deployment(options):
-            return int(options.run(options))
+        with command.make_context("carlos", given) as context:
+            return int(command.invoke(context))
+    except typer.Exit as answered:
+        raise SystemExit(answered.exit_code) from None
+    except typer.TyperException as wrong:
+        _print_wrong_usage(wrong)
+        raise SystemExit(2) from None
     except CarlosError as exc:
         print(f"carlos: {printable(' '.join(str(exc).split()))}", file=sys.stderr)
         return 1
@@ -47,41 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def _deployment(options: argparse.Namespace) -> AbstractContextManager[None]:
-    """The lake that `make demo` or `make up` left, where the shell names none; not for the commands that make it."""
-    from carlos_tasks.stack.local import local_deployment
-
-    return local_deployment() if options.reads_lake else nullcontext()
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="carlos",
-        description="CARLoS describes LoRAs by what they do, and finds them by it.",
-        epilog="Settings come from the environment (CARLOS_...): docs/operations.md lists them.",
-    )
-    parser.add_argument("--version", action="version", version=f"carlos {__version__}")
-    parser.add_argument("-v", "--verbose", action="store_true", help="log what happens")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    add_search_commands(commands)
-    add_analysis_commands(commands)
-    add_moderation_commands(commands)
-    add_decision_commands(commands)
-    add_report_commands(commands)
-    add_indexing_commands(commands)
-    for name, help_text in (
-        ("demo", "run the nightly index under Airflow over the micro world, and show what it found"),
-        ("up", "start the local stack: Airflow and an S3 server"),
-        ("down", "end the local stack"),
-    ):
-        add_command(commands, name, _stack, help_text, with_json=False).set_defaults(stack_command=name)
-    return parser
-
-
-def _stack(options: argparse.Namespace) -> int:
-    from carlos_tasks.stack.__main__ import main as stack
-
-    return int(stack([options.stack_command]) or 0)
+def _print_wrong_usage(wrong: typer.TyperException) -> None:
+    """Say how the command is written, and what was wrong, on a line each."""
+    context: typer.Context | None = getattr(wrong, "ctx", None)
+    if context is not None:
+        print(context.get_usage().replace("Usage:", "usage:", 1), file=sys.stderr)
+    # pydantic, which typer reads values with, puts "Value error" before what a value's own check says.
+    said = " ".join(wrong.format_message().split()).replace("Value error, ", "")
+    print(f"{context.command_path if context else 'carlos'}: error: {printable(said)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

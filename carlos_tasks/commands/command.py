@@ -1,39 +1,44 @@
-"""What the commands share: how one is added, and how its rows are printed."""
+"""What the commands share: the lake and the settings that they see, and how their rows are printed."""
 
-import argparse
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
+
+from carlos_tasks.commands.arguments import Command
 from carlos_tasks.console import print_json, print_table
 
+if TYPE_CHECKING:
+    from typer._click import Context
+
+    from carlos_tasks.settings import Settings
+
 Row = dict[str, Any]
+AsJson = Annotated[bool, typer.Option("--json", help="print one JSON array of objects")]
 
 
-def add_command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], int], help_text: str, with_json: bool = True
-) -> argparse.ArgumentParser:
-    """Add a command; the options that it parses know `run`, and `wrong_usage`, which exits with 2.
+class LakeCommand(Command):
+    """A command that reads the lake: that of the shell, or else the one that `make demo` or `make up` left."""
 
-    Args:
-        commands: the subparsers of `carlos`.
-        name: of the command.
-        run: does it; returns the exit code.
-        help_text: one line.
-        with_json: it reads the lake and prints rows; else it makes the lake, and prints for people alone.
-    """
-    command: argparse.ArgumentParser = commands.add_parser(
-        name, help=help_text, description=f"{help_text[0].upper()}{help_text[1:]}."
-    )
-    if with_json:
-        command.add_argument("--json", action="store_true", help="print one JSON array of objects")
-    command.set_defaults(run=run, reads_lake=with_json, wrong_usage=command.error)
-    return command
+    def invoke(self, ctx: "Context") -> Any:
+        """Run it while that lake can be reached."""
+        from carlos_tasks.stack.local import local_deployment
+
+        with local_deployment():
+            return super().invoke(ctx)
 
 
-def print_rows(options: argparse.Namespace, rows: Sequence[Row], columns: Sequence[str] = ()) -> int:
-    """Print rows as `options` ask for; one wide row stands on its side."""
+def load_settings() -> "Settings":
+    """Read the settings, as `carlos_tasks.settings` does; its import alone takes longer than all of `carlos --help`."""
+    from carlos_tasks.settings import load_settings as load
+
+    return load()
+
+
+def print_rows(rows: Sequence[Row], as_json: bool, columns: Sequence[str] = ()) -> int:
+    """Print rows for programs or for people; one wide row stands on its side. Returns the exit code."""
     columns = columns or list(rows[0] if rows else ())
-    if options.json:
+    if as_json:
         print_json(rows)
     elif len(rows) == 1 and len(columns) > 8:
         print_table([{"what": name, "value": rows[0][name]} for name in columns], ("what", "value"))

@@ -1,13 +1,13 @@
 """Signing what was decided, and taking complaints in: `carlos decide`, `carlos notice`."""
 
-import argparse
 from datetime import datetime
-from typing import Any
+from typing import Annotated
 
-from carlos_tasks.commands.command import add_command
+import typer
+
+from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
 from carlos_tasks.console import print_json, print_table
-from carlos_tasks.moderation.drafts import ACTIONS, GROUNDS, NOTICE_CATEGORIES, SENDER_KINDS, DecisionDraft, NoticeDraft
-from carlos_tasks.settings import load_settings
+from carlos_tasks.moderation.vocabulary import Action, Ground, NoticeCategory, SenderKind
 
 DECISION_COLUMNS = (
     "decision_id",
@@ -22,64 +22,75 @@ DECISION_COLUMNS = (
 COPY_COLUMNS = ("kind", "lora_id", "name", "cosine", "listed_at")
 NOTICE_COLUMNS = ("notice_id", "lora_id", "category", "sender_kind", "received_at", "due_at", "recorded_by")
 
+Text = str | None
 
-def add_decision_commands(commands: Any) -> None:
-    """Add them to the subparsers of `carlos`."""
-    command = add_command(commands, "decide", _decide, "sign a step about LoRAs: nothing is ever changed, only added")
-    command.add_argument("action", metavar="ACTION", choices=ACTIONS, help=", ".join(ACTIONS))
-    command.add_argument(
-        "lora_ids", metavar="LORA_ID", nargs="+", help="an id or its first digits; all or none is written"
-    )
-    command.add_argument("--by", metavar="NAME", required=True, help="who signs")
-    command.add_argument("--reasons", metavar="TEXT", help="why; needed for all but assign and skip")
-    command.add_argument("--ground", choices=GROUNDS, help="needed by takedown, restrict and label")
-    command.add_argument("--reference", metavar="TEXT", help="the law, or the clause of the terms")
-    command.add_argument("--category", metavar="STATEMENT_CATEGORY_…", help="of the statement of reasons")
-    command.add_argument("--concept", metavar="ID", help="the concept applied; carlos concepts lists them")
-    command.add_argument("--refers-to", metavar="DECISION_ID", help="what is appealed against, or the appeal answered")
-    command.add_argument("--notice", metavar="NOTICE_ID", help="the complaint answered (default: the oldest open one)")
-    command.add_argument("--to", metavar="NAME", help="who is to look at it (assign)")
-    command.add_argument("--snapshot", metavar="N", type=int, help="where the evidence was read (default: now)")
-    command.add_argument(
-        "--evidence", metavar="ID", action="append", help="what it stands on (default: signals, notices and images)"
-    )
-
-    command = add_command(commands, "notice", _notice, "take in a complaint about a LoRA")
-    command.add_argument("lora_id", metavar="LORA_ID", help="an id or its first digits")
-    command.add_argument("--category", choices=NOTICE_CATEGORIES, required=True, help="what it complains of")
-    command.add_argument("--from", dest="sender_kind", choices=SENDER_KINDS, required=True, help="what the sender is")
-    command.add_argument("--by", metavar="NAME", required=True, help="who takes it in")
-    command.add_argument("--sender", metavar="NAME", help="who sent it; in no report")
-    command.add_argument("--text", metavar="TEXT", help="what it says")
-    command.add_argument("--received", metavar="TIME", type=_time, help="ISO 8601, UTC without a zone (default: now)")
-    command.add_argument("--concept", metavar="ID", help="the concept that it names")
+app = typer.Typer()
 
 
-def _decide(options: argparse.Namespace) -> int:
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as exc:
+        raise typer.BadParameter(f"no time: {text!r} (write 2026-11-23T14:30)") from exc
+
+
+@app.command(cls=LakeCommand)
+def decide(
+    action: Annotated[Action, typer.Argument(metavar="ACTION", help="the step that is signed")],
+    lora_ids: Annotated[
+        list[str], typer.Argument(metavar="LORA_ID", help="an id or its first digits; all or none is written")
+    ],
+    by: Annotated[str, typer.Option(metavar="NAME", help="who signs")],
+    reasons: Annotated[Text, typer.Option(metavar="TEXT", help="why; needed for all but assign and skip")] = None,
+    ground: Annotated[Ground | None, typer.Option(help="needed by takedown, restrict and label")] = None,
+    reference: Annotated[Text, typer.Option(metavar="TEXT", help="the law, or the clause of the terms")] = None,
+    category: Annotated[Text, typer.Option(metavar="STATEMENT_CATEGORY_…", help="of the statement of reasons")] = None,
+    concept: Annotated[Text, typer.Option(metavar="ID", help="the concept applied; carlos concepts lists them")] = None,
+    refers_to: Annotated[
+        Text, typer.Option(metavar="DECISION_ID", help="what is appealed against, or the appeal answered")
+    ] = None,
+    notice: Annotated[
+        Text, typer.Option(metavar="NOTICE_ID", help="the complaint answered (default: the oldest open one)")
+    ] = None,
+    to: Annotated[Text, typer.Option(metavar="NAME", help="who is to look at it (assign)")] = None,
+    snapshot: Annotated[
+        int | None, typer.Option(metavar="N", help="where the evidence was read (default: now)")
+    ] = None,
+    evidence: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ID", help="what it stands on (default: signals, notices and images)"),
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Sign a step about LoRAs.
+
+    Nothing is ever changed, only added: docs/moderation.md#decisions.
+    """
     from carlos_tasks.moderation.decisions import decide_many, still_there
+    from carlos_tasks.moderation.drafts import DecisionDraft
 
     drafts = [
         DecisionDraft(
             lora_id,
-            options.action,
-            options.by,
-            reasons=options.reasons,
-            ground=options.ground,
-            ground_reference=options.reference,
-            category=options.category,
-            concept=options.concept,
-            refers_to=options.refers_to,
-            notice_id=options.notice,
-            assignee=options.to,
-            snapshot_id=options.snapshot,
-            evidence=None if options.evidence is None else tuple(options.evidence),
+            action,
+            by,
+            reasons=reasons,
+            ground=ground,
+            ground_reference=reference,
+            category=category,
+            concept=concept,
+            refers_to=refers_to,
+            notice_id=notice,
+            assignee=to,
+            snapshot_id=snapshot,
+            evidence=None if evidence is None else tuple(evidence),
         )
-        for lora_id in options.lora_ids
+        for lora_id in lora_ids
     ]
     settings = load_settings()
     signed = decide_many(settings, drafts)
     copies, removed = still_there(settings, signed)
-    if options.json:
+    if as_json:
         print_json([row | {"duplicates": [one for one in copies if one["of_id"] == row["lora_id"]]} for row in signed])
         return 0
     print_table(signed, DECISION_COLUMNS)
@@ -96,29 +107,41 @@ def _decide(options: argparse.Namespace) -> int:
     return 0
 
 
-def _notice(options: argparse.Namespace) -> int:
+@app.command(cls=LakeCommand)
+def notice(
+    lora_id: Annotated[str, typer.Argument(metavar="LORA_ID", help="an id or its first digits")],
+    category: Annotated[NoticeCategory, typer.Option(help="what it complains of")],
+    sender_kind: Annotated[SenderKind, typer.Option("--from", help="what the sender is")],
+    by: Annotated[str, typer.Option(metavar="NAME", help="who takes it in")],
+    sender: Annotated[Text, typer.Option(metavar="NAME", help="who sent it; in no report")] = None,
+    text: Annotated[Text, typer.Option(metavar="TEXT", help="what it says")] = None,
+    received: Annotated[
+        datetime | None,
+        typer.Option(metavar="TIME", parser=_time, help="ISO 8601, UTC without a zone (default: now)"),
+    ] = None,
+    concept: Annotated[Text, typer.Option(metavar="ID", help="the concept that it names")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Take in a complaint about a LoRA.
+
+    docs/moderation.md#notices says what follows from it.
+    """
+    from carlos_tasks.moderation.drafts import NoticeDraft
     from carlos_tasks.moderation.notices import add_notice
 
     draft = NoticeDraft(
-        options.lora_id,
-        options.category,
-        options.sender_kind,
-        options.by,
-        sender=options.sender,
-        text=options.text,
-        received_at=options.received,
-        concept=options.concept,
+        lora_id,
+        category,
+        sender_kind,
+        by,
+        sender=sender,
+        text=text,
+        received_at=received,
+        concept=concept,
     )
     taken = add_notice(load_settings(), draft)
-    if options.json:
+    if as_json:
         print_json([taken])
     else:
         print_table([taken], NOTICE_COLUMNS)
     return 0
-
-
-def _time(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError as exc:
-        raise argparse.ArgumentTypeError(f"no time: {text!r} (write 2026-11-23T14:30)") from exc

@@ -1,12 +1,13 @@
 """Finding LoRAs: `carlos search`, `similar`, `show`."""
 
-import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 
-from carlos_tasks.commands.asking import add_choices, add_question, choices_of, question_of
-from carlos_tasks.commands.command import add_command, print_rows
+import typer
+
+from carlos_tasks.commands.arguments import with_option_groups
+from carlos_tasks.commands.asking import ChoiceOptions, QuestionOptions, choices_of, question_of
+from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
 from carlos_tasks.console import print_json, print_table
-from carlos_tasks.settings import load_settings
 
 if TYPE_CHECKING:
     from carlos_tasks.retrieval import Question
@@ -14,53 +15,60 @@ if TYPE_CHECKING:
 HIT_COLUMNS = ("rank", "name", "score", "strength", "consistency", "status", "lora_id")
 WIDE_HIT_COLUMNS = (*HIT_COLUMNS[:3], "score_se", "stays_in_top_k", *HIT_COLUMNS[3:], "n_alike")
 
+LoraId = Annotated[str, typer.Argument(metavar="LORA_ID", help="its id, or the id's first digits")]
+Wide = Annotated[bool, typer.Option("--wide", help="show errors and stability of each hit")]
 
-def add_search_commands(commands: Any) -> None:
-    """Add them to the subparsers of `carlos`."""
-    command = add_command(commands, "search", _search, "find LoRAs by the effect they have")
-    add_question(command)
-    add_choices(command)
-
-    command = add_command(commands, "similar", _similar, "find LoRAs that do what this one does")
-    command.add_argument("lora_id", metavar="LORA_ID", help="its id, or the id's first digits")
-    add_choices(command)
-
-    command = add_command(commands, "show", _show, "show what is known of one LoRA")
-    command.add_argument("lora_id", metavar="LORA_ID", help="its id, or the id's first digits")
+app = typer.Typer()
 
 
-def _search(options: argparse.Namespace) -> int:
+@app.command(cls=LakeCommand)
+@with_option_groups
+def search(
+    ctx: typer.Context,
+    asked: QuestionOptions,
+    choices: ChoiceOptions,
+    wide: Wide = False,
+    as_json: AsJson = False,
+) -> int:
+    """Find LoRAs by the effect they have.
+
+    A text names it, as "pencil sketch" does; LoRAs and pictures can ask too: docs/command-line.md#asking.
+    """
     from carlos_tasks.retrieval import Question
 
-    question = question_of(options)
+    question = question_of(asked)
     if question == Question():
-        options.wrong_usage("nothing is asked for: name an effect, e.g. carlos search 'pencil sketch'")
-    return _print_hits(options, question)
+        ctx.fail("nothing is asked for: name an effect, e.g. carlos search 'pencil sketch'")
+    return _print_hits(question, choices, wide, as_json)
 
 
-def _similar(options: argparse.Namespace) -> int:
+@app.command(cls=LakeCommand)
+@with_option_groups
+def similar(lora_id: LoraId, choices: ChoiceOptions, wide: Wide = False, as_json: AsJson = False) -> int:
+    """Find LoRAs that do what this one does."""
     from carlos_tasks.retrieval import Question
 
-    return _print_hits(options, Question(like=(options.lora_id,)))
+    return _print_hits(Question(like=(lora_id,)), choices, wide, as_json)
 
 
-def _print_hits(options: argparse.Namespace, question: "Question") -> int:
-    from carlos_tasks.retrieval import search
+@app.command(cls=LakeCommand)
+def show(lora_id: LoraId, as_json: AsJson = False) -> int:
+    """Show what is known of one LoRA."""
+    from carlos_tasks.retrieval import show as known_of
 
-    hits = search(load_settings(), question, options.k, **choices_of(options))
-    if options.json:
+    return print_rows([known_of(load_settings(), lora_id)], as_json)
+
+
+def _print_hits(question: "Question", choices: ChoiceOptions, wide: bool, as_json: bool) -> int:
+    from carlos_tasks.retrieval import search as find
+
+    hits = find(load_settings(), question, choices.k, **choices_of(choices))
+    if as_json:
         print_json(hits)
     elif hits:
         # The first digits of an id name it as well, and leave room for the name; `civitai-212213` is short already.
         shown = [{**hit, "lora_id": i[:12] if len(i := hit["lora_id"]) == 64 else i} for hit in hits]
-        print_table(shown, WIDE_HIT_COLUMNS if options.wide else HIT_COLUMNS, bar="score")
+        print_table(shown, WIDE_HIT_COLUMNS if wide else HIT_COLUMNS, bar="score")
     else:
         print("no LoRA fits; carlos sql 'from mart.index_health' says what is indexed under this profile")
     return 0
-
-
-def _show(options: argparse.Namespace) -> int:
-    from carlos_tasks.retrieval import show
-
-    found = show(load_settings(), options.lora_id)
-    return print_rows(options, [found])

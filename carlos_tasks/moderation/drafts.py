@@ -8,19 +8,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from carlos_tasks.errors import CarlosError
+from carlos_tasks.moderation.vocabulary import ACTING, ACTIONS, GROUNDS, NOTICE_CATEGORIES, OUTCOMES, SENDER_KINDS
 from carlos_tasks.untrusted.text import says_something
-
-#: Decisions: they close a case, and stand until an appeal overturns them.
-DECISIONS = ("takedown", "restrict", "label", "no_action")
-#: Those that do something to the content: they need a ground.
-ACTING = ("takedown", "restrict", "label")
-#: Answers to an appeal.
-OUTCOMES = ("uphold", "overturn")
-ACTIONS = (*DECISIONS, "comment", "assign", "skip", "appeal", *OUTCOMES)
-GROUNDS = ("illegal_content", "incompatible_content")
-
-NOTICE_CATEGORIES = ("ncii", "minors", "likeness", "copyright", "trademark", "hate", "violence", "other")
-SENDER_KINDS = ("user", "rights_holder", "trusted_flagger", "authority", "person_shown")
 
 #: Most characters of each text.
 LIMITS = {
@@ -44,7 +33,7 @@ class DecisionDraft:
 
     Args:
         lora_id: a whole id, or its first digits where they name only one.
-        action: one of `ACTIONS`.
+        action: one of `vocabulary.ACTIONS`.
         analyst: who signs.
         reasons: why, in words; needed for every action but assign and skip.
         ground: illegal_content or incompatible_content; needed where content is acted on.
@@ -118,8 +107,8 @@ class NoticeDraft:
 
     Args:
         lora_id: a whole id, or its first digits where they name only one.
-        category: one of `NOTICE_CATEGORIES`.
-        sender_kind: one of `SENDER_KINDS`.
+        category: one of `vocabulary.NOTICE_CATEGORIES`.
+        sender_kind: one of `vocabulary.SENDER_KINDS`.
         recorded_by: who takes it in.
         sender: who sent it; personal data, in no report.
         text: what it says.

@@ -8,7 +8,8 @@ import pyarrow as pa
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.lake.statements import Row
 from carlos_tasks.moderation.cases import CaseFile
-from carlos_tasks.moderation.drafts import DECISIONS, LIMITS, OUTCOMES, DecisionDraft
+from carlos_tasks.moderation.drafts import LIMITS, DecisionDraft
+from carlos_tasks.moderation.vocabulary import DECISIONS, OUTCOMES
 from carlos_tasks.version import __version__
 
 _OPTIONAL = (

@@ -21,14 +21,14 @@ LORA_SHARDS = Asset("lora_shards")
 """What the sources list; a partition of it is one shard of one source (`carlos_tasks.nightly.partitions`)."""
 
 NEW_SHARD = PartitionedAssetTimetable(assets=LORA_SHARDS)
-"""One run for each shard that is announced."""
+"""One run for each shard that is announced: a partition of the asset `lora_shards`."""
 
 MEASURED = Asset("representations")
 """What `index_loras` has committed; a partition of it is one snapshot of the lake."""
 
 # What a run of a partition announces is heard by partitioned DAGs alone, so those that follow are partitioned too.
 NEW_COMMIT = PartitionedAssetTimetable(assets=MEASURED)
-"""One run for each commit of the index."""
+"""One run for each commit of the index: a partition of the asset `representations`."""
 
 GPU = "gpu"
 COMMIT = "lake_commit"

@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from carlos_tasks import __version__
 from carlos_tasks.commands.cli import main
 from carlos_tasks.settings import load_settings
 
@@ -106,6 +110,96 @@ def test_wrong_usage_is_exit_2(arguments: list[str], capsys: pytest.CaptureFixtu
     assert "usage: carlos" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["search", "x", "--since", "yesterday"], "--since': not a day: 'yesterday' (write 2026-01-31)"),
+        (["search", "x", "--nsfw-max", "high"], "'--nsfw-max': "),
+        (["search", "x", "-k", "many"], "'-k': "),
+        (["search", "x", "--group", "near"], "'--group': not a cosine: 'near'"),
+        (["search", "x", "--strength-mi", "1"], "No such option: --strength-mi (Possible options: "),
+        (["search", "x", "--json=yes"], "'--json' does not take a value"),
+        (["thresholds", "--quantile", "strength_max"], "not NAME=Q: 'strength_max' (write strength_max=0.97)"),
+        (["thresholds", "--reset", "--calibrate"], "--reset takes the profile's own thresholds"),
+        (["decide", "ban", "3f", "--by", "ana"], "'ACTION': 'ban' is not one of 'takedown', 'restrict'"),
+        (["decide", "takedown", "3f", "--by", "--reasons", "x"], "Option '--by' requires an argument."),
+        (["decide", "takedown", "--by", "ana"], "Missing argument 'LORA_ID'"),
+        (["notice", "3f", "--by", "ana", "--from", "user"], "Missing option '--category'. Choose from: ncii, minors,"),
+        (["notice", "3f", "--received", "noon"], "no time: 'noon' (write 2026-11-23T14:30)"),
+        (["report", "check"], "Missing argument 'DIR'"),
+        (["show"], "Missing argument 'LORA_ID'"),
+        (["show", "3f", "4a"], "unexpected extra argument"),
+    ],
+)
+def test_what_is_wrong_is_one_line_after_the_usage(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    usage, *_, line = capsys.readouterr().err.splitlines()
+    of = " ".join(arguments[: 2 if arguments[0] == "report" else 1])
+    assert usage.startswith(f"usage: carlos {of} ") and line.startswith(f"carlos {of}: error: ")
+    assert said in line
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["-v", "--version"]])
+def test_the_version_is_printed(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert (stopped.value.code, capsys.readouterr().out) == (0, f"carlos {__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [["-h"], ["search", "-h"], ["report", "--help"], ["report", "check", "--help"]])
+def test_help_is_plain_text_on_standard_output(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert (stopped.value.code, err) == (0, "")
+    assert out.startswith(" ".join(["Usage: carlos", *arguments[:-1]])) and "\x1b" not in out
+
+
+def test_sql_may_begin_with_a_comment(run: Callable[..., Any]) -> None:
+    code, _, err = run("sql", "-- how many?\nselect 1")
+    assert code == 1 and "there is no catalog" in err
+
+
+def test_a_stop_by_hand_is_one_line(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("carlos_tasks.commands.search.load_settings", stopped)
+    code, out, err = run("show", "3f")
+    assert (code, out) == (1, "")
+    assert err == "carlos: stopped; what is finished is kept, run the same command to go on\n"
+
+
+def test_whoever_has_read_enough_ends_the_command(good_file: Path) -> None:
+    """As `| head` does; without a word on standard error."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "carlos_tasks.commands.cli", "validate", str(good_file)]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_a_shell_is_told_what_may_come_next() -> None:
+    """As bash asks, for `carlos decide --ground <TAB>` and `carlos sc<TAB>`."""
+    for words, offered in (("carlos decide --ground ", "illegal_content"), ("carlos sc", "score")):
+        asked = {"_CARLOS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+        command = [sys.executable, "-m", "carlos_tasks.commands.cli"]
+        done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=False)
+        assert offered in done.stdout.split(), done
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """Neither the lake nor what draws tables: `carlos --help` answers at once."""
+    code = "import sys; from carlos_tasks.commands.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert not {"duckdb", "numpy", "pydantic", "rich.console", "torch"} & set(done.stdout.split())
+
+
 def test_an_argument_that_is_no_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     """As Python hands over bytes of the shell that are no UTF-8."""
     assert main(["show", os.fsdecode(b"\xff")]) == 2
@@ -118,7 +212,7 @@ def test_help_names_every_command_with_a_line(capsys: pytest.CaptureFixture[str]
     out = capsys.readouterr().out
     told = "search similar show sql queries thresholds evaluate concepts score decide notice report validate index up"
     for command in told.split():
-        assert f"    {command} " in out
+        assert re.search(rf"^  {command} +[A-Z].*\.$", out, re.MULTILINE), command
 
 
 def test_a_wrong_setting_is_one_line(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

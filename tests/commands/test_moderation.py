@@ -1,20 +1,22 @@
 """`carlos concepts` lists and checks policies; what is wrong is told in one table, and by the exit code."""
 
-import argparse
 import json
 from pathlib import Path
 
 import pytest
 
-from carlos_tasks.commands.moderation import add_moderation_commands
+from carlos_tasks.commands.cli import main
 from tests.moderation.policies import STRIPES, write_policy
 
 
+@pytest.fixture(autouse=True)
+def _own_lake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of the commands needs it; without it they might start the local stack's."""
+    monkeypatch.setenv("CARLOS_STORE", str(tmp_path / "store"))
+
+
 def run(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    add_moderation_commands(parser.add_subparsers())
-    options = parser.parse_args(arguments)
-    return int(options.run(options))
+    return main(arguments)
 
 
 def test_the_concepts_in_force_are_listed_with_their_versions(capsys: pytest.CaptureFixture[str]) -> None:

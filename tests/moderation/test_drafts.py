@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.moderation.drafts import ACTIONS, DecisionDraft, NoticeDraft
+from carlos_tasks.moderation.drafts import DecisionDraft, NoticeDraft
+from carlos_tasks.moderation.vocabulary import ACTIONS
 
 GOOD: dict[str, Any] = {
     "lora_id": "a",
