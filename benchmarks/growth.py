@@ -28,8 +28,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Floats
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.lake.catalog import connect, migrate
@@ -51,9 +52,6 @@ NEW = 100
 #: The time of one pair, or of one LoRA, at 4 times may be this much of that at 1 time.
 TARGET_UNIT = 1.5
 STATEMENTS = ("insert_representation", "insert_prompt_difference")
-
-Floats = NDArray[np.float32]
-Row = dict[str, Any]
 
 
 def main() -> int:

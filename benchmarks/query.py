@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.console import print_table
 from carlos_tasks.embedding.encoder import ClipEncoder
 from carlos_tasks.profiles.profile import Profile, load_profile
@@ -34,7 +34,6 @@ TARGET_NEW, TARGET_REPEATED, TARGET_ERROR = 10, 1000, 1e-5
 WORDS_OF_TARGET = 2
 WORDS = ("sketch", "pencil", "warm", "watercolor", "painting", "soft", "light", "grain")
 
-Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 

@@ -26,8 +26,8 @@ from typing import Any
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.commit.import_published import import_published
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.lake.catalog import connect, migrate
@@ -42,7 +42,6 @@ ROWS_PER_INSERT = 50_000
 #: Number of LoRAs to milliseconds of a ranking with filters, and to the process's gigabytes.
 TARGETS_MS = {740: 4.0, 100_000: 60.0, 1_000_000: 600.0}
 TARGET_GB = 3.0
-Floats = NDArray[np.float32]
 
 
 def main() -> int:

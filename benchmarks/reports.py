@@ -20,12 +20,12 @@ import time
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.register import register_profile
@@ -37,7 +37,6 @@ from carlos_tasks.settings import Settings
 DIMENSION, ROWS_PER_INSERT, PAIRS_KEPT, SIDE_PX = 512, 25_000, 4, 512
 LINKS_AT_MOST = 50_000  # to one file: file systems have a limit
 TARGET_S, TARGET_GB, TARGET_PAGE_MB = 60.0, 3.0, 15.0
-Row = dict[str, Any]
 REPORTS: dict[str, Callable[[Settings, Path], Row]] = {
     "moderation": write_moderation,
     "transparency": write_transparency,

@@ -19,10 +19,10 @@ from typing import Any, TypeVar
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from carlos_tasks.arrays import Doubles, Floats
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.register import register_shards
 from carlos_tasks.lake.shards import write_shard
@@ -35,8 +35,6 @@ PROFILE = "benchmark"
 PAIRS_PER_SHARD = 1120
 TARGET_SECONDS, TARGET_RATIO, TARGET_ERROR = 1.5, 8.0, 1e-5
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 T = TypeVar("T")
 
 

@@ -8,23 +8,24 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-Row = Mapping[str, Any]
 BAR_CELLS = 12
 UNFOLDED = 12  # as long as the short form of an id
 # Where nobody looks at a terminal, there is no width to fold lines to: a file or a pager takes them whole.
 WIDTH_OF_A_FILE = 1000
 
 
-def print_json(rows: Iterable[Row]) -> None:
+def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
     """Write one JSON array of objects to standard output and nothing else, each as soon as it is there."""
     sys.stdout.write("[")
     for number, row in enumerate(rows):
         sys.stdout.write(", " if number else "")
-        json.dump({name: _plain(value) for name, value in row.items()}, sys.stdout, ensure_ascii=False)
+        json.dump({name: json_value(value) for name, value in row.items()}, sys.stdout, ensure_ascii=False)
     sys.stdout.write("]\n")
 
 
-def print_table(rows: Sequence[Row], columns: Sequence[str], bar: str | None = None, title: str | None = None) -> None:
+def print_table(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], bar: str | None = None, title: str | None = None
+) -> None:
     """Write a table; text from outside is shown as it is, never read as markup or as terminal commands.
 
     Args:
@@ -80,7 +81,8 @@ def _shown(value: Any) -> str:
     return printable(str(value))
 
 
-def _plain(value: Any) -> Any:
+def json_value(value: Any) -> Any:
+    """A value as JSON holds it: what is no number as null, times as ISO 8601, bytes as hex."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, datetime | date):
@@ -90,7 +92,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): json_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [json_value(item) for item in value]
     return value if value is None or isinstance(value, str | int | bool) else str(value)

@@ -10,6 +10,7 @@ import duckdb
 import pytest
 
 from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.migrate import sql_folder
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack.s3_server import S3Server, start_s3_server
@@ -61,6 +62,15 @@ def lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     """A migrated lake of `settings`, open for writing."""
     with connect(settings, read_only=False) as con:
         migrate(con)
+        yield con
+
+
+@pytest.fixture
+def table() -> Iterator[duckdb.DuckDBPyConnection]:
+    """core.representation alone, empty, in a database in memory, which takes no time to make."""
+    with duckdb.connect() as con:
+        con.execute("create schema core")
+        con.execute((sql_folder() / "schema" / "32_core_representation.sql").read_text())
         yield con
 
 

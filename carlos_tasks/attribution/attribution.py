@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from carlos_tasks.attribution.basis import Doubles
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.attribution.comparison import Comparison
 from carlos_tasks.attribution.reference import Reference
 from carlos_tasks.calibration.measured import Measured
 from carlos_tasks.calibration.null import percentile_of
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.policies.policy import Policy
 from carlos_tasks.profiles.profile import Profile
 
@@ -61,7 +61,7 @@ class Attribution:
         return ranking(self.main)
 
     @property
-    def is_flagged(self) -> NDArray[np.bool_]:
+    def is_flagged(self) -> Mask:
         """LoRAs whose q-value in the main comparison is at most Q_FLAGGED, (n,)."""
         return self.main.q <= Q_FLAGGED
 

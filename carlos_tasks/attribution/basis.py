@@ -10,20 +10,19 @@ from typing import Literal
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.attribution.reference import Reference
 from carlos_tasks.attribution.reference_pictures import read_pictures
 from carlos_tasks.calibration.measured import Measured
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.lora_ids import named_id
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query_parts import baseline_mean, text_part
 from carlos_tasks.settings import Settings
 
 Kind = Literal["pictures", "loras", "texts"]
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.attribution.basis import Basis, Doubles
+from carlos_tasks.arrays import Doubles, Floats
+from carlos_tasks.attribution.basis import Basis
 from carlos_tasks.calibration.measured import Measured
 from carlos_tasks.calibration.null import Calibrated, calibrated, percentile_of
 from carlos_tasks.calibration.similarity import (
     Field,
-    Floats,
     Shared,
     against_null,
     joined,

@@ -23,6 +23,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from carlos_tasks.embedding.image_files import MAX_PICTURES, find_pictures
 from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake.lora_ids import short_id
 from carlos_tasks.retrieval.query_text import normalised_text
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore
@@ -191,5 +192,5 @@ def _title(
     if texts:
         return texts[0]
     if lora_ids:
-        return f"LoRA {lora_ids[0][:12] if len(lora_ids[0]) == 64 else lora_ids[0]}"
+        return f"LoRA {short_id(lora_ids[0])}"
     return f"{len(pictures)} pictures"

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles, Floats
 from carlos_tasks.attribution.reference import PictureFile
 from carlos_tasks.embedding.encoder import ClipEncoder
 from carlos_tasks.embedding.image_files import open_picture
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.store import open_store
 
 #: A larger file is left out: no picture of MAX_PIXELS needs as much.
@@ -34,7 +34,7 @@ class ReferencePictures:
     """
 
     rows: list[Row]
-    features: NDArray[np.float64]
+    features: Doubles
 
 
 def read_pictures(encoder: ClipEncoder, files: Sequence[PictureFile]) -> ReferencePictures:
@@ -45,7 +45,7 @@ def read_pictures(encoder: ClipEncoder, files: Sequence[PictureFile]) -> Referen
         PassingError, SettingsError: the storage does not answer, or refuses the credentials.
     """
     rows: list[Row] = []
-    features: list[NDArray[np.float32]] = []
+    features: list[Floats] = []
     known: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
         for file in files:
@@ -70,9 +70,7 @@ def picture_bytes(file: PictureFile) -> bytes:
     return open_store(file.store_uri).read(file.key)
 
 
-def _read(
-    encoder: ClipEncoder, file: PictureFile, path: Path, known: dict[str, str]
-) -> tuple[Row, NDArray[np.float32] | None]:
+def _read(encoder: ClipEncoder, file: PictureFile, path: Path, known: dict[str, str]) -> tuple[Row, Floats | None]:
     row: Row = {"name": file.name, "sha256": None, "bytes": file.bytes, "width": None, "height": None}
     try:
         if file.bytes > MAX_PICTURE_BYTES:

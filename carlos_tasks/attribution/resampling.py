@@ -11,7 +11,8 @@ from functools import lru_cache
 import duckdb
 import numpy as np
 
-from carlos_tasks.attribution.basis import Basis, Doubles
+from carlos_tasks.arrays import Doubles
+from carlos_tasks.attribution.basis import Basis
 from carlos_tasks.calibration.fisher import standard_interval
 from carlos_tasks.calibration.similarity import Shared, centred
 from carlos_tasks.retrieval.uncertainty import PromptSums, read_prompt_sums

@@ -8,7 +8,9 @@ Tibshirani, An Introduction to the Bootstrap, section 12.6):
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from carlos_tasks.arrays import Doubles
 
 _TWO_SIDED = np.array([-1.96, 1.96])
 _MOST = 1 - 1e-12
@@ -32,6 +34,6 @@ def standard_interval(cosine: float, draws: ArrayLike) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _fisher(cosines: ArrayLike) -> NDArray[np.float64]:
+def _fisher(cosines: ArrayLike) -> Doubles:
     """Fisher's transformation, finite for cosines of 1 as well."""
     return np.asarray(np.arctanh(np.clip(cosines, -_MOST, _MOST)), dtype=np.float64)

@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from carlos_tasks.arrays import Doubles
+
 #: With fewer null scores than this, nothing is said.
 MIN_NULL = 20
 # Null scores that are held at once, as float64: 1 MB, which stays in the processor's cache.
 _AT_ONCE = 2**17
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

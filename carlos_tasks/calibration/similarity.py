@@ -20,10 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats
 from carlos_tasks.calibration.null import MIN_NULL, Calibrated, calibrated
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 
 #: Other LoRAs whose Directions stand in for the reference.
 N_NULL = 1000

@@ -10,14 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats, Mask
 from carlos_tasks.calibration.null import Calibrated, calibrated
 from carlos_tasks.errors import CarlosError, PassingError, SettingsError
 from carlos_tasks.retrieval.query import Part, Query
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 Encode = Callable[[str], Floats]
 
 #: From this cosine on, a neutral text says what is asked about.
@@ -32,7 +30,7 @@ class TextNull:
 
     units: Floats
 
-    def is_neutral(self, query: Query) -> NDArray[np.bool_]:
+    def is_neutral(self, query: Query) -> Mask:
         """Which of the texts say something else than what a query wants: (K,)."""
         is_own = (self.units @ wanted_units(query).T > _SAME_TEXT).any(axis=1)
         return np.asarray((self.units @ query.matrix[:, 0] < SAME_COSINE) & ~is_own)

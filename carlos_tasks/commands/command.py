@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.commands.arguments import Command
 from carlos_tasks.console import print_json, print_table
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from carlos_tasks.settings import Settings
 
-Row = dict[str, Any]
 AsJson = Annotated[bool, typer.Option("--json", help="print one JSON array of objects")]
 
 

@@ -10,10 +10,12 @@ from heapq import nsmallest
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
+import pyarrow.compute as pc
 
+from carlos_tasks.arrays import Floats
+from carlos_tasks.lake.directions import DirectionBlock, read_directions, unit_vectors
 from carlos_tasks.lake.register import registered
-from carlos_tasks.lake.statements import rows, statement
+from carlos_tasks.lake.statements import statement
 
 #: Cosine from which on two LoRAs are noted; cosines are taken in float32 and kept to 1e-6.
 COSINE_MIN = 0.9
@@ -26,7 +28,6 @@ _ROWS = 512
 
 _PAIRS = pa.schema([("lora_id", pa.string()), ("other_id", pa.string()), ("cosine", pa.float64())])
 
-Floats = NDArray[np.float32]
 Block = tuple[list[str], Floats]
 
 
@@ -39,16 +40,19 @@ def add_alike(con: duckdb.DuckDBPyConnection, profile_id: str) -> int:
     Returns:
         Number of pairs added to core.alike.
     """
-    new = [row["lora_id"] for row in rows(con, statement("ask/uncompared_loras"), {"profile_id": profile_id})]
-    return sum(_add_block(con, profile_id, new[start : start + _BLOCK]) for start in range(0, len(new), _BLOCK))
+    new = con.execute(statement("ask/uncompared_loras"), {"profile_id": profile_id}).to_arrow_table()
+    return sum(_add_block(con, profile_id, new, start) for start in range(0, len(new), _BLOCK))
 
 
-def _add_block(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: list[str]) -> int:
+def _add_block(con: duckdb.DuckDBPyConnection, profile_id: str, new: pa.Table, start: int) -> int:
     """Compare a block of new LoRAs with each other and with those compared before; they count as compared then."""
+    lora_ids = new["lora_id"].slice(start, _BLOCK).to_pylist()
+    since = pc.min(new["computed_at"].slice(start, _BLOCK)).as_py()
+    block = read_directions(con, profile_id, lora_ids=lora_ids, since=since, batch=_BLOCK)
     pairs: list[tuple[str, str, float]] = []
-    for ids, units in _blocks(con, statement("ask/directions_of"), {"profile_id": profile_id, "lora_ids": lora_ids}):
-        known = _blocks(con, statement("ask/compared_directions"), {"profile_id": profile_id})
-        nearest = nearest_of_block(ids, units, known)
+    for ids, units in [_sorted_units(own) for own in block]:
+        known = read_directions(con, profile_id, left_out=new.slice(start), batch=_BLOCK)
+        nearest = nearest_of_block(ids, units, map(_units, known))
         for one, found in nearest.items():
             pairs += [(min(one, other), max(one, other), cosine) for cosine, other in found]
     columns = [list(column) for column in zip(*sorted(pairs), strict=True)] or [[], [], []]
@@ -58,18 +62,17 @@ def _add_block(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: list[s
     return len(pairs)
 
 
-def _blocks(con: duckdb.DuckDBPyConnection, query: str, parameters: dict[str, object]) -> Iterator[Block]:
-    """Yield (lora_id, direction) rows as ids and float32 (n, d) unit rows; a Direction of length 0 is left out."""
-    for batch in con.execute(query, parameters).to_arrow_reader(_BLOCK):
-        ids, directions = batch.column(0).to_pylist(), batch.column(1)
-        lengths = np.asarray(directions.value_lengths())
-        for dimension in np.unique(lengths):  # one, where the lake is sound
-            chosen = np.flatnonzero(lengths == dimension)
-            values = directions.take(pa.array(chosen)).flatten().to_numpy().reshape(len(chosen), dimension)
-            norms = np.sqrt(np.einsum("ij,ij->i", values, values, dtype=np.float64))
-            usable = np.isfinite(norms) & (norms > 0)
-            units = (values[usable] / norms[usable, None]).astype(np.float32)
-            yield [ids[row] for row in chosen[usable]], units
+def _units(block: DirectionBlock) -> Block:
+    """Ids and unit rows, float32 (n, d), of those that have a Direction."""
+    usable = block.usable()
+    return usable.lora_ids, unit_vectors(usable.vectors, usable.lengths)
+
+
+def _sorted_units(block: DirectionBlock) -> Block:
+    """The same, by id."""
+    ids, units = _units(block)
+    order = sorted(range(len(ids)), key=ids.__getitem__)
+    return [ids[place] for place in order], units[order]
 
 
 def nearest_of_block(ids: list[str], units: Floats, compared: Iterator[Block]) -> dict[str, list[tuple[float, str]]]:

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 
 import duckdb
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.register import register_profile
-from carlos_tasks.lake.statements import Row, rows, run_statement
+from carlos_tasks.lake.statements import rows, run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings

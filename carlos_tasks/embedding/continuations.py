@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.embedding.causal_tower import CausalTower, causal_tower
 from carlos_tasks.embedding.encoder import ClipEncoder
 from carlos_tasks.embedding.prefix_cache import PrefixCache
@@ -49,13 +49,13 @@ class Continuations:
         """Tokens that a text may have after the longest prefix."""
         return self.encoder.context_length - int(self._tokens.lengths.max())
 
-    def bare(self) -> NDArray[np.float32]:
+    def bare(self) -> Floats:
         """Features u of the prefixes alone: float32 (n, d), unnormalised."""
         if self._cache is None:
             return self.encoder.embed_tokens(self._tokens.ids)
         return np.asarray(self._cache.features(self._end_token()).numpy())
 
-    def features(self, text: str) -> NDArray[np.float32]:
+    def features(self, text: str) -> Floats:
         """Features u(prefix + " " + text): float32 (n, d), unnormalised.
 
         Raises:

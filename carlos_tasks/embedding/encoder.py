@@ -5,8 +5,8 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.device.choose import choose_device
 from carlos_tasks.embedding.tokens import TextTokens
 from carlos_tasks.errors import PassingError, SettingsError
@@ -37,7 +37,7 @@ class ClipEncoder:
         """Tokens that a text may have, start and end token included."""
         return self.tokens.context_length
 
-    def embed_images(self, images: Sequence[Any]) -> NDArray[np.float32]:
+    def embed_images(self, images: Sequence[Any]) -> Floats:
         """Features e of PIL images: float32 (n, d), unnormalised."""
         import torch
 
@@ -45,7 +45,7 @@ class ClipEncoder:
         with torch.inference_mode():
             return np.asarray(self.model.encode_image(pixels, normalize=False).float().cpu().numpy())
 
-    def embed_texts(self, texts: Sequence[str], texts_per_step: int = 256) -> NDArray[np.float32]:
+    def embed_texts(self, texts: Sequence[str], texts_per_step: int = 256) -> Floats:
         """Features u of texts: float32 (n, d), unnormalised.
 
         Raises:
@@ -53,7 +53,7 @@ class ClipEncoder:
         """
         return self.embed_tokens(self.tokens(texts).ids, texts_per_step)
 
-    def embed_tokens(self, ids: Any, texts_per_step: int = 256) -> NDArray[np.float32]:
+    def embed_tokens(self, ids: Any, texts_per_step: int = 256) -> Floats:
         """Features u of texts as tokens, int64 (n, context): float32 (n, d), unnormalised."""
         import torch
 

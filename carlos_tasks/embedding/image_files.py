@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.embedding.encoder import ClipEncoder
 from carlos_tasks.errors import CarlosError, NotFound
 
@@ -43,7 +43,7 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def mean_feature(encoder: ClipEncoder, pictures: Sequence[Path]) -> NDArray[np.float64]:
+def mean_feature(encoder: ClipEncoder, pictures: Sequence[Path]) -> Doubles:
     """Mean feature e of pictures: float64 (d,), unnormalised.
 
     Raises:

@@ -4,7 +4,6 @@ Figures are made without pyplot: nothing is kept between them, and no display is
 """
 
 import math
-import unicodedata
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
@@ -75,18 +74,6 @@ def styled(draw: Callable[_P, _T]) -> Callable[_P, _T]:
             return draw(*args, **kwargs)
 
     return in_style
-
-
-def plain(text: str, length: int = 40) -> str:
-    """What the figure's font can draw of a text from outside: accents go, other scripts become dots, lines are one."""
-    shown = (c for c in unicodedata.normalize("NFKD", " ".join(text.split())) if not unicodedata.combining(c))
-    drawn = "".join(c if " " <= c <= "~" else "·" for c in shown)
-    return drawn if len(drawn) <= length else f"{drawn[: length - 1].rstrip()}…"
-
-
-def short_id(lora_id: str) -> str:
-    """The first digits of a hash, which name it as well; other ids as they are."""
-    return lora_id[:8] if len(lora_id) == 64 else lora_id
 
 
 def whiskers(values: Iterable[float], low: Iterable[float | None], high: Iterable[float | None]) -> list[list[float]]:

@@ -1,27 +1,20 @@
 """The report of an evaluation: tables on the terminal, parquet for programs, pictures and a page for people."""
 
-import html
 import io
-import json
-import math
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
-from carlos_tasks.console import print_table
-from carlos_tasks.evaluation.corpus.corpus import Row
+from carlos_tasks.aliases import Row
+from carlos_tasks.console import json_value, print_table
 from carlos_tasks.evaluation.section import Section
-from carlos_tasks.untrusted.text import MAX_TEXT_CHARS, clean_line
+from carlos_tasks.lake.lora_ids import short_id
+from carlos_tasks.reports.bundles.bundle import json_bytes, write_files
+from carlos_tasks.reports.bundles.page import render
+from carlos_tasks.reports.bundles.tables import arrow_table, parquet_bytes
 
-PAGE, FACTS = "report.md", "report.json"
-_HASH = re.compile("[0-9a-f]{64}")
-_MARKUP = str.maketrans({c: f"\\{c}" for c in "\\`*_{}[]()#+!|~"})
+NAME, PAGE, FACTS = "evaluation", "report.md", "report.json"
 
 
 @dataclass(frozen=True)
@@ -36,8 +29,8 @@ class Report:
     n_queries: int
     sections: tuple[Section, ...]
 
-    def facts(self) -> Row:
-        """Everything but the rows that the tables do not show: for report.json, and for `--json`."""
+    def state(self) -> Row:
+        """What was evaluated."""
         return {
             "profile": self.profile,
             "profile_id": self.profile_id,
@@ -45,8 +38,11 @@ class Report:
             "committed_at": self.committed_at,
             "n_loras": self.n_loras,
             "n_queries": self.n_queries,
-            "sections": [_section_facts(section) for section in self.sections],
         }
+
+    def facts(self) -> Row:
+        """Everything but the rows that the tables do not show: for report.json, and for `--json`."""
+        return self.state() | {"sections": [_section_facts(section) for section in self.sections]}
 
     def print(self) -> None:
         """Print every table for people; a section that was left out says why."""
@@ -55,88 +51,54 @@ class Report:
             if section.left_out:
                 print(f"{section.title}: left out, {section.left_out}\n")
             elif section.n_shown:
-                print_table(
-                    [_short(row) for row in section.rows[: section.n_shown]], section.columns, title=section.title
-                )
+                print_table(_shown(section), section.columns, title=section.title)
                 hidden = len(section.rows) - section.n_shown
                 print(f"… and {hidden} more in {section.name}.parquet\n" if hidden > 0 else "")
 
 
 def write_report(report: Report, out: Path) -> list[Path]:
-    """Write parquet and PNG of every section, then report.md and report.json. Returns the files, in that order."""
-    out.mkdir(parents=True, exist_ok=True)
-    written = []
-    for section in report.sections:
-        if section.rows:
-            written.append(out / f"{section.name}.parquet")
-            pq.write_table(pa.Table.from_pylist(section.rows), written[-1])
-        if section.figure is not None:
-            written.append(out / f"{section.name}.png")
-            written[-1].write_bytes(_png(section.figure))
-    for name, text in (
-        (PAGE, markdown(report)),
-        (FACTS, json.dumps(report.facts(), ensure_ascii=False, indent=1, default=_json) + "\n"),
-    ):
-        written.append(out / name)
-        written[-1].write_text(text, encoding="utf-8")
-    return written
+    """Write parquet and PNG of every section, report.md, report.json, and the manifest of these files.
+
+    The report that lies in the folder is removed, as `carlos_tasks.reports.bundles.bundle` does it.
+
+    Returns:
+        The files without the manifest, report.json last.
+
+    Raises:
+        CarlosError: the folder cannot be written, or another report is being written to it.
+    """
+    contents = dict(_contents(report))
+    write_files(out, NAME, facts=report.state(), contents=contents.items())
+    return [out / path for path in contents]
 
 
 def markdown(report: Report) -> str:
     """The page. Text from outside stands in it escaped: neither Markdown nor HTML reads it as its own."""
-    head = [
-        f"# Evaluation of profile {_escaped(report.profile)}",
-        f"Profile id `{report.profile_id}`, snapshot {report.snapshot_id} of {report.committed_at}, "
-        f"{report.n_loras} LoRAs, {report.n_queries} queries with a known answer.",
+    sections = [{"section": section, "shown": _shown(section)} for section in report.sections]
+    return render("evaluation.md.j2", {"report": report, "sections": sections}, for_print=False)
+
+
+def _contents(report: Report) -> Iterator[tuple[str, bytes]]:
+    for section in report.sections:
+        if section.rows:
+            yield f"{section.name}.parquet", parquet_bytes(arrow_table(section.rows))
+        if section.figure is not None:
+            yield f"{section.name}.png", _png(section.figure)
+    yield PAGE, f"{markdown(report)}\n".encode()
+    yield FACTS, json_bytes(report.facts())
+
+
+def _shown(section: Section) -> list[Row]:
+    """The rows that people see: of a hash, the first digits name the LoRA as well."""
+    return [
+        {name: short_id(value) if isinstance(value, str) else value for name, value in row.items()}
+        for row in section.rows[: section.n_shown]
     ]
-    return "\n\n".join([*head, *(part for section in report.sections for part in _section_lines(section))]) + "\n"
-
-
-def _section_lines(section: Section) -> Iterable[str]:
-    yield f"## {_escaped(section.title)}"
-    if section.left_out:
-        yield f"Left out: {_escaped(section.left_out)}."
-        return
-    if section.says:
-        yield _escaped(section.says)
-    if section.figure is not None:
-        yield f"![{_escaped(section.title)}]({section.name}.png)"
-    if section.n_shown and section.rows:
-        yield _table([_short(row) for row in section.rows[: section.n_shown]], section.columns)
-    if len(section.rows) > section.n_shown:
-        yield f"All {len(section.rows)} rows: `{section.name}.parquet`."
-
-
-def _table(rows: Sequence[Row], columns: Sequence[str]) -> str:
-    lines = [[_escaped(column) for column in columns], ["---"] * len(columns)]
-    lines += [[_escaped(_cell(row[column])) for column in columns] for row in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _short(row: Row) -> Row:
-    """The row for people's eyes: of a hash, the first digits name the LoRA as well."""
-    return {
-        name: value[:12] if isinstance(value, str) and _HASH.fullmatch(value) else value for name, value in row.items()
-    }
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "–"
-    if isinstance(value, float):
-        return f"{value:.3f}" if math.isfinite(value) else "–"
-    if isinstance(value, list | tuple):
-        return ", ".join(_cell(item) for item in value)
-    return str(value)
-
-
-def _escaped(text: str) -> str:
-    return html.escape(clean_line(text, MAX_TEXT_CHARS).translate(_MARKUP), quote=False)
 
 
 def _section_facts(section: Section) -> Row:
     files = [f"{section.name}.parquet"] * bool(section.rows) + [f"{section.name}.png"] * (section.figure is not None)
-    shown = [{column: _finite(row[column]) for column in section.columns} for row in section.rows[: section.n_shown]]
+    shown = [{name: json_value(row[name]) for name in section.columns} for row in section.rows[: section.n_shown]]
     return {
         "section": section.name,
         "title": section.title,
@@ -146,16 +108,6 @@ def _section_facts(section: Section) -> Row:
         "rows": shown,
         "files": files,
     }
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    raise TypeError(f"{type(value)} has no place in a report")
 
 
 def _png(figure: Any) -> bytes:

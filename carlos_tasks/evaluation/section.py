@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from carlos_tasks.evaluation.corpus.corpus import Row
+from carlos_tasks.aliases import Row
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 import logging
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.evaluation.evaluate import evaluate
 from carlos_tasks.evaluation.report import FACTS
 from carlos_tasks.lake.catalog import connect
@@ -14,8 +14,6 @@ from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import evaluation_prefix
 
 log = logging.getLogger(__name__)
-
-Json = dict[str, Any]
 
 
 def evaluate_and_keep(settings: Settings, *, again: bool = False) -> Json:

@@ -7,15 +7,13 @@ watermark has nothing new.
 
 import hashlib
 import json
-from typing import Any
 
 import zstandard
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.errors import NotFound, PassingError
 from carlos_tasks.sources.listing import Source
 from carlos_tasks.store.objects import ObjectStore
-
-Json = dict[str, Any]
 
 
 def find_new(source: Source, store: ObjectStore, watermark: Json | None) -> Json:

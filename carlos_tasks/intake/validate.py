@@ -11,8 +11,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.console import print_json, print_table, printable
 from carlos_tasks.lora.check import Examined, examine_file, inspect_header
 from carlos_tasks.sources.folder import MODEL_ENDINGS
@@ -21,7 +21,6 @@ from carlos_tasks.untrusted.reasons import Reason
 _ALONE = 32  # so many files take less time than starting processes
 _CHUNK = 16
 _COLUMNS = ("path", "verdict", "family", "base_model", "rank", "modules")
-Row = dict[str, Any]
 
 
 def validate(paths: Sequence[Path], *, headers_only: bool = False, with_metadata: bool = True) -> Iterator[Row]:

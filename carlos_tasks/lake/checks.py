@@ -4,9 +4,10 @@ from dataclasses import dataclass, field
 
 import duckdb
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import sql_folder
-from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.lake.statements import rows, statement
 
 #: Rows of one check that are reported; `n_rows` counts all.
 MAX_ROWS = 20

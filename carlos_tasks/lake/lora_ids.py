@@ -1,8 +1,11 @@
-"""LoRAs by their ids as people type them."""
+"""LoRAs by their ids as people type and read them."""
 
+import re
 from collections.abc import Iterable
 
 from carlos_tasks.errors import NotFound
+
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def named_id(given: str, lora_ids: Iterable[str]) -> str | None:
@@ -24,3 +27,8 @@ def named_id(given: str, lora_ids: Iterable[str]) -> str | None:
     if len(found) > 1:
         raise NotFound(f"more than one LoRA id begins with {given!r}: give more of its digits")
     return found[0] if found else None
+
+
+def short_id(text: str, digits: int = 12) -> str:
+    """The first digits of a hash, which name a LoRA as well; any other text as it is."""
+    return text[:digits] if _SHA256.fullmatch(text) else text

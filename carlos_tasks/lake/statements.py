@@ -5,9 +5,8 @@ from typing import Any
 
 import duckdb
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.lake.migrate import sql_folder
-
-Row = dict[str, Any]
 
 
 @cache

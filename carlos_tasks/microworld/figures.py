@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Features = NDArray[np.float64]
+from carlos_tasks.arrays import Doubles
 
 
 @dataclass(frozen=True)
@@ -21,14 +20,14 @@ class Representation:
             variance; 0 for the same picture whatever the prompt.
     """
 
-    direction: Features
+    direction: Doubles
     strength: float
     consistency: float
     retention: float
     variety: float
 
 
-def represent(base: Features, lora: Features) -> Representation:
+def represent(base: Doubles, lora: Doubles) -> Representation:
     """Compare pictures pair by pair; rows of both (n, d) arrays are the same (prompt, seed)."""
     differences = lora - base
     lengths = np.linalg.norm(differences, axis=1)
@@ -44,12 +43,12 @@ def represent(base: Features, lora: Features) -> Representation:
     )
 
 
-def cosine(left: Features, right: Features) -> float:
+def cosine(left: Doubles, right: Doubles) -> float:
     """Cosine of the angle between two vectors that are not zero."""
     return float(left @ right / (np.linalg.norm(left) * np.linalg.norm(right)))
 
 
-def first_hit(query: Features, directions: dict[str, Features], right: set[str]) -> int | None:
+def first_hit(query: Doubles, directions: dict[str, Doubles], right: set[str]) -> int | None:
     """The rank, from 1, of the first right LoRA by cosine to the query; None where none is right."""
     ranked = sorted(directions, key=lambda name: -cosine(query, directions[name]))
     return next((rank for rank, name in enumerate(ranked, start=1) if name in right), None)

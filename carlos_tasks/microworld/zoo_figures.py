@@ -14,9 +14,10 @@ from typing import Any
 
 from torch import Tensor
 
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.generation.attach import attached
 from carlos_tasks.microworld.encoder import Encoder
-from carlos_tasks.microworld.figures import Features, Representation, first_hit, represent
+from carlos_tasks.microworld.figures import Representation, first_hit, represent
 from carlos_tasks.microworld.ground_truth import PATH as GROUND_TRUTH
 from carlos_tasks.microworld.modifiers import NO_MEAN_DIRECTION
 from carlos_tasks.microworld.sampling import generate, load_pipeline
@@ -58,8 +59,8 @@ class Judge:
             pictures = self.pictures(trigger_words)
         return represent(self.base, self._features(pictures))
 
-    def _features(self, pictures: Tensor) -> Features:
-        features: Features = self.encoder.images(pictures).double().numpy()
+    def _features(self, pictures: Tensor) -> Doubles:
+        features: Doubles = self.encoder.images(pictures).double().numpy()
         return features
 
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats, Mask
 from carlos_tasks.calibration.null import Calibrated, calibrated, false_discovery_q, percentile_of
-from carlos_tasks.moderation.questions import Doubles, Floats, Question
+from carlos_tasks.moderation.questions import Question
 
 # LoRAs whose null scores are in memory together: 16 MB at 1,000 of them.
 _BLOCK = 4096
@@ -36,7 +37,7 @@ class Answers:
         return len(self.lora)
 
 
-def answer(questions: Sequence[Question], units: Floats, is_asked: NDArray[np.bool_]) -> Answers:
+def answer(questions: Sequence[Question], units: Floats, is_asked: Mask) -> Answers:
     """Hold LoRAs against questions.
 
     Args:
@@ -52,7 +53,7 @@ def answer(questions: Sequence[Question], units: Floats, is_asked: NDArray[np.bo
     return Answers(lora, number, scores[is_test], ranks[is_test], null, false_discovery_q(null.p))
 
 
-def _held(questions: Sequence[Question], scores: Doubles, is_test: NDArray[np.bool_]) -> Calibrated:
+def _held(questions: Sequence[Question], scores: Doubles, is_test: Mask) -> Calibrated:
     """Hold every test against the LoRA's own null, a block of LoRAs at a time, in the order of `np.nonzero`."""
     nothing = np.full(is_test.shape, np.nan)
     found = Calibrated(nothing, nothing.copy(), nothing.copy(), np.zeros(is_test.shape, np.int64))

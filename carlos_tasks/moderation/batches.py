@@ -2,18 +2,17 @@
 
 from typing import Any
 
+from carlos_tasks.aliases import Json, Row
 from carlos_tasks.errors import CarlosError, PassingError, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.moderation.cases import concept_named
 from carlos_tasks.moderation.decisions import decide_many, whole_ids
 from carlos_tasks.moderation.drafts import DecisionDraft
 from carlos_tasks.settings import Settings
 from carlos_tasks.untrusted.text import clean_line
-
-Json = dict[str, Any]
 
 #: What one approval can be given for: more than that nobody looks at.
 MOST = 200

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 
 import duckdb
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.evidence import image_keys
 from carlos_tasks.lake.lora_ids import named_id
-from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.store.objects import ObjectStore
 
 

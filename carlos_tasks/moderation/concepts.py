@@ -5,8 +5,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.lake.register import registered
-from carlos_tasks.lake.statements import Row, rows, run_statement, statement
+from carlos_tasks.lake.statements import rows, run_statement, statement
 from carlos_tasks.policies.policy import Concept, Policy
 
 _TEXTS = ("texts", "counter_texts", "declared_as", "images")

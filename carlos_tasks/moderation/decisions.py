@@ -10,10 +10,11 @@ from collections.abc import Iterable, Sequence
 
 import duckdb
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import CarlosError, NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.moderation.cases import CaseFile, case_files, concept_named, whole_id
 from carlos_tasks.moderation.drafts import DecisionDraft

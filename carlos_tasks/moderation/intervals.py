@@ -8,11 +8,11 @@ from collections.abc import Sequence
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.calibration.fisher import standard_interval
 from carlos_tasks.moderation.answers import Answers
-from carlos_tasks.moderation.questions import Doubles, Question
+from carlos_tasks.moderation.questions import Question
 from carlos_tasks.retrieval.uncertainty import PromptSums, read_prompt_sums
 
 #: A score with a p of this or more gets no interval.
@@ -26,7 +26,7 @@ _SEED = 2512
 _AT_ONCE = 40
 
 
-def worth_an_interval(answers: Answers) -> NDArray[np.bool_]:
+def worth_an_interval(answers: Answers) -> Mask:
     """Which tests of a run get an interval: p below P_MAX, and of a LoRA among the LORAS_MAX of the lowest p: (m,)."""
     is_low = answers.null.p < P_MAX
     lowest = np.full(int(answers.lora.max(initial=-1)) + 1, np.inf)

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from carlos_tasks.lake.statements import Row, rows
+from carlos_tasks.aliases import Row
+from carlos_tasks.lake.statements import rows
 from carlos_tasks.moderation.cases import concept_named, whole_id
 from carlos_tasks.moderation.drafts import NoticeDraft
 from carlos_tasks.moderation.signing import append, sign

@@ -12,6 +12,7 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats, Mask
 from carlos_tasks.calibration.measured import Measured
 from carlos_tasks.calibration.similarity import Field, centred, null_draw, null_of
 from carlos_tasks.calibration.text_null import Encode, TextNull, text_null, text_query, text_scores
@@ -21,8 +22,6 @@ from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query_parts import image_part
 from carlos_tasks.settings import Settings
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 Basis = Literal["texts", "images"]
 
 
@@ -49,7 +48,7 @@ class Question:
     asked: Asked
     scores: Callable[[NDArray[np.floating]], Doubles]
     null: Callable[[NDArray[np.intp]], Floats]
-    counts: NDArray[np.bool_]
+    counts: Mask
 
 
 def questions_of(policy: Policy, profile: Profile) -> list[Asked]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.lake.register import registered
-from carlos_tasks.lake.statements import Row, rows, run_statement, statement
+from carlos_tasks.lake.statements import rows, run_statement, statement
 from carlos_tasks.moderation.answers import Answers
-from carlos_tasks.moderation.questions import Asked, Doubles
+from carlos_tasks.moderation.questions import Asked
 
 # Rows whose texts are in memory together: 250,000 are about 100 MB.
 _ROWS_AT_ONCE = 250_000
@@ -42,7 +43,7 @@ class Run:
 
 def unanswered(
     con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, asked: Sequence[Asked]
-) -> tuple[list[Row], NDArray[np.bool_]]:
+) -> tuple[list[Row], Mask]:
     """The measured LoRAs, and which of the questions each has no answer to.
 
     Returns:

@@ -10,16 +10,17 @@ from collections.abc import Sequence
 import duckdb
 import numpy as np
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.calibration.measured import Measured, read_measured
 from carlos_tasks.errors import PassingError, SettingsError
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.moderation.answers import Answers, answer
 from carlos_tasks.moderation.concepts import add_concepts, changed_concepts
 from carlos_tasks.moderation.intervals import score_intervals, worth_an_interval
-from carlos_tasks.moderation.questions import Asked, Doubles, Question, image_questions, questions_of, text_questions
+from carlos_tasks.moderation.questions import Asked, Question, image_questions, questions_of, text_questions
 from carlos_tasks.moderation.run import Run, add_scores, unanswered
 from carlos_tasks.policies.files import policy_in_force
 from carlos_tasks.policies.policy import Policy

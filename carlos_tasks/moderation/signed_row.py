@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.moderation.cases import CaseFile
 from carlos_tasks.moderation.drafts import LIMITS, DecisionDraft
 from carlos_tasks.moderation.vocabulary import DECISIONS, OUTCOMES

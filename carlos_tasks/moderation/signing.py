@@ -1,17 +1,18 @@
 """Writing what was signed: one commit of the lake, tried again where another commit came in between."""
 
-import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import PassingError
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.register import registered
-from carlos_tasks.lake.statements import Row, run_statement
+from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.settings import Settings
 
@@ -34,14 +35,13 @@ def sign(settings: Settings, message: str, write: Callable[[duckdb.DuckDBPyConne
         NotFound: there is no lake yet.
         PassingError: the lake did not take it; nothing was written.
     """
-    for tried in range(_TRIES):
-        try:
-            return _commit(settings, message, write)
-        except PassingError:
-            if tried == _TRIES - 1:
-                raise
-            time.sleep(_FIRST_WAIT_S * 2**tried)
-    raise AssertionError("the last try returns or raises")
+    patience = Retrying(
+        retry=retry_if_exception_type(PassingError),
+        wait=wait_exponential(multiplier=_FIRST_WAIT_S),
+        stop=stop_after_attempt(_TRIES),
+        reraise=True,
+    )
+    return patience(_commit, settings, message, write)
 
 
 def append(con: duckdb.DuckDBPyConnection, name: str, table: str, schema: pa.Schema, new: Sequence[Row]) -> int:

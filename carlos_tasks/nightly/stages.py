@@ -12,8 +12,8 @@ import json
 import logging
 import time
 from dataclasses import asdict
-from typing import Any
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.commit import index as commit
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake import catalog, checks
@@ -26,7 +26,6 @@ from carlos_tasks.store.keys import manifest_key, outcome_key, plan_prefix
 
 log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
 
 # Airflow maps over at most `[core] max_map_length` = 1024 batches; what does not fit stays in the backlog.
 MAX_BATCHES = 1000

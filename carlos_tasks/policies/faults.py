@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 from pydantic import ValidationError
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import CarlosError, PassingError, SettingsError
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.policies.policy import Concept, Policy
 from carlos_tasks.policies.schema import NEUTRAL
 

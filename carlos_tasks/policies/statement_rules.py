@@ -6,9 +6,8 @@ Source: github.com/digital-services-act/transparency-database, StatementStoreReq
 import re
 from collections.abc import Iterator
 from datetime import date
-from typing import Any
 
-Json = dict[str, Any]
+from carlos_tasks.aliases import Json
 
 PUID = re.compile(r"[a-zA-Z0-9-_]{1,500}")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")

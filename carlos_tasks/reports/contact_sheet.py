@@ -4,17 +4,18 @@ It shows those that were measured last, as many as one can look at: a picture of
 """
 
 import io
-import unicodedata
 from typing import Any
 
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.evidence import evidence_pairs
 from carlos_tasks.profiles.profile import Profile
+from carlos_tasks.reports.bundles.evidence_pictures import kept_image
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import BASELINE, contact_sheet_key, evidence_key
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.untrusted.text import drawable
 
 MOST_LORAS = 200
 TILE_PX = 64
@@ -57,7 +58,7 @@ def draw_contact_sheet(
     """Draw the sheet.
 
     Args:
-        store: where the evidence images lie; a missing one is drawn as an empty frame.
+        store: where the evidence images lie; one that is missing or broken is drawn as an empty frame.
         profile_id: whose images.
         loras: (lora_id, name, status, strength, consistency), a row each.
         pairs: (prompt_id, seed), a pair of columns each.
@@ -76,7 +77,7 @@ def draw_contact_sheet(
     baseline = [_tile(store, profile_id, BASELINE, pair) for pair in pairs]
     for number, (lora_id, name, status, strength, consistency) in enumerate(loras):
         top = head_px + number * row_px
-        draw.text((GAP_PX, top + 6), _printable(name or "(no name)", 40), INK, big)
+        draw.text((GAP_PX, top + 6), drawable(name or "(no name)"), INK, big)
         draw.text((GAP_PX, top + 27), status, STATUS_COLOURS.get(status, WARNING), big)
         facts = "" if strength is None else f"S {strength:.2f}   C {_figure(consistency)}   "
         draw.text((GAP_PX, top + 47), f"{facts}{lora_id[:12]}", FAINT, small)
@@ -97,11 +98,10 @@ def draw_contact_sheet(
 def _tile(store: ObjectStore, profile_id: str, lora_id: str, pair: tuple[str, int]) -> Any:
     from PIL import Image
 
-    try:
-        data = store.read(evidence_key(profile_id, lora_id, *pair))
-    except NotFound:
+    kept = kept_image(store, evidence_key(profile_id, lora_id, *pair))
+    if kept is None:
         return None
-    picture = Image.open(io.BytesIO(data)).convert("RGB")
+    _, picture = kept
     # The micro world's pixels should be seen as they are; a photograph is scaled down smoothly.
     how = Image.Resampling.NEAREST if picture.width <= TILE_PX else Image.Resampling.LANCZOS
     return picture.resize((TILE_PX, TILE_PX), how)
@@ -109,10 +109,3 @@ def _tile(store: ObjectStore, profile_id: str, lora_id: str, pair: tuple[str, in
 
 def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
-
-
-def _printable(text: str, length: int) -> str:
-    """What the built-in font can draw: accents are dropped, other scripts become dots, and nothing turns to boxes."""
-    plain = (c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    shown = "".join(c if " " <= c <= "~" else "·" for c in plain)
-    return shown if len(shown) <= length else f"{shown[: length - 1]}…"

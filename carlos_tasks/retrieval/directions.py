@@ -15,11 +15,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from carlos_tasks.errors import ProfileMismatch
+from carlos_tasks.arrays import Doubles, Floats, Mask
+from carlos_tasks.lake.directions import KEYS, DirectionBlock, of_one_dimension, per_length, read_directions
 from carlos_tasks.lake.statements import statement
-
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
 
 # Rows of a block: 32 MB at 512 dimensions. Memory that no row was written to is not taken from the system.
 _BLOCK = 16_384
@@ -29,11 +27,8 @@ _SLICE = 1024
 _FEW = 8
 # Below this share of admitted rows, they are copied out of the block instead of multiplying all of it.
 _SPARSE = 0.25
-_BATCH = 8192
 # Indexes that one process keeps: whoever asks two in turn does not read them again each time.
 _KEPT = 2
-
-_KEYS: pa.Schema = pa.schema([pa.field("lora_id", pa.string()), pa.field("computed_at", pa.timestamp("us", tz="UTC"))])
 
 
 class Directions:
@@ -49,9 +44,9 @@ class Directions:
         self.profile_id = profile_id
         self.dimension = 0
         self._blocks: list[Floats] = []
-        # One over the length of each row; 0 where a Direction has no length, or is not finite: it is never ranked.
+        # One over the length of each row; 0 where a LoRA has no Direction: it is never ranked.
         self._per_length = np.zeros(0, dtype=np.float32)
-        self._keys = _KEYS.empty_table()
+        self._keys = KEYS.empty_table()
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -64,7 +59,7 @@ class Directions:
         return self._keys["lora_id"]
 
     @property
-    def has_length(self) -> NDArray[np.bool_]:
+    def has_length(self) -> Mask:
         """Tell of each row whether it points anywhere: bool (n,)."""
         return self._per_length > 0
 
@@ -87,14 +82,15 @@ class Directions:
         Raises:
             ProfileMismatch: Directions of one profile differ in dimension.
         """
-        with self._lock, self.as_table(con):
-            _, n_unread, since = self._compared(con)
+        with self._lock:
+            with self.as_table(con):
+                _, n_unread, since = self._compared(con)
             if not n_unread:
                 return 0
             before = len(self)
-            wanted = {"profile_id": self.profile_id, "since": since}
-            for batch in con.execute(statement("ask/read_directions"), wanted).to_arrow_reader(_BATCH):
-                self._append(batch)
+            blocks = read_directions(con, self.profile_id, since=since, left_out=self._keys)
+            for block in of_one_dimension(blocks, self.profile_id, self.dimension or None):
+                self._append(block)
             self._keys = self._keys.combine_chunks()
             return len(self) - before
 
@@ -108,7 +104,7 @@ class Directions:
         """Directions that the lake has, how many of them are not read, and when the first of these was computed."""
         return con.execute(statement("ask/unread_directions"), {"profile_id": self.profile_id}).fetchall()[0]
 
-    def cosines(self, matrix: Floats, admitted: NDArray[np.bool_]) -> tuple[NDArray[np.int64], Floats]:
+    def cosines(self, matrix: Floats, admitted: Mask) -> tuple[NDArray[np.int64], Floats]:
         """Cosines of the admitted rows with the columns of a query.
 
         Args:
@@ -134,25 +130,16 @@ class Directions:
             picked[place] = self._blocks[row // _BLOCK][row % _BLOCK]
         return picked / np.sqrt((picked * picked).sum(axis=1, keepdims=True))
 
-    def _append(self, batch: pa.RecordBatch) -> None:
-        directions = batch.column("direction")
-        dimensions = set(np.diff(directions.offsets.to_numpy()).tolist()) | ({self.dimension} - {0})
-        if len(dimensions) > 1:
-            raise ProfileMismatch(f"profile {self.profile_id} holds Directions of {sorted(dimensions)} dimensions")
-        if not len(batch):
-            return
-        (self.dimension,) = dimensions
-        values = directions.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dimension)
-        start, per_length = len(self), _per_length(values)
+    def _append(self, new: DirectionBlock) -> None:
+        self.dimension = new.dimension
+        start, values = len(self), new.vectors
         for row in range(start - start % _BLOCK, start + len(values), _BLOCK):
             if row // _BLOCK == len(self._blocks):
                 self._blocks.append(np.empty((_BLOCK, self.dimension), dtype=np.float32))
             first, last = max(row, start), min(row + _BLOCK, start + len(values))
             self._blocks[row // _BLOCK][first - row : last - row] = values[first - start : last - start]
-        self._per_length = np.concatenate([self._per_length, per_length])
-        # A copy: a column would hold on to its whole batch, Directions and all.
-        keys = pa.Table.from_batches([batch.select(_KEYS.names)]).take(np.arange(len(batch))).cast(_KEYS)
-        self._keys = pa.concat_tables([self._keys, keys])
+        self._per_length = np.concatenate([self._per_length, per_length(new.lengths)])
+        self._keys = pa.concat_tables([self._keys, new.keys])
 
 
 def _products(block: Floats, inside: NDArray[np.int64], matrix: Floats) -> Floats:
@@ -172,12 +159,6 @@ def _by_column(vectors: Floats, matrix: Floats) -> Floats:
         for number, column in enumerate(columns):
             found[start : start + step, number] = vectors[start : start + step] @ column
     return found
-
-
-def _per_length(values: Floats) -> Floats:
-    lengths = np.sqrt(np.einsum("ij,ij->i", values, values, dtype=np.float64))
-    is_usable = np.isfinite(lengths) & (lengths > 0)
-    return np.divide(1.0, lengths, out=np.zeros_like(lengths), where=is_usable).astype(np.float32)
 
 
 _kept: OrderedDict[tuple[str, ...], Directions] = OrderedDict()

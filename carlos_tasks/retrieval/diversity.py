@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.errors import CarlosError
 
 #: What `group_at` is where somebody only says that near-duplicates should be one hit.
 GROUP_AT = 0.95
 
-Doubles = NDArray[np.float64]
 Places = NDArray[np.intp]
 
 

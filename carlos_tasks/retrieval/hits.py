@@ -2,10 +2,10 @@
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Mask
 from carlos_tasks.lake.evidence import evidence
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.retrieval.memory_index import KeptIndex
 from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.ranking import Ranked
@@ -78,7 +78,7 @@ def add_errors(
             hit["stays_in_top_k"] = stays[hit["lora_id"]]
 
 
-def add_alike(index: KeptIndex, hits: list[Row], ranked: Ranked, admitted: NDArray[np.bool_], group_at: float) -> None:
+def add_alike(index: KeptIndex, hits: list[Row], ranked: Ranked, admitted: Mask, group_at: float) -> None:
     """Write into hits which candidates each stands for: the first that is near enough, in the order of the hits.
 
     Args:

@@ -13,7 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Mask
+from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.retrieval.directions import Directions, directions
 from carlos_tasks.retrieval.filters import Filters
@@ -42,7 +44,7 @@ class KeptIndex:
         self._snapshot: int | None = None
         self._thresholds: dict[str, float] = {}
         self._known: dict[str, list[str]] = {}
-        self._passing: tuple[Filters, NDArray[np.bool_]] | None = None
+        self._passing: tuple[Filters, Mask] | None = None
         self.directions = Directions(profile_id)
         self._facts = con.cursor()
         self._facts.execute("use memory")
@@ -73,7 +75,7 @@ class KeptIndex:
         self._read()
         return True
 
-    def admitted(self, filters: Filters, without: frozenset[str]) -> NDArray[np.bool_]:
+    def admitted(self, filters: Filters, without: frozenset[str]) -> Mask:
         """Tell of each row whether it passes the filters, and is of no LoRA that is to be left out.
 
         Returns:

@@ -8,14 +8,11 @@ neighbours make them.
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats, Reals
 from carlos_tasks.errors import CarlosError
-
-Floats = NDArray[Any]
 
 # Below this share of the weights, what is left of `wanted` is rounding: the parts point opposite ways.
 _CANCELLED = 1e-5
@@ -35,7 +32,7 @@ class Part:
 
     asked: str
     weight: float
-    vector: NDArray[np.float32]
+    vector: Floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,7 +74,7 @@ class Query:
         return len(self.parts[0].vector)
 
     @cached_property
-    def matrix(self) -> NDArray[np.float32]:
+    def matrix(self) -> Floats:
         """What to multiply unit Directions with: float32 (d, m) of unit columns.
 
         First that of all that is wanted; then one for each unwanted part; then one for each wanted part, from which
@@ -92,7 +89,7 @@ class Query:
         """Number of the matrix's columns that the score depends on."""
         return 1 + sum(part.weight < 0 for part in self.parts)
 
-    def score(self, cosines: Floats) -> Floats:
+    def score(self, cosines: Reals) -> Reals:
         """Score of LoRAs.
 
         Args:
@@ -104,10 +101,10 @@ class Query:
         penalties = np.array([-part.weight for part in self.parts if part.weight < 0], dtype=cosines.dtype)
         if not penalties.size:
             return cosines[..., 0]
-        unwanted: Floats = np.maximum(cosines[..., 1 : self.n_scored], 0)
+        unwanted: Reals = np.maximum(cosines[..., 1 : self.n_scored], 0)
         return cosines[..., 0] - unwanted @ penalties
 
-    def contributions(self, cosines: Floats) -> Floats:
+    def contributions(self, cosines: Reals) -> Reals:
         """What each part adds to the score; the sum over the parts is the score, up to rounding.
 
         Args:
@@ -121,18 +118,18 @@ class Query:
         length = cosines.dtype.type(np.linalg.norm(self._wanted))
         return np.where(weights > 0, own * weights / length, np.maximum(own, 0) * weights)
 
-    def part_cosines(self, cosines: Floats) -> Floats:
+    def part_cosines(self, cosines: Reals) -> Reals:
         """Cosine with each part alone: (…, n_parts) in the order of `parts`, of (…, m) as in `contributions`."""
         unwanted, wanted = iter(range(1, self.n_scored)), iter(range(self.n_scored, len(self.parts) + 1))
         order = [next(wanted if part.weight > 0 else unwanted) for part in self.parts]
         return cosines[..., order]
 
     @cached_property
-    def _wanted(self) -> NDArray[np.float64]:
+    def _wanted(self) -> Doubles:
         weights = np.array([part.weight for part in self.parts if part.weight > 0])
         return np.asarray(weights @ np.stack(self._units(wanted=True)))
 
-    def _units(self, wanted: bool) -> list[NDArray[np.float64]]:
+    def _units(self, wanted: bool) -> list[Doubles]:
         vectors = [part.vector.astype(np.float64) for part in self.parts if (part.weight > 0) == wanted]
         return [vector / np.linalg.norm(vector) for vector in vectors]
 

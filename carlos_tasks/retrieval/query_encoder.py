@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.embedding.continuations import Continuations
 from carlos_tasks.embedding.encoder import ClipEncoder, load_encoder
 from carlos_tasks.errors import CarlosError
@@ -29,7 +29,6 @@ from carlos_tasks.store.objects import ObjectStore
 
 log = logging.getLogger(__name__)
 
-Floats = NDArray[np.float32]
 _Answer = TypeVar("_Answer")
 
 # Vectors that stay in memory: 20 MB at 512 dimensions.

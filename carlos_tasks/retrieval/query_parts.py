@@ -6,13 +6,13 @@ from pathlib import Path
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats
 from carlos_tasks.embedding.encoder import load_encoder
 from carlos_tasks.embedding.image_files import find_pictures, mean_feature
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.lora_ids import named_id
+from carlos_tasks.lake.lora_ids import named_id, short_id
 from carlos_tasks.lake.statements import statement
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query import Part
@@ -26,8 +26,6 @@ from carlos_tasks.store.objects import ObjectStore
 __all__ = ["baseline_mean", "image_part", "lora_part", "pair_part", "parse_weighted", "query_vector", "text_part"]
 
 log = logging.getLogger(__name__)
-
-Floats = NDArray[np.float32]
 
 
 def query_vector(profile: Profile, text: str, device: str = "cpu", store: ObjectStore | None = None) -> Floats:
@@ -85,7 +83,7 @@ def lora_part(con: duckdb.DuckDBPyConnection, profile: Profile, lora_id: str, we
     if found is None:
         raise NotFound(f"no LoRA {lora_id!r} is indexed under profile {profile.name}: see carlos sql 'from mart.lora'")
     status, direction = facts[found]
-    short = found[:12] if len(found) == 64 else found
+    short = short_id(found)
     if status == "removed":
         raise CarlosError(f"LoRA {short} was taken down: search does not answer with it (its copies: mart.duplicate)")
     if direction is None:
@@ -148,7 +146,7 @@ def pair_part(
     return Part(f"{_named(without)} → {_named(with_effect)}", weight, difference.astype(np.float32))
 
 
-def baseline_mean(con: duckdb.DuckDBPyConnection, profile: Profile) -> NDArray[np.float64]:
+def baseline_mean(con: duckdb.DuckDBPyConnection, profile: Profile) -> Doubles:
     """Mean feature e of the baseline's images, float64 (d,)."""
     with lake_errors():
         means = con.execute(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.retrieval.directions import Directions
 from carlos_tasks.retrieval.query import Query
 
@@ -29,8 +30,8 @@ class Ranked:
 
     rows: NDArray[np.int64]
     lora_ids: list[str]
-    scores: NDArray[np.float64]
-    cosines: NDArray[np.float64]
+    scores: Doubles
+    cosines: Doubles
 
     def __len__(self) -> int:
         """Number of LoRAs."""
@@ -46,7 +47,7 @@ class Ranked:
 NOTHING = Ranked(np.zeros(0, np.int64), [], np.zeros(0), np.zeros((0, 0)))
 
 
-def rank(directions: Directions, query: Query, admitted: NDArray[np.bool_], k: int) -> Ranked:
+def rank(directions: Directions, query: Query, admitted: Mask, k: int) -> Ranked:
     """The k best of the admitted LoRAs.
 
     Args:
@@ -74,9 +75,7 @@ def _least(scores: NDArray[np.floating], k: int, query: Query) -> float:
     return float(np.partition(scores, len(scores) - k)[len(scores) - k]) - weight * rounding
 
 
-def _exactly(
-    directions: Directions, query: Query, rows: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _exactly(directions: Directions, query: Query, rows: NDArray[np.int64]) -> tuple[Doubles, Doubles]:
     """Scores and cosines of some rows in float64: (r,) and (r, m)."""
     matrix = query.matrix.astype(np.float64)
     cosines = np.empty((len(rows), matrix.shape[1]))

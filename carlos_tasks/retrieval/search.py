@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.lora_ids import named_id
-from carlos_tasks.lake.statements import Row, rows
+from carlos_tasks.lake.statements import rows
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.question import Question
 from carlos_tasks.retrieval.searcher import Searcher

@@ -9,12 +9,12 @@ from types import TracebackType
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Mask
 from carlos_tasks.errors import CarlosError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.retrieval.diversity import Variety, first_of_groups, marginal_relevance
 from carlos_tasks.retrieval.filters import Filters
@@ -162,7 +162,7 @@ class Searcher:
             add_errors(self.con, asked, hits, pool, k, n_bootstrap)
             return hits
 
-    def _admitted(self, query: Query, filters: Filters) -> NDArray[np.bool_]:
+    def _admitted(self, query: Query, filters: Filters) -> Mask:
         if query.profile_id != self.profile.profile_id:
             raise ProfileMismatch(
                 f"the query is of profile {query.profile_id}, and {self.profile.name} ({self.profile.profile_id}) is "
@@ -176,7 +176,7 @@ class Searcher:
             )
         return self._index.admitted(filters, query.without)
 
-    def _pool(self, query: Query, admitted: NDArray[np.bool_], k: int, group_at: float | None) -> Ranked:
+    def _pool(self, query: Query, admitted: Mask, k: int, group_at: float | None) -> Ranked:
         """The best LoRAs, more than k of them: what diversity chooses from, and what hits contend with."""
         wanted = depth = k + max(3 * k, 30)
         while True:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
 
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Floats
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
@@ -17,13 +18,11 @@ from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.retrieval.query_encoder import load_query_encoder
 from carlos_tasks.retrieval.query_text import normalised_text
-from carlos_tasks.retrieval.text_objects import MAX_QUERY_BYTES, Floats, parse_query
+from carlos_tasks.retrieval.text_objects import MAX_QUERY_BYTES, parse_query
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import queries_prefix, query_key
 from carlos_tasks.store.objects import ObjectStore
-
-Row = dict[str, Any]
 
 _QUERY: pa.Schema = pa.schema(
     [

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.errors import NotFound
 from carlos_tasks.store.keys import prompts_key, query_key
 from carlos_tasks.store.objects import ObjectStore
-
-Floats = NDArray[np.float32]
 
 #: A query's object holds a text and a vector; nothing that is larger is read.
 MAX_QUERY_BYTES = 2**20

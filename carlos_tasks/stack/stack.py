@@ -1,7 +1,6 @@
 """All of the local stack up, all of it down."""
 
 import json
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +9,7 @@ from carlos_tasks.stack import airflow_local as airflow
 from carlos_tasks.stack import local
 from carlos_tasks.stack.api import AirflowApi
 from carlos_tasks.stack.layout import DUMP, REPOSITORY, Layout, State
-from carlos_tasks.stack.processes import exiting_on_signals, is_running, remember, stop
+from carlos_tasks.stack.processes import exiting_on_signals, free_port, is_running, stop
 from carlos_tasks.stack.s3_server import start_s3_server
 from carlos_tasks.store import open_store
 
@@ -28,7 +27,7 @@ def start_stack(layout: Layout, dump: Path | None = None) -> tuple[State, Airflo
         CarlosError: something did not start; nothing of it is left running then.
     """
     layout.make()
-    state = State(airflow_port=_free_port())
+    state = State(airflow_port=free_port())
     try:
         _start_s3(layout, state)
         if dump is not None:
@@ -88,15 +87,8 @@ def publish(dump: Path, state: State) -> None:
 
 
 def _start_s3(layout: Layout, state: State) -> None:
-    log = layout.logs / "s3.log"
     with local.environment({}):
-        server = start_s3_server(layout.s3, log_file=log)
-    state.processes.append(remember("s3", server.pid, log))
+        server = start_s3_server(layout.s3, log_file=layout.logs / "s3.log")
+    state.processes.append(server.process)
     state.aws = server.environment
     state.write(layout)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -9,6 +9,7 @@ platform.
 import html
 import math
 import re
+import unicodedata
 from functools import lru_cache
 from typing import Any
 
@@ -53,6 +54,13 @@ def says_something(text: str | None) -> bool:
 def without_markup(text: str) -> str:
     """Return what a text in HTML says, in one line: a space for each tag, and its character references resolved."""
     return " ".join(html.unescape(_TAG.sub(" ", text)).split())
+
+
+def drawable(text: str, limit: int = 40) -> str:
+    """Return what a font of Latin letters can draw of a text: accents go, other scripts become dots, lines are one."""
+    shown = (c for c in unicodedata.normalize("NFKD", " ".join(text.split())) if not unicodedata.combining(c))
+    drawn = "".join(c if " " <= c <= "~" else "·" for c in shown)
+    return drawn if len(drawn) <= limit else f"{drawn[: limit - 1].rstrip()}…"
 
 
 def clean_lines(values: object, max_items: int, limit: int = MAX_LINE_CHARS) -> tuple[str, ...]:

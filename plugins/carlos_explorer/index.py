@@ -1,16 +1,11 @@
 """What the pages show, read from the lake with a connection that cannot write."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import NotFound
 from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import contact_sheet_key
-
-if TYPE_CHECKING:
-    pass
-
-Row = dict[str, Any]
 
 LORAS_PER_PAGE = 100
 STATUSES = (

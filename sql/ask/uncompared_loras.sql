@@ -1,5 +1,6 @@
-/* LoRAs of a profile whose Direction was not compared with the others yet. Parameter: $profile_id. */
-select lora_id
+/* LoRAs of a profile whose Direction was not compared with the others yet. Parameter: $profile_id.
+   Grain: one row per lora_id, sorted. */
+select lora_id, computed_at
 from core.representation as this
 anti join core.compared as known using (profile_id, lora_id)
 where this.profile_id = $profile_id and this.direction is not null

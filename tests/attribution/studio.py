@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.embedding.encoder import load_encoder
 from carlos_tasks.intake.commit import commit_intake
@@ -14,7 +15,7 @@ from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import evidence_key
-from tests.commit.small_index import Floats, baseline, embedded, small_profile, write_shards
+from tests.commit.small_index import baseline, embedded, small_profile, write_shards
 from tests.intake.small_intake import listing, write_intake
 
 DIMENSION, N_INNOCENT, N_INFRINGERS = 64, 36, 3

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.attribution.reference import Reference, make_reference
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.reports.attribution.report import attribution_report, write_attribution
 from carlos_tasks.reports.attribution.words import WORDING
-from carlos_tasks.reports.bundles.bundle import Json
 from tests.attribution.conftest import Studio
 from tests.attribution.studio import HOSTILE, N_INFRINGERS, N_INNOCENT, infringer
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from carlos_tasks.attribution.basis import Basis, Doubles
+from carlos_tasks.arrays import Doubles
+from carlos_tasks.attribution.basis import Basis
 from carlos_tasks.attribution.resampling import N_DRAWS, interval
 from carlos_tasks.calibration.similarity import Shared, centred
 from carlos_tasks.retrieval.uncertainty import PromptSums

@@ -3,16 +3,8 @@
 import numpy as np
 import pytest
 
-from carlos_tasks.calibration.similarity import (
-    Field,
-    Floats,
-    Shared,
-    against_null,
-    centred,
-    null_draw,
-    null_of,
-    similarities,
-)
+from carlos_tasks.arrays import Floats
+from carlos_tasks.calibration.similarity import Field, Shared, against_null, centred, null_draw, null_of, similarities
 
 
 def units(*vectors: tuple[float, ...]) -> Floats:

@@ -7,14 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.lake.shards import write_shard
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.store.keys import shard_key
 from carlos_tasks.store.objects import ObjectStore
 
-Floats = NDArray[np.float32]
 PAIRS_PER_SHARD = 7
 ATTEMPTED_AT = "2026-01-02T03:04:05+00:00"
 

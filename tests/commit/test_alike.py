@@ -7,8 +7,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pytest
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.commit import alike
 from carlos_tasks.commit.alike import COSINE_MIN, NEAREST, add_alike, nearest_of_block
 from carlos_tasks.commit.import_published import PROFILE, import_published
@@ -46,7 +46,7 @@ def clusters(n: int, dimension: int = 6, seed: int = 0) -> dict[str, list[float]
 def by_hand(directions: dict[str, list[float]]) -> list[tuple[str, str, float]]:
     """Every pair from the limit on, from the n x n matrix in float64."""
     ids = sorted(directions)
-    vectors: NDArray[np.float64] = np.array([directions[i] for i in ids])
+    vectors: Doubles = np.array([directions[i] for i in ids])
     units = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     cosines = (units @ units.T).round(6)
     return [

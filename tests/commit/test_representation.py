@@ -13,11 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.lake.migrate import sql_files
 from carlos_tasks.lake.statements import rows, run_statement
 
 TESTED_SQL = {"insert_representation", "insert_prompt_difference"}
-Doubles = NDArray[np.float64]
 Pair = tuple[str, int]
 Embeddings = dict[Pair, list[float] | None]
 
@@ -144,7 +144,7 @@ def test_a_representation_is_what_the_definitions_say(
     assert row["prompt_retention"] == pytest.approx(spread(x, prompt_of) / spread(y, prompt_of), rel=1e-6)
 
 
-def spread(x: NDArray[np.float64], prompt_of: NDArray[np.int64]) -> float:
+def spread(x: Doubles, prompt_of: NDArray[np.int64]) -> float:
     """How far the prompts' mean vectors lie from the mean of all, squared and weighted by their pairs."""
     return sum(
         (prompt_of == p).sum() * float(((x[prompt_of == p].mean(axis=0) - x.mean(axis=0)) ** 2).sum())

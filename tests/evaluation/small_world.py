@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.intake.commit import commit_intake
 from carlos_tasks.profiles.profile import Profile, load_profile
@@ -84,7 +84,7 @@ def _listed(identity: str, name: str) -> dict[str, object]:
     )
 
 
-def _effect(profile: Profile, text: str, seed: int) -> NDArray[np.float32]:
+def _effect(profile: Profile, text: str, seed: int) -> Floats:
     """What the text means, at length 5, with noise of its own per prompt and per pair."""
     rng = np.random.default_rng(seed)
     direction = query_vector(profile, text)

@@ -7,17 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carlos_tasks.evaluation.corpus.measures import (
-    Scores,
-    ends_of,
-    in_order,
-    interval,
-    margin,
-    quality,
-    ranked,
-    spread,
-    top,
-)
+from carlos_tasks.arrays import Doubles
+from carlos_tasks.evaluation.corpus.measures import ends_of, in_order, interval, margin, quality, ranked, spread, top
 
 NAN = math.nan
 
@@ -84,7 +75,7 @@ def test_the_margin_is_positive_where_the_first_answer_is_right() -> None:
     assert found[:2] == pytest.approx([0.3, -0.5]) and math.isnan(found[2])
 
 
-def ends(values: Scores, groups: list[str]) -> tuple[float, float]:
+def ends(values: Doubles, groups: list[str]) -> tuple[float, float]:
     """An interval that there is."""
     low, high = interval(values, groups, 500, 0)
     assert low is not None and high is not None

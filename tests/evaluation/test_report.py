@@ -10,7 +10,7 @@ import pytest
 
 from carlos_tasks.evaluation.convergence.convergence import convergence
 from carlos_tasks.evaluation.corpus.study import Study
-from carlos_tasks.evaluation.figure_style import new_figure, plain, short_id, styled, whiskers
+from carlos_tasks.evaluation.figure_style import new_figure, styled, whiskers
 from carlos_tasks.evaluation.landscape.clusters import clusters
 from carlos_tasks.evaluation.landscape.landscape import landscape
 from carlos_tasks.evaluation.rankings.ablation import ablation
@@ -18,6 +18,9 @@ from carlos_tasks.evaluation.rankings.diversity import diversity
 from carlos_tasks.evaluation.rankings.retrieval import retrieval
 from carlos_tasks.evaluation.report import Report, markdown, write_report
 from carlos_tasks.evaluation.section import Section, left_out
+from carlos_tasks.lake.lora_ids import short_id
+from carlos_tasks.reports.bundles.check import check_report
+from carlos_tasks.untrusted.text import drawable
 
 NASTY = "<script>alert(1)</script> | [x](http://e.invalid) `*_ \n# $\\frac$ \x1b[31m ‮"
 
@@ -30,7 +33,7 @@ def a_report(*sections: Section) -> Report:
 def a_figure() -> Any:
     figure, axis = new_figure(1, 1, 3, 2)
     axis.plot([1, 2], [3, 4])
-    axis.set_title(plain(NASTY))
+    axis.set_title(drawable(NASTY))
     return figure
 
 
@@ -39,6 +42,8 @@ def test_every_section_has_its_files_and_the_facts_come_last(tmp_path: Path) -> 
     report = a_report(table, left_out("other", "Another", "it could not be had"))
     names = [path.name for path in write_report(report, tmp_path / "new" / "folder")]
     assert names == ["table.parquet", "table.png", "report.md", "report.json"]
+    found, faults = check_report(str(tmp_path / "new/folder"))
+    assert (found["report"], found["n_files"], faults) == ("evaluation", 4, [])
     assert pq.read_table(tmp_path / "new/folder/table.parquet").to_pylist() == table.rows
     facts = json.loads((tmp_path / "new/folder/report.json").read_text())
     assert (facts["profile"], facts["snapshot_id"]) == ("small", 7)
@@ -47,6 +52,14 @@ def test_every_section_has_its_files_and_the_facts_come_last(tmp_path: Path) -> 
         ("other", 0, "it could not be had"),
     ]
     assert facts["sections"][0]["files"] == ["table.parquet", "table.png"]
+
+
+def test_a_report_replaces_the_one_in_its_folder(tmp_path: Path) -> None:
+    write_report(a_report(Section("one", "One", rows=[{"a": 1}])), tmp_path)
+    (tmp_path / "notes.txt").write_text("somebody's own")
+    write_report(a_report(Section("two", "Two", rows=[{"a": 1}])), tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"two.parquet", "report.md", "report.json", "manifest.json", "notes.txt"}
 
 
 def test_the_same_report_has_the_same_bytes(tmp_path: Path) -> None:
@@ -107,10 +120,10 @@ def test_every_figure_names_its_axes_and_keeps_inside_its_paper(study: Study, ma
 
 
 def test_a_figures_text_is_what_its_font_can_draw() -> None:
-    assert plain("Sépia d'antan") == "Sepia d'antan"
-    assert plain("霧 $x$\n<b>") == "· $x$ <b>"
-    assert plain("a" * 50, 10) == "a" * 9 + "…"
-    assert short_id("ab" * 32) == "abababab" and short_id("civitai-212213") == "civitai-212213"
+    assert drawable("Sépia d'antan") == "Sepia d'antan"
+    assert drawable("霧 $x$\n<b>") == "· $x$ <b>"
+    assert drawable("a" * 50, 10) == "a" * 9 + "…"
+    assert short_id("ab" * 32, 8) == "abababab" and short_id("civitai-212213", 8) == "civitai-212213"
 
 
 def test_an_interval_that_is_not_known_has_no_whiskers() -> None:

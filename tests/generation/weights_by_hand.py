@@ -7,9 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from carlos_tasks.arrays import Doubles
+
+Array = Doubles
 Tensors = dict[str, Array]
 RANK, ALPHA = 4, 2.0
 FACTOR = ALPHA / RANK

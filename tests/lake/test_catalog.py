@@ -72,7 +72,7 @@ def test_the_secret_of_the_storage_is_nowhere_to_be_read(
 
 
 def test_the_command_line_of_the_server_holds_no_secret(s3_server: S3Server) -> None:
-    command = Path(f"/proc/{s3_server.pid}/cmdline").read_bytes()
+    command = Path(f"/proc/{s3_server.process.pid}/cmdline").read_bytes()
     assert b"rclone" in command
     assert s3_server.secret.encode() not in command
 

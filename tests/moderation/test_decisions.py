@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 import carlos_tasks
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentError
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.statements import Row, rows
+from carlos_tasks.lake.statements import rows
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.moderation import signing
 from carlos_tasks.moderation.decisions import decide, decide_many, still_there

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from PIL import Image
 from scipy import stats
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.errors import CarlosError, NotFound, SettingsError
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.statements import Row, rows
+from carlos_tasks.lake.statements import rows
 from carlos_tasks.moderation.scoring import score_concepts
 from carlos_tasks.policies.files import read_policy
 from carlos_tasks.profiles.profile import load_profile
@@ -28,7 +30,7 @@ STRIPED, NOCTURNE, NOTHING = "striped", "nocturne", "nothing"
 N_PROMPTS = 6
 
 
-def unit(vector: ArrayLike) -> NDArray[np.float64]:
+def unit(vector: ArrayLike) -> Doubles:
     given = np.asarray(vector, dtype=np.float64)
     return given / np.linalg.norm(given)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.retrieval.directions import Directions
 from carlos_tasks.retrieval.query import Part, Query
 from carlos_tasks.retrieval.ranking import rank
@@ -19,11 +20,11 @@ def read(con: duckdb.DuckDBPyConnection, profile_id: str = "p") -> Directions:
     return found
 
 
-def everything(directions: Directions) -> NDArray[np.bool_]:
+def everything(directions: Directions) -> Mask:
     return np.ones(len(directions), dtype=bool)
 
 
-def by_definition(vectors: NDArray[Any], query: Query) -> NDArray[np.float64]:
+def by_definition(vectors: NDArray[Any], query: Query) -> Doubles:
     """cos(D, wanted) − Σ |w|·max(0, cos(D, v̂)) in float64."""
     units = vectors / np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     wanted = np.zeros(vectors.shape[1])

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.retrieval.query import Query
@@ -20,7 +21,7 @@ from tests.retrieval.directions_in_lake import asked
 D = 6
 
 
-def lora(seed: int, effect: NDArray[np.float64], noise: float, n_prompts: int = 8) -> PromptSums:
+def lora(seed: int, effect: Doubles, noise: float, n_prompts: int = 8) -> PromptSums:
     """A LoRA with an effect and noise from prompt to prompt; prompts have different numbers of pairs."""
     rng = np.random.default_rng(seed)
     n_pairs = rng.integers(1, 5, size=n_prompts)

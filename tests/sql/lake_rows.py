@@ -3,7 +3,8 @@
 import duckdb
 import pyarrow as pa
 
-from carlos_tasks.lake.statements import Row, rows
+from carlos_tasks.aliases import Row
+from carlos_tasks.lake.statements import rows
 
 __all__ = ["Row", "Rows", "answer", "fill"]
 

@@ -8,7 +8,6 @@ import pytest
 
 from carlos_tasks.stack import layout, local
 from carlos_tasks.stack.layout import Layout, State
-from carlos_tasks.stack.processes import remember
 from carlos_tasks.stack.s3_server import start_s3_server
 from carlos_tasks.store import open_store
 
@@ -42,7 +41,7 @@ def test_the_lake_is_read_with_nothing_set_and_nothing_running(left: Layout) -> 
 
 def test_the_server_of_a_running_stack_is_used(left: Layout) -> None:
     server = start_s3_server(left.s3)
-    state = State([remember("s3", server.pid, left.home / "log")], server.environment)
+    state = State([server.process], server.environment)
     state.write(left)
     try:
         with local.local_deployment():
@@ -55,7 +54,7 @@ def test_the_server_of_a_running_stack_is_used(left: Layout) -> None:
 
 def test_a_state_that_outlived_its_server_is_no_obstacle(left: Layout) -> None:
     server = start_s3_server(left.s3)
-    State([remember("s3", server.pid, left.home / "log")], server.environment).write(left)
+    State([server.process], server.environment).write(left)
     server.stop()
     with local.local_deployment():
         assert os.environ["AWS_ENDPOINT_URL"] != server.endpoint

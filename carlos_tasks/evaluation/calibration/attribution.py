@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.attribution.attribution import Q_FLAGGED
-from carlos_tasks.attribution.basis import Doubles
 from carlos_tasks.calibration.measured import read_measured
 from carlos_tasks.calibration.null import MIN_NULL
 from carlos_tasks.evaluation.calibration.attribution_figure import attribution_figure
 from carlos_tasks.evaluation.calibration.house_styles import N_PICTURES, has_house_styles, house_style
 from carlos_tasks.evaluation.calibration.nights import Night, Scored, auroc, nights, scored
-from carlos_tasks.evaluation.corpus.corpus import Mask, Row
 from carlos_tasks.evaluation.corpus.draws import LEVELS, N_NIGHTS
 from carlos_tasks.evaluation.corpus.study import Study
 from carlos_tasks.evaluation.section import Section, left_out

@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from carlos_tasks.attribution.basis import Doubles
+from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.evaluation.calibration.calibration_panel import draw_calibration
-from carlos_tasks.evaluation.corpus.corpus import Mask
 from carlos_tasks.evaluation.figure_style import BLUE, GREY, INK, ORANGE, new_figure, styled
 
 GOAL = 0.98

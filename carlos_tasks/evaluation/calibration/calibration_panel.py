@@ -3,15 +3,15 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.evaluation.figure_style import BLUE, GREY
 
 # Nobody calls anything at a larger p.
 _TAIL = 0.2
 
 
-def draw_calibration(axis: Any, null_p: NDArray[np.float64], nulls: str) -> None:
+def draw_calibration(axis: Any, null_p: Doubles, nulls: str) -> None:
     """Draw how many nulls are called at each p, beside the diagonal that honest p-values keep to.
 
     Args:

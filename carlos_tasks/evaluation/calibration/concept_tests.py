@@ -8,17 +8,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats, Mask
 from carlos_tasks.calibration.null import calibrated, false_discovery_q
 from carlos_tasks.calibration.text_null import TextNull, text_query, text_scores, wanted_units
-from carlos_tasks.evaluation.corpus.corpus import Floats, Mask
 from carlos_tasks.evaluation.corpus.draws import LEVELS, drawn_night
 from carlos_tasks.policies.policy import Concept
 from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.uncertainty import PromptSums
-
-Doubles = NDArray[np.float64]
 
 #: Scores with a q-value of at most this count as called.
 Q_CALLED = 0.1

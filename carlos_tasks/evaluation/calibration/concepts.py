@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Mask
 from carlos_tasks.calibration.text_null import text_null
 from carlos_tasks.evaluation.calibration.concept_tests import Q_CALLED, Concepts, Held, Night, held_out, judged, nights
 from carlos_tasks.evaluation.calibration.concepts_figure import concepts_figure
-from carlos_tasks.evaluation.corpus.corpus import Mask, Row
 from carlos_tasks.evaluation.corpus.draws import LEVELS, N_NIGHTS
 from carlos_tasks.evaluation.corpus.study import NO_TRUTH, Study
 from carlos_tasks.evaluation.section import Section, left_out

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from carlos_tasks.arrays import Mask
 from carlos_tasks.evaluation.calibration.calibration_panel import draw_calibration
 from carlos_tasks.evaluation.calibration.concept_tests import Held
-from carlos_tasks.evaluation.corpus.corpus import Mask
 from carlos_tasks.evaluation.figure_style import BLUE, INK, ORANGE, new_figure, styled
 
 

@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats, Mask
 from carlos_tasks.attribution.attribution import Q_FLAGGED
 from carlos_tasks.calibration.null import calibrated, false_discovery_q
 from carlos_tasks.calibration.similarity import Field, null_draw, null_of, similarities
-from carlos_tasks.evaluation.corpus.corpus import Mask
 from carlos_tasks.evaluation.corpus.draws import LEVELS, drawn_night
 from carlos_tasks.retrieval.uncertainty import PromptSums
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +45,7 @@ class Night:
     auroc: Doubles
 
 
-def scored(units: NDArray[np.float32], references: Doubles) -> Scored:
+def scored(units: Floats, references: Doubles) -> Scored:
     """Attribute all references among some LoRAs, as `attribution.comparison.compare` does.
 
     Args:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.evaluation.convergence.error_bars import error_bars, split_halves
 from carlos_tasks.evaluation.convergence.settling import Settled, settle
-from carlos_tasks.evaluation.corpus.corpus import Row
 from carlos_tasks.evaluation.corpus.measures import quality, top
-from carlos_tasks.evaluation.corpus.pairs import Doubles, read_pairs
+from carlos_tasks.evaluation.corpus.pairs import read_pairs
 from carlos_tasks.evaluation.corpus.query_forms import DIFFERENCE
 from carlos_tasks.evaluation.corpus.study import Study
 from carlos_tasks.evaluation.corpus.subsets import SEEDS, Draw, draws

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles
 from carlos_tasks.evaluation.convergence.jackknife import measure
 from carlos_tasks.evaluation.convergence.settling import cosines
-from carlos_tasks.evaluation.corpus.corpus import Row
-from carlos_tasks.evaluation.corpus.pairs import Doubles, Pairs
+from carlos_tasks.evaluation.corpus.pairs import Pairs
 from carlos_tasks.evaluation.corpus.subsets import PROMPTS, Draw
 from carlos_tasks.evaluation.section import Section
 

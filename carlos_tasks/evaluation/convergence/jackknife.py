@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from carlos_tasks.evaluation.corpus.corpus import Mask
-from carlos_tasks.evaluation.corpus.pairs import Doubles, Pairs, consistency
+from carlos_tasks.arrays import Doubles, Mask
+from carlos_tasks.evaluation.corpus.pairs import Pairs, consistency
 from carlos_tasks.retrieval.uncertainty import jackknife_se
 
 

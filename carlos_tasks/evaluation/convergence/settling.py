@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from carlos_tasks.evaluation.corpus.pairs import Doubles, Estimates, Pairs, estimate
+from carlos_tasks.arrays import Doubles, Floats
+from carlos_tasks.evaluation.corpus.pairs import Estimates, Pairs, estimate
 from carlos_tasks.evaluation.corpus.subsets import Draw
 
 
@@ -25,7 +25,7 @@ class Settled:
     half: Doubles
     strength: Doubles
     consistency: Doubles
-    scores: NDArray[np.float32]
+    scores: Floats
 
 
 def settle(pairs: Pairs, drawn: Sequence[Draw], vectors: Doubles) -> Settled:
@@ -50,7 +50,7 @@ def settle(pairs: Pairs, drawn: Sequence[Draw], vectors: Doubles) -> Settled:
     )
 
 
-def _scores(directions: Doubles, vectors: Doubles) -> NDArray[np.float32]:
+def _scores(directions: Doubles, vectors: Doubles) -> Floats:
     """Cosine of every Direction with every query vector, (n_draws, n_queries)."""
     lengths = np.outer(np.linalg.norm(directions, axis=1), np.linalg.norm(vectors, axis=1))
     products = directions @ vectors.T

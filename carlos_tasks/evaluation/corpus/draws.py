@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.evaluation.corpus.corpus import Floats
+from carlos_tasks.arrays import Doubles, Floats
 from carlos_tasks.retrieval.uncertainty import PromptSums
 
 N_NIGHTS = 200
@@ -32,6 +32,6 @@ def drawn_night(known: Sequence[PromptSums], rng: np.random.Generator) -> tuple[
     return there, units.astype(np.float32)
 
 
-def _drawn(of_lora: PromptSums, rng: np.random.Generator) -> NDArray[np.float64]:
+def _drawn(of_lora: PromptSums, rng: np.random.Generator) -> Doubles:
     n_prompts = len(of_lora.sums)
     return np.asarray(rng.multinomial(n_prompts, np.full(n_prompts, 1 / n_prompts)) @ of_lora.sums, np.float64)

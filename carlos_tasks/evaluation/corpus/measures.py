@@ -8,32 +8,30 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.evaluation.corpus.corpus import Mask
-
-Scores = NDArray[np.float64]
+from carlos_tasks.arrays import Doubles, Mask
 
 METRICS = ("hit@1", "hit@3", "mrr", "ndcg@10")
 _DEPTH = 10
 _TAIL = 0.025  # of a 95 % interval, on either side
 
 
-def ranked(scores: Scores) -> NDArray[np.intp]:
+def ranked(scores: Doubles) -> NDArray[np.intp]:
     """Columns of each row, best first: (n_queries, n_loras). Ties go by column, as the lake breaks them by lora_id."""
     return np.argsort(-np.nan_to_num(scores, nan=-np.inf), axis=1, kind="stable")
 
 
-def in_order(scores: Scores, relevant: Mask) -> Mask:
+def in_order(scores: Doubles, relevant: Mask) -> Mask:
     """Whether the LoRA at each place is a right answer: (n_queries, n_loras); False where none is returned."""
     return np.take_along_axis(relevant & ~np.isnan(scores), ranked(scores), axis=1)
 
 
-def top(scores: Scores, k: int) -> NDArray[np.intp]:
+def top(scores: Doubles, k: int) -> NDArray[np.intp]:
     """The columns of the first k of each row: (n_queries, at most k); -1 where fewer are returned."""
     order = ranked(scores)[:, :k]
     return np.where(np.isnan(np.take_along_axis(scores, order, axis=1)), -1, order)
 
 
-def quality(scores: Scores, relevant: Mask) -> dict[str, Scores]:
+def quality(scores: Doubles, relevant: Mask) -> dict[str, Doubles]:
     """Each of METRICS for every query.
 
     hit@k: a right answer is among the first k. mrr: 1 over the place of the first right answer, 0 without one.
@@ -56,7 +54,7 @@ def quality(scores: Scores, relevant: Mask) -> dict[str, Scores]:
     }
 
 
-def margin(scores: Scores, relevant: Mask) -> Scores:
+def margin(scores: Doubles, relevant: Mask) -> Doubles:
     """Score of the best right answer less that of the best wrong one: (n_queries,), NaN where one of them is missing.
 
     It tells forms of one method apart where hit rates cannot any more; above 0 exactly where the first answer is right.
@@ -68,7 +66,7 @@ def margin(scores: Scores, relevant: Mask) -> Scores:
 
 
 def interval(
-    values: Scores, groups: Sequence[str], n_bootstrap: int, seed: int, *, is_share: bool = True
+    values: Doubles, groups: Sequence[str], n_bootstrap: int, seed: int, *, is_share: bool = True
 ) -> tuple[float, float] | tuple[None, None]:
     """Bootstrap interval of the mean of `values` (95 %, percentiles), drawing whole groups.
 

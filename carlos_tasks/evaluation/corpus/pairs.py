@@ -6,14 +6,11 @@ from functools import cached_property
 
 import duckdb
 import numpy as np
-from numpy.typing import NDArray
 
-from carlos_tasks.evaluation.corpus.corpus import Floats, Mask
+from carlos_tasks.arrays import Doubles, Floats, Mask
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.statements import statement
 from carlos_tasks.profiles.profile import Profile
-
-Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

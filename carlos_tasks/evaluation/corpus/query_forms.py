@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from carlos_tasks.arrays import Floats
 from carlos_tasks.embedding.encoder import load_encoder
-from carlos_tasks.evaluation.corpus.corpus import Floats
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.progress import progress
 from carlos_tasks.retrieval.query_parts import query_vector

@@ -7,9 +7,9 @@ import duckdb
 import numpy as np
 from numpy.typing import NDArray
 
+from carlos_tasks.arrays import Doubles, Floats, Mask
 from carlos_tasks.evaluation.corpus.baselines import by_meaning, by_words
-from carlos_tasks.evaluation.corpus.corpus import Corpus, Floats, Mask
-from carlos_tasks.evaluation.corpus.measures import Scores
+from carlos_tasks.evaluation.corpus.corpus import Corpus
 from carlos_tasks.evaluation.corpus.query_forms import DIFFERENCE, FORMS
 from carlos_tasks.evaluation.corpus.truth import Truth
 
@@ -78,7 +78,7 @@ class Study:
         device = choose_device(self.device)
         return {name: make(self.corpus.profile, self.queries, device) for name, (_, make) in FORMS.items()}
 
-    def by_effect(self, form: str, admitted: Mask) -> Scores:
+    def by_effect(self, form: str, admitted: Mask) -> Doubles:
         """Cosine of query vector and Direction: float64 (n_queries, n_loras), NaN for what is not admitted."""
         vectors = self.vectors[form].astype(np.float64)
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
@@ -86,8 +86,8 @@ class Study:
         return np.where(admitted, cosines, np.nan)
 
     @cached_property
-    def methods(self) -> dict[Method, Scores]:
-        """Scores of every way to rank, (n_queries, n_loras) each.
+    def methods(self) -> dict[Method, Doubles]:
+        """Doubles of every way to rank, (n_queries, n_loras) each.
 
         Metadata search ranks every LoRA, as it would without an index, and also only those of status ok: what is left
         of CARLoS's lead then is due to its ranking, not to its filter.

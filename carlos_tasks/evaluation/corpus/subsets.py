@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from carlos_tasks.evaluation.corpus.corpus import Mask
+from carlos_tasks.arrays import Mask
 
 PROMPTS, ONE_SEED, SEEDS = "prompts, all seeds", "prompts, one seed each", "seeds, all prompts"
 DESIGNS = (PROMPTS, ONE_SEED, SEEDS)

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
+from carlos_tasks.arrays import Mask
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.evaluation.corpus.corpus import Mask
 
 
 class Query(BaseModel):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.evaluation.corpus.corpus import Floats, Row
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles, Floats
 from carlos_tasks.evaluation.corpus.study import Study
 from carlos_tasks.evaluation.landscape.clusters_figure import clusters_figure
 from carlos_tasks.evaluation.landscape.words import describe_groups
@@ -67,14 +68,14 @@ def clusters(study: Study) -> list[Section]:
     ]
 
 
-def centred(units: Floats) -> NDArray[np.float64]:
+def centred(units: Floats) -> Doubles:
     """Unit vectors less their mean, at length 1 again: (n, d)."""
     moved = units.astype(np.float64) - units.mean(axis=0, dtype=np.float64)
     lengths = np.linalg.norm(moved, axis=1, keepdims=True)
     return np.divide(moved, lengths, out=np.zeros_like(moved), where=lengths > _ROUNDING)
 
 
-def group(units: NDArray[np.float64]) -> Groups:
+def group(units: Doubles) -> Groups:
     """Cut a tree of average linkage over cosine distances where the silhouette is highest."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
@@ -94,7 +95,7 @@ def group(units: NDArray[np.float64]) -> Groups:
     return best
 
 
-def lay_out(units: NDArray[np.float64], seed: int) -> Floats:
+def lay_out(units: Doubles, seed: int) -> Floats:
     """Places on the map: t-SNE from the first two principal components, (n, 2)."""
     from sklearn.manifold import TSNE
 

@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from carlos_tasks.evaluation.corpus.corpus import Floats, Row
-from carlos_tasks.evaluation.figure_style import COLOURS, INK, new_figure, plain, short_id, styled
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Floats
+from carlos_tasks.evaluation.figure_style import COLOURS, INK, new_figure, styled
+from carlos_tasks.lake.lora_ids import short_id
+from carlos_tasks.untrusted.text import drawable
 
 NAMED = len(COLOURS)
 
@@ -44,4 +47,4 @@ def clusters_figure(places: Floats, numbers: NDArray[np.intp], rows: Sequence[Ro
 
 def _named(row: Row) -> str:
     told = row.get("effects") or row["words"]
-    return plain(told, 44) if told else f"around {short_id(row['central_id'])}"
+    return drawable(told, 44) if told else f"around {short_id(row['central_id'], 8)}"

@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 import numpy as np
 
-from carlos_tasks.evaluation.corpus.corpus import Corpus, Row
+from carlos_tasks.aliases import Row
+from carlos_tasks.evaluation.corpus.corpus import Corpus
 from carlos_tasks.evaluation.corpus.study import Study
 from carlos_tasks.evaluation.landscape.landscape_figure import landscape_figure
 from carlos_tasks.evaluation.landscape.likeness import shared_directions

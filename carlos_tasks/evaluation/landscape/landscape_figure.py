@@ -3,20 +3,10 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from carlos_tasks.evaluation.corpus.corpus import Corpus, Row
-from carlos_tasks.evaluation.figure_style import (
-    BLUE,
-    FAINT,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PURPLE,
-    RED,
-    new_figure,
-    short_id,
-    styled,
-)
+from carlos_tasks.aliases import Row
+from carlos_tasks.evaluation.corpus.corpus import Corpus
+from carlos_tasks.evaluation.figure_style import BLUE, FAINT, GREEN, GREY, INK, ORANGE, PURPLE, RED, new_figure, styled
+from carlos_tasks.lake.lora_ids import short_id
 
 _TOGETHER = (0.05, 0.04)  # of the axes: labels nearer than that would cover each other
 _STATUS_COLOURS = {
@@ -86,7 +76,7 @@ def _name(figure: Any, axis: Any, named: Sequence[Row]) -> None:
         axis.annotate(", ".join(numbers), point, (5, 4), textcoords="offset points", fontsize=8.5, fontweight="bold")
     from matplotlib.lines import Line2D
 
-    keys = [Line2D([], [], linestyle="", label=f"{row['number']}  {short_id(row['lora_id'])}") for row in named]
+    keys = [Line2D([], [], linestyle="", label=f"{row['number']}  {short_id(row['lora_id'], 8)}") for row in named]
     if keys:
         figure.legend(handles=keys, loc="outside right upper", title="stand out", handlelength=0, fontsize=8)
 

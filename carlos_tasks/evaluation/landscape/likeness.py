@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from carlos_tasks.evaluation.corpus.corpus import Row
+from carlos_tasks.aliases import Row
 from carlos_tasks.evaluation.corpus.study import Study
 from carlos_tasks.evaluation.section import Section, left_out
 from carlos_tasks.lake.faults import lake_errors

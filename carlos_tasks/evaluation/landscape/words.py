@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from carlos_tasks.evaluation.corpus.corpus import Row
+from carlos_tasks.aliases import Row
 
 N_WORDS = 3
 # Bits of Civitai's nsfw_level: 1 is PG, 2 is PG-13; 4 (R) and above are left out, and so is what nobody rated.

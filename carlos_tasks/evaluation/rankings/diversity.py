@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from carlos_tasks.evaluation.corpus.measures import Scores, spread, top
+from carlos_tasks.arrays import Doubles
+from carlos_tasks.evaluation.corpus.measures import spread, top
 from carlos_tasks.evaluation.corpus.query_forms import DIFFERENCE
 from carlos_tasks.evaluation.corpus.study import CARLOS, NO_TRUTH, Study
 from carlos_tasks.evaluation.rankings.figures import diversity_figure
@@ -23,7 +24,7 @@ def diversity(study: Study) -> list[Section]:
     if study.truth is None:
         return [left_out("diversity", TITLE, NO_TRUTH)]
     relevant = study.truth.relevant
-    ranked: dict[tuple[str, str], Scores] = {(m.name, m.among): scores for m, scores in study.methods.items()}
+    ranked: dict[tuple[str, str], Doubles] = {(m.name, m.among): scores for m, scores in study.methods.items()}
     ranked[f"{CARLOS}, no filter", "all"] = study.by_effect(DIFFERENCE, study.corpus.admitted("none"))
     ranked["the truth", "all"] = np.where(relevant, 1.0, np.nan)
     with_direction = study.corpus.has_direction

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from carlos_tasks.evaluation.corpus.corpus import Row
+from carlos_tasks.aliases import Row
 from carlos_tasks.evaluation.figure_style import BLUE, COLOURS, GREEN, GREY, INK, ORANGE, new_figure, styled, whiskers
 
 _BAR = 0.8

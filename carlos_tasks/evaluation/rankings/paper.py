@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from carlos_tasks.evaluation.corpus.corpus import Row
+from carlos_tasks.aliases import Row
 from carlos_tasks.evaluation.section import Section
 
 SCORES = ("SigLIP2", "Qwen2.5", "ImageReward", "HPS")

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from carlos_tasks.evaluation.corpus.corpus import Row
-from carlos_tasks.evaluation.corpus.measures import METRICS, Scores, ends_of, in_order, interval, quality, top
+from carlos_tasks.aliases import Row
+from carlos_tasks.arrays import Doubles
+from carlos_tasks.evaluation.corpus.measures import METRICS, ends_of, in_order, interval, quality, top
 from carlos_tasks.evaluation.corpus.study import CARLOS, NO_TRUTH, Method, Study
 from carlos_tasks.evaluation.corpus.truth import Truth
 from carlos_tasks.evaluation.rankings.figures import retrieval_figure
@@ -67,7 +68,7 @@ def _wordings(truth: Truth) -> dict[str, np.ndarray]:
     return found if len(found) == 1 else {"all": np.ones(len(kinds), bool), **found}
 
 
-def _by_wording(study: Study, truth: Truth, method: Method, values: dict[str, Scores]) -> list[Row]:
+def _by_wording(study: Study, truth: Truth, method: Method, values: dict[str, Doubles]) -> list[Row]:
     rows = []
     for wording, mask in _wordings(truth).items():
         row: Row = {"method": method.name, "among": method.among, "wording": wording}
@@ -79,7 +80,7 @@ def _by_wording(study: Study, truth: Truth, method: Method, values: dict[str, Sc
     return rows
 
 
-def _leads(study: Study, truth: Truth, found: dict[Method, dict[str, Scores]], method: Method) -> list[Row]:
+def _leads(study: Study, truth: Truth, found: dict[Method, dict[str, Doubles]], method: Method) -> list[Row]:
     ours = found[Method(CARLOS, "ok")]
     rows = []
     for wording, mask in _wordings(truth).items():
@@ -101,13 +102,13 @@ def _leads(study: Study, truth: Truth, found: dict[Method, dict[str, Scores]], m
 
 
 def _interval(
-    study: Study, truth: Truth, values: Scores, mask: np.ndarray, is_share: bool = True
+    study: Study, truth: Truth, values: Doubles, mask: np.ndarray, is_share: bool = True
 ) -> tuple[float | None, float | None]:
     effects = [query.effect for query, is_in in zip(truth.queries, mask, strict=True) if is_in]
     return interval(values[mask], effects, study.options.n_bootstrap, study.options.seed, is_share=is_share)
 
 
-def _by_effect(truth: Truth, found: dict[Method, dict[str, Scores]]) -> list[Row]:
+def _by_effect(truth: Truth, found: dict[Method, dict[str, Doubles]]) -> list[Row]:
     effects = np.array([query.effect for query in truth.queries])
     return [
         {"effect": effect, "queries": int((effects == effect).sum())}

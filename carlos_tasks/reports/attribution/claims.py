@@ -7,7 +7,8 @@ from typing import Any
 
 import duckdb
 
-from carlos_tasks.lake.statements import Row, rows, statement
+from carlos_tasks.aliases import Row
+from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.untrusted.text import clean_line
 
 #: Tags that a report shows of one file.

@@ -6,12 +6,12 @@ from typing import Any
 import duckdb
 import numpy as np
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.attribution.attribution import Attribution
 from carlos_tasks.attribution.comparison import Comparison
 from carlos_tasks.lake.evidence import image_keys
-from carlos_tasks.lake.statements import Row
-from carlos_tasks.reports.attribution.charts import histogram
 from carlos_tasks.reports.attribution.claims import read_claims
+from carlos_tasks.reports.bundles.charts import histogram
 from carlos_tasks.store.keys import BASELINE
 from carlos_tasks.store.objects import ObjectStore
 

@@ -2,13 +2,13 @@
 
 from typing import Any
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.attribution.attribution import Q_FLAGGED, Attribution
 from carlos_tasks.calibration.similarity import DIMENSIONS_PER_AXIS, KIN_COSINE, N_NULL
 from carlos_tasks.calibration.text_null import SAME_COSINE
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.profiles.profile import Profile
-from carlos_tasks.reports.attribution.charts import MAX_POINTS, quadrants
 from carlos_tasks.reports.attribution.words import WORDING, correlation, finding, sureness
+from carlos_tasks.reports.bundles.charts import MAX_POINTS, quadrants
 from carlos_tasks.reports.bundles.evidence_pictures import PairPicture
 
 #: Rows of the ranking on the page; the tables have all.

@@ -8,6 +8,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
+from carlos_tasks.aliases import Json, Row
 from carlos_tasks.attribution.attribute import attribute_in, one_state
 from carlos_tasks.attribution.attribution import Q_FLAGGED, Attribution
 from carlos_tasks.attribution.reference import Reference
@@ -15,12 +16,10 @@ from carlos_tasks.attribution.reference_pictures import picture_bytes
 from carlos_tasks.embedding.image_files import picture_format
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.statements import Row
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.reports.attribution.evidence import MAX_SHOWN, kept_images, shown_loras, shown_numbers
 from carlos_tasks.reports.attribution.page import N_RANKED, page_context
 from carlos_tasks.reports.attribution.words import WORDING, finding
-from carlos_tasks.reports.bundles.bundle import Json
 from carlos_tasks.reports.bundles.document import Document, State
 from carlos_tasks.reports.bundles.evidence_pictures import evidence_pairs_of
 from carlos_tasks.reports.bundles.tables import arrow_table

@@ -5,9 +5,9 @@ import re
 
 import orjson
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.attribution.reference import Reference, make_reference
 from carlos_tasks.reports.attribution.report import NAME, attribution_report
-from carlos_tasks.reports.bundles.bundle import Json
 from carlos_tasks.reports.bundles.stored import keep_report
 from carlos_tasks.settings import Settings
 

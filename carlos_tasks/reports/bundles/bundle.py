@@ -12,12 +12,14 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
+from itertools import chain
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import orjson
 import pyarrow as pa
 
+from carlos_tasks.aliases import Json, Row
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.reports.bundles.print_pdf import pdf_of
 from carlos_tasks.reports.bundles.tables import arrow_table, csv_bytes, parquet_bytes, plain_rows
@@ -25,8 +27,6 @@ from carlos_tasks.store.objects import checked_key
 
 log = logging.getLogger(__name__)
 
-Json = dict[str, Any]
-Row = dict[str, Any]
 Table: TypeAlias = Sequence[Row] | pa.Table
 
 MANIFEST = "manifest.json"
@@ -63,24 +63,49 @@ def write_bundle(
     Raises:
         CarlosError: the folder cannot be written, or another report is being written to it.
     """
+    contents = _contents(name, facts, tables, html, files or {})
+    pdf, problem = pdf_of(print_html)
+    if pdf is not None:
+        return write_files(folder, name, facts=facts, contents=chain(contents, [(f"{name}.pdf", pdf)]))
+    log.warning("no PDF: %s", problem)
+    left_out = [{"path": f"{name}.pdf", "reason": problem}]
+    return write_files(folder, name, facts=facts, contents=contents, left_out=left_out)
+
+
+def write_files(
+    folder: Path,
+    name: str,
+    *,
+    facts: Json,
+    contents: Iterable[tuple[str, bytes]],
+    left_out: Sequence[Json] = (),
+) -> Json:
+    """Write the files of a report one after the other, and then the manifest.
+
+    Args:
+        folder: where; made if it is not there. The report that lies there is removed, whole.
+        name: of the report.
+        facts: what it is of; all of it stands in the manifest.
+        contents: path below the folder and bytes of each file.
+        left_out: `path` and `reason` of what could not be had; no file of an earlier report stays in its place.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        CarlosError: the folder cannot be written, or another report is being written to it.
+    """
     try:
         with _alone_in(folder):
             _remove(folder)
-            written, left_out = [], []
-            for path, content in _contents(name, facts, tables, html, files or {}):
-                written.append(_write(folder, path, content))
-            pdf, problem = pdf_of(print_html)
-            if pdf is None:
-                (folder / f"{name}.pdf").unlink(missing_ok=True)
-                left_out.append({"path": f"{name}.pdf", "reason": problem})
-                log.warning("no PDF: %s", problem)
-            else:
-                written.append(_write(folder, f"{name}.pdf", pdf))
+            written = [_write(folder, path, content) for path, content in contents]
+            for missing in left_out:
+                (folder / missing["path"]).unlink(missing_ok=True)
             manifest = {
                 "report": name,
                 **facts,
                 "files": sorted(written, key=lambda file: str(file["path"])),
-                "left_out": left_out,
+                "left_out": list(left_out),
             }
             _write(folder, MANIFEST, json_bytes(manifest))
     except OSError as exc:

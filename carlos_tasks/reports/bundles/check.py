@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import orjson
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.reports.bundles.bundle import MANIFEST, Json
+from carlos_tasks.reports.bundles.bundle import MANIFEST
 from carlos_tasks.reports.bundles.release import RELEASE
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore, checked_key

@@ -11,11 +11,12 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.profiles.profile import load_profile
-from carlos_tasks.reports.bundles.bundle import Json, write_bundle
+from carlos_tasks.reports.bundles.bundle import write_bundle
 from carlos_tasks.reports.bundles.page import render
 from carlos_tasks.settings import Settings
 from carlos_tasks.version import __version__

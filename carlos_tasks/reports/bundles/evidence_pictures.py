@@ -88,14 +88,24 @@ def _pair(
     )
 
 
-def _picture(store: ObjectStore, profile_id: str, lora_id: str, pair: str) -> _Picture | None:
+def kept_image(store: ObjectStore, key: str) -> tuple[bytes, Any] | None:
+    """A kept image: its bytes, and the picture, RGB; None where it is not there, or cannot be read."""
     from PIL import Image
 
     try:
-        data = store.read(f"{evidence_prefix(profile_id, lora_id)}{pair}.webp")
-        picture = Image.open(io.BytesIO(data), formats=["WEBP"]).convert("RGB")
+        data = store.read(key)
+        return data, Image.open(io.BytesIO(data), formats=["WEBP"]).convert("RGB")
     except (NotFound, OSError, ValueError, Image.DecompressionBombError):
         return None
+
+
+def _picture(store: ObjectStore, profile_id: str, lora_id: str, pair: str) -> _Picture | None:
+    from PIL import Image
+
+    kept = kept_image(store, f"{evidence_prefix(profile_id, lora_id)}{pair}.webp")
+    if kept is None:
+        return None
+    data, picture = kept
     is_tiny = max(picture.size) <= TINY_PX
     if max(picture.size) > SIDE_PX:
         picture.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS)

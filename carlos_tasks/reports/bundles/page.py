@@ -1,5 +1,6 @@
 """Pages from templates: every text is escaped, a misspelt variable is an error, no page needs a script or network."""
 
+import html
 import math
 from collections.abc import Callable, Mapping
 from datetime import date, datetime
@@ -7,10 +8,13 @@ from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from carlos_tasks.untrusted.text import clean_line, without_markup
+from carlos_tasks.lake.lora_ids import short_id
+from carlos_tasks.untrusted.text import MAX_TEXT_CHARS, clean_line, without_markup
 
 NOTHING = "–"
+_MARKDOWN = str.maketrans({sign: f"\\{sign}" for sign in "\\`*_{}[]()#+!|~"})
 
 
 def render(template: str, context: Mapping[str, Any], *, for_print: bool) -> str:
@@ -42,10 +46,11 @@ def _environment() -> Environment:
         "moment": lambda value: NOTHING if value is None else f"{value:%Y-%m-%d %H:%M} UTC",
         "day": lambda value: value if isinstance(value, str) else NOTHING if value is None else f"{value:%Y-%m-%d}",
         "hours": _hours,
-        "short": lambda value: NOTHING if value is None else str(value)[:12] if len(str(value)) == 64 else str(value),
+        "short": lambda value: NOTHING if value is None else short_id(str(value)),
         "shown": _shown,
         "without_markup": without_markup,
         "words": _words,
+        "markdown": _markdown,
     }
     environment.filters |= filters
     return environment
@@ -96,6 +101,11 @@ def _words(code: str | None) -> str:
         return NOTHING
     told = code.removeprefix("STATEMENT_CATEGORY_").removeprefix("DECISION_VISIBILITY_").removeprefix("SOURCE_")
     return told.replace("_", " ").lower()
+
+
+def _markdown(text: str) -> str:
+    """One line of Markdown in which no text from outside is mark-up: neither Markdown nor HTML reads it as its own."""
+    return Markup(html.escape(clean_line(text, MAX_TEXT_CHARS).translate(_MARKDOWN), quote=False))  # noqa: S704 - escaped
 
 
 def _shown(value: Any) -> str:

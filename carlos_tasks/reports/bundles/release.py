@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.errors import PermanentError
-from carlos_tasks.reports.bundles.bundle import MANIFEST, Json, json_bytes
+from carlos_tasks.reports.bundles.bundle import MANIFEST, json_bytes
 from carlos_tasks.store.objects import ObjectStore
 
 RELEASE = "release.json"

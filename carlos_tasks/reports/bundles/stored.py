@@ -9,8 +9,9 @@ from pathlib import Path
 
 import orjson
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.errors import NotFound
-from carlos_tasks.reports.bundles.bundle import MANIFEST, Json
+from carlos_tasks.reports.bundles.bundle import MANIFEST
 from carlos_tasks.reports.bundles.document import Document, State, reading
 from carlos_tasks.reports.bundles.release import RELEASE
 from carlos_tasks.settings import Settings

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-Row = dict[str, Any]
+from carlos_tasks.aliases import Row
 
 #: What a spreadsheet may take for the beginning of a formula (OWASP, CSV injection), full-width forms included.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")

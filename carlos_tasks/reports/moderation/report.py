@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.lake.checks import run_checks
-from carlos_tasks.reports.bundles.bundle import Json
 from carlos_tasks.reports.bundles.charts import Chart, day_chart
 from carlos_tasks.reports.bundles.document import Document, State, asked, reading
 from carlos_tasks.reports.bundles.evidence_pictures import evidence_pairs_of

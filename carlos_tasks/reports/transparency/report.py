@@ -8,8 +8,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from carlos_tasks.aliases import Json
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.reports.bundles.bundle import Json, json_bytes
+from carlos_tasks.reports.bundles.bundle import json_bytes
 from carlos_tasks.reports.bundles.document import Document, asked, reading
 from carlos_tasks.reports.bundles.stored import keep_report
 from carlos_tasks.reports.bundles.tables import arrow_table

@@ -4,12 +4,9 @@ Nothing personal goes into one: neither who complained, nor who signed, nor the 
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
+from carlos_tasks.aliases import Json, Row
 from carlos_tasks.policies.statement_rules import ILLEGAL, INCOMPATIBLE, LIMITS, VOLUNTARY, faults_of
-
-Json = dict[str, Any]
-Row = dict[str, Any]
 
 #: A takedown hides the LoRA from every answer and keeps the file as evidence: access is disabled, nothing is deleted.
 VISIBILITY = {

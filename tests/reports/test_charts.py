@@ -1,8 +1,8 @@
-"""Where the drawings' parts stand."""
+"""Where the parts of an attribution report's drawings stand."""
 
 import numpy as np
 
-from carlos_tasks.reports.attribution.charts import MAX_POINTS, histogram, quadrants
+from carlos_tasks.reports.bundles.charts import MAX_POINTS, histogram, quadrants
 
 
 def test_a_histogram_has_a_bar_for_every_bin_that_is_not_empty() -> None:
