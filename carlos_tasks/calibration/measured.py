@@ -44,7 +44,7 @@ def read_measured(con: duckdb.DuckDBPyConnection, profile: Profile) -> Measured:
         NothingMeasured: no LoRA of the profile has a Direction.
         ProfileMismatch: their Directions differ in dimension.
     """
-    loras = rows(con, statement("ask/attributed_loras"), {"profile_id": profile.profile_id})
+    loras = rows(con, statement("ask/calibration/attributed_loras"), {"profile_id": profile.profile_id})
     units, lengths = direction_matrix(con, profile.profile_id, [lora["lora_id"] for lora in loras])
     units *= per_length(lengths)[:, None]
     has_direction = lengths > 0

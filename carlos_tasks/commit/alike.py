@@ -40,7 +40,7 @@ def add_alike(con: duckdb.DuckDBPyConnection, profile_id: str) -> int:
     Returns:
         Number of pairs added to core.alike.
     """
-    new = con.execute(statement("ask/uncompared_loras"), {"profile_id": profile_id}).to_arrow_table()
+    new = con.execute(statement("ask/commit/uncompared_loras"), {"profile_id": profile_id}).to_arrow_table()
     return sum(_add_block(con, profile_id, new, start) for start in range(0, len(new), _BLOCK))
 
 

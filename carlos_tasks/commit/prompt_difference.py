@@ -17,7 +17,7 @@ def add_prompt_differences(con: duckdb.DuckDBPyConnection, profile_id: str) -> i
     Returns:
         Number of rows added, one per LoRA and prompt.
     """
-    found = rows(con, statement("ask/without_prompt_difference"), {"profile_id": profile_id})
+    found = rows(con, statement("ask/commit/without_prompt_difference"), {"profile_id": profile_id})
     lacking = [row["lora_id"] for row in found]
     return sum(
         run_statement(

@@ -12,6 +12,15 @@ from carlos_tasks.lake.statements import rows, statement
 #: Rows of one check that are reported; `n_rows` counts all.
 MAX_ROWS = 20
 
+#: Tables whose rows stand once, and the columns that tell them apart.
+KEYS = {
+    "core.decision": ["decision_id"],
+    "core.embedding": ["profile_id", "lora_id", "prompt_id", "seed"],
+    "core.lora": ["lora_id"],
+    "core.representation": ["profile_id", "lora_id"],
+    "raw.sighting": ["source", "model_id", "version_id", "file_id", "source_uri", "shard_key"],
+}
+
 
 @dataclass(frozen=True)
 class CheckFailure:
@@ -25,7 +34,7 @@ class CheckFailure:
 
 def check_names() -> list[str]:
     """Names of the checks, sorted."""
-    return sorted(path.stem for path in (sql_folder() / "checks").glob("*.sql"))
+    return sorted(_checks())
 
 
 def run_checks(con: duckdb.DuckDBPyConnection) -> list[CheckFailure]:
@@ -36,10 +45,25 @@ def run_checks(con: duckdb.DuckDBPyConnection) -> list[CheckFailure]:
 
 def run_check(con: duckdb.DuckDBPyConnection, name: str) -> CheckFailure | None:
     """Run one check; None when it returned no rows."""
-    check = statement(f"checks/{name}")
+    path, parameters = _checks()[name]
+    check = statement(path)
     with lake_errors():
-        found = rows(con, check)
+        found = rows(con, check, parameters)
     if not found:
         return None
     meaning = check.partition("/*")[2].partition("Must return no rows")[0].strip()
+    for parameter, value in parameters.items():
+        meaning = meaning.replace(f"${parameter}", value if isinstance(value, str) else ", ".join(value))
     return CheckFailure(name, meaning, len(found), found[:MAX_ROWS])
+
+
+def _checks() -> dict[str, tuple[str, Row]]:
+    """By name: the statement of a check, and its parameters. `duplicate` is one check for each table of `KEYS`."""
+    found: dict[str, tuple[str, Row]] = {
+        path.stem: (f"checks/{path.stem}", {}) for path in (sql_folder() / "checks").glob("*.sql")
+    }
+    path, _ = found.pop("duplicate")
+    tables = {
+        f"duplicate_{table.partition('.')[2]}": (path, {"table": table, "key": key}) for table, key in KEYS.items()
+    }
+    return found | tables

@@ -83,7 +83,7 @@ def read_directions(
     """
     wanted = {"profile_id": profile_id, "lora_ids": lora_ids, "since": since}
     with registered(con, "left_out", KEYS.empty_table() if left_out is None else left_out):
-        for rows in con.execute(statement("ask/directions"), wanted).to_arrow_reader(batch):
+        for rows in con.execute(statement("ask/lake/directions"), wanted).to_arrow_reader(batch):
             yield from _blocks(rows)
 
 

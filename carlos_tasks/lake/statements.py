@@ -1,4 +1,9 @@
-"""The statements of `sql/` that Python runs by name: those of `ask/` read, those of `commit/` write."""
+"""The statements of `sql/` that Python runs by name: those of `ask/` read, those of `commit/` write.
+
+`ask/` has a folder for each package that asks. A long statement of `commit/` is cut into steps, each a table macro in a
+folder of the statement's name that takes the steps before it by their names. They are temporary: the catalog keeps what
+analysts may ask, and none of these.
+"""
 
 from functools import cache
 from typing import Any
@@ -11,7 +16,7 @@ from carlos_tasks.lake.migrate import sql_folder
 
 @cache
 def statement(path: str) -> str:
-    """Text of a file of sql/, by its path without the ending, e.g. "ask/hits"."""
+    """Text of a file of sql/, by its path without the ending, e.g. "ask/retrieval/hits"."""
     return (sql_folder() / f"{path}.sql").read_text(encoding="utf-8")
 
 
@@ -22,7 +27,16 @@ def rows(con: duckdb.DuckDBPyConnection, query: str, parameters: Row | list[Any]
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
 
+@cache
+def steps(name: str) -> tuple[str, ...]:
+    """Texts of the files of sql/commit/<name>/: each makes a temporary macro, a step of the statement of that name."""
+    folder = sql_folder() / "commit" / name
+    return tuple(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql")))
+
+
 def run_statement(con: duckdb.DuckDBPyConnection, name: str, parameters: Row | None = None) -> int:
-    """Run a statement of sql/commit; return how many rows it added or changed."""
+    """Run a statement of sql/commit, with its steps in reach; return how many rows it added or changed."""
+    for step in steps(name):
+        con.execute(step)
     (n_rows,) = con.execute(statement(f"commit/{name}"), parameters or {}).fetchall()[0]
     return int(n_rows)

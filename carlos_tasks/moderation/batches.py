@@ -44,8 +44,8 @@ def prepare_batch(settings: Settings, given: Json) -> Json:
             whole = whole_ids(con, lora_ids)
             if given.get("concept"):
                 concept_named(con, given["concept"])
-            signals = rows(con, statement("ask/signals_of"), {"lora_ids": whole})
-            named = rows(con, statement("ask/names_of"), {"lora_ids": whole})
+            signals = rows(con, statement("ask/moderation/signals_of"), {"lora_ids": whole})
+            named = rows(con, statement("ask/moderation/names_of"), {"lora_ids": whole})
     except CarlosError as exc:
         raise PermanentError(str(exc)) from exc
     fields = {name: given.get(name) for name in _FIELDS}

@@ -68,7 +68,7 @@ def whole_id(con: duckdb.DuckDBPyConnection, lora_id: str) -> str:
     Raises:
         NotFound: no LoRA of the lake, or more than one, has that id.
     """
-    found = rows(con, statement("ask/known_lora"), {"lora_id": lora_id.strip().lower()})
+    found = rows(con, statement("ask/moderation/known_lora"), {"lora_id": lora_id.strip().lower()})
     whole = named_id(lora_id, [row["lora_id"] for row in found])
     if whole is None:
         raise NotFound(f"the lake knows no LoRA {lora_id!r}: core.lora has their ids")
@@ -88,11 +88,10 @@ def case_files(
     """
     wanted = sorted(set(lora_ids))
     some = {"lora_ids": wanted}
-    steps, signals, notices = (
-        _by_lora(rows(con, query, some))
-        for query in (statement("ask/steps_of"), statement("ask/signals_of"), statement("ask/notices_of"))
-    )
-    measured = rows(con, statement("ask/measured_loras"), some | {"profile_id": profile_id})
+    steps = _by_lora(rows(con, statement("ask/moderation/steps_of"), some))
+    signals = _by_lora(rows(con, statement("ask/moderation/signals_of"), some))
+    notices = _by_lora(rows(con, statement("ask/moderation/notices_of"), some))
+    measured = rows(con, statement("ask/moderation/measured_loras"), some | {"profile_id": profile_id})
     measured_ids = {row["lora_id"] for row in measured}
     images = image_keys(store, profile_id, sorted(measured_ids))
     return {
@@ -114,7 +113,7 @@ def concept_named(con: duckdb.DuckDBPyConnection, name: str) -> Row:
     Raises:
         CarlosError: no concept, or that of more than one policy, has that name.
     """
-    found = rows(con, statement("ask/concepts_named"), {"name": name})
+    found = rows(con, statement("ask/moderation/concepts_named"), {"name": name})
     if not found:
         raise CarlosError(f"no policy in force has the concept {name!r}: see carlos sql 'from mart.concept'")
     if len(found) > 1:

@@ -27,7 +27,7 @@ _SCHEMA = pa.schema(
 
 def changed_concepts(con: duckdb.DuckDBPyConnection, policy: Policy) -> tuple[list[Concept], int]:
     """What a policy says otherwise than the lake: the concepts that are new or changed, and how many it gave up."""
-    found = rows(con, statement("ask/concept_versions"), {"policy": policy.head.policy})
+    found = rows(con, statement("ask/moderation/concept_versions"), {"policy": policy.head.policy})
     known = {(row["concept_id"], row["version"], row["policy_version"]) for row in found}
     changed = [
         concept

@@ -85,8 +85,8 @@ def still_there(settings: Settings, signed: Sequence[Row]) -> tuple[list[Row], l
     down = [row["lora_id"] for row in signed if row["action"] == "takedown"]
     kept = [row["lora_id"] for row in signed if row["action"] in ("label", "no_action", "overturn")]
     with connect(settings) as con, lake_errors():
-        copies = rows(con, statement("ask/copies_of"), {"lora_ids": down}) if down else []
-        removed = rows(con, statement("ask/removed_of"), {"lora_ids": kept}) if kept else []
+        copies = rows(con, statement("ask/moderation/copies_of"), {"lora_ids": down}) if down else []
+        removed = rows(con, statement("ask/moderation/removed_of"), {"lora_ids": kept}) if kept else []
     return copies, removed
 
 
@@ -181,6 +181,6 @@ def _case_files_at(
 
 
 def _as_written(con: duckdb.DuckDBPyConnection, lora_ids: Sequence[str], decision_ids: set[str]) -> list[Row]:
-    steps = rows(con, statement("ask/steps_of"), {"lora_ids": list(lora_ids)})
+    steps = rows(con, statement("ask/moderation/steps_of"), {"lora_ids": list(lora_ids)})
     by_lora = {step["lora_id"]: step for step in steps if step["decision_id"] in decision_ids}
     return [by_lora[lora_id] for lora_id in lora_ids if lora_id in by_lora]

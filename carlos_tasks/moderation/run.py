@@ -51,7 +51,7 @@ def unanswered(
     """
     wanted = {"profile_id": profile_id, "policy": policy}
     with registered(con, "asked", _asked_table(asked)):
-        loras = rows(con, statement("ask/answered_concepts"), wanted)
+        loras = rows(con, statement("ask/moderation/answered_concepts"), wanted)
     is_new = np.ones((len(loras), len(asked)), bool)
     for number, lora in enumerate(loras):
         is_new[number, lora.pop("numbers")] = False
@@ -71,7 +71,7 @@ def add_scores(con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, run
         for start in range(0, len(found), _ROWS_AT_ONCE):
             with registered(con, "found", found.slice(start, _ROWS_AT_ONCE)):
                 n_rows += run_statement(con, "add_concept_scores", parameters)
-    (shown,) = rows(con, statement("ask/shown_of_run"), {"run_id": run.run_id})
+    (shown,) = rows(con, statement("ask/moderation/shown_of_run"), {"run_id": run.run_id})
     return {"n_tests": n_rows} | shown
 
 

@@ -1,7 +1,8 @@
 """The Directions of one profile in memory, beside the lake: read once, and after a commit only what is new.
 
 They lie in blocks of a fixed number of rows, so that adding some neither moves nor copies those that are there. A row
-never changes its meaning: a LoRA that is measured anew gets a new one, and `sql/ask/searchable.sql` finds that.
+never changes its meaning: a LoRA that is measured anew gets a new one, and `sql/ask/retrieval/searchable.sql` finds
+that.
 """
 
 from collections import OrderedDict
@@ -102,7 +103,7 @@ class Directions:
 
     def _compared(self, con: duckdb.DuckDBPyConnection) -> tuple[int, int, datetime | None]:
         """Directions that the lake has, how many of them are not read, and when the first of these was computed."""
-        return con.execute(statement("ask/unread_directions"), {"profile_id": self.profile_id}).fetchall()[0]
+        return con.execute(statement("ask/retrieval/unread_directions"), {"profile_id": self.profile_id}).fetchall()[0]
 
     def cosines(self, matrix: Floats, admitted: Mask) -> tuple[NDArray[np.int64], Floats]:
         """Cosines of the admitted rows with the columns of a query.

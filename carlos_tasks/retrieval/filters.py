@@ -1,7 +1,7 @@
 """What a hit must be: bounds on Strength and Consistency, status, base model, license, source, creator, dates.
 
-The filters themselves are SQL (`sql/ask/admitted.sql`), so that the status has one definition. Here is what can be
-asked for, and what cannot be right is refused.
+The filters themselves are SQL (`sql/ask/retrieval/admitted.sql`), so that the status has one definition. Here is what
+can be asked for, and what cannot be right is refused.
 """
 
 import math
@@ -70,7 +70,7 @@ class Filters:
             raise CarlosError(f"nothing is published since {self.since} and until {self.until}: swap the two days")
 
     def parameters(self, thresholds: Mapping[str, float], known: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-        """The parameters of `sql/ask/admitted.sql`.
+        """The parameters of `sql/ask/retrieval/admitted.sql`.
 
         Args:
             thresholds: those of the profile, by name.

@@ -68,7 +68,7 @@ class KeptIndex:
             return False
         if self._snapshot is not None:
             between = {"since": self._snapshot, "newest": newest}
-            (is_changed,) = self._con.execute(statement("ask/changed_since"), between).fetchall()[0]
+            (is_changed,) = self._con.execute(statement("ask/retrieval/changed_since"), between).fetchall()[0]
             if not is_changed:
                 self._snapshot = newest
                 return False
@@ -87,7 +87,7 @@ class KeptIndex:
         # Most questions have the filters of the one before: mostly none.
         if self._passing is None or self._passing[0] != filters:
             parameters = filters.parameters(self._thresholds, self._known)
-            found = self._facts.execute(statement("ask/admitted"), parameters).fetchnumpy()["row"]
+            found = self._facts.execute(statement("ask/retrieval/admitted"), parameters).fetchnumpy()["row"]
             mask = np.zeros(len(self.directions), dtype=bool)
             mask[np.asarray(found)] = True
             self._passing = filters, mask
@@ -99,12 +99,13 @@ class KeptIndex:
 
     def facts(self, places: NDArray[np.int64]) -> dict[int, Row]:
         """What hits show, by row of the Directions."""
-        return {fact.pop("row"): fact for fact in rows(self._facts, statement("ask/hits"), {"rows": places.tolist()})}
+        found = rows(self._facts, statement("ask/retrieval/hits"), {"rows": places.tolist()})
+        return {fact.pop("row"): fact for fact in found}
 
     def _read(self) -> None:
         # Until all is read again, nothing is.
         self._snapshot = self._passing = None
-        self._facts.execute(statement("ask/make_searchable"))
+        self._facts.execute(statement("ask/retrieval/make_searchable"))
         self._con.execute("begin")
         try:
             snapshot = snapshot_id(self._con)
@@ -117,17 +118,18 @@ class KeptIndex:
             self._con.execute("rollback")
             raise
         known: dict[str, list[str]] = {}
-        for row in rows(self._facts, statement("ask/known_values")):
+        for row in rows(self._facts, statement("ask/retrieval/known_values")):
             known.setdefault(row["field"], []).append(row["value"])
         self.directions, self._thresholds, self._known, self._snapshot = found, thresholds, known, snapshot
 
     def _copy_facts(self, n_loras: int) -> None:
         n_slices = math.ceil(n_loras / self._loras_at_once)
         shares = [part / n_slices for part in range(1, n_slices)]
-        (edges,) = self._con.execute(statement("ask/slices"), {"shares": shares}).fetchall()[0]
+        (edges,) = self._con.execute(statement("ask/retrieval/slices"), {"shares": shares}).fetchall()[0]
         for first, before in pairwise(["", *edges, _ABOVE_ALL]):
             some = {"profile_id": self._profile_id, "first": first, "before": before}
             # Inserted by the other connection, slice by slice: in the lake's transaction, rows would lie there twice.
-            self._facts.register("gathered", self._con.execute(statement("ask/searchable"), some).to_arrow_table())
+            gathered = self._con.execute(statement("ask/retrieval/searchable"), some).to_arrow_table()
+            self._facts.register("gathered", gathered)
             self._facts.execute("insert into searchable by name from gathered")
             self._facts.unregister("gathered")

@@ -150,7 +150,7 @@ def baseline_mean(con: duckdb.DuckDBPyConnection, profile: Profile) -> Doubles:
     """Mean feature e of the baseline's images, float64 (d,)."""
     with lake_errors():
         means = con.execute(
-            statement("ask/baseline_mean"), {"profile_id": profile.profile_id, "baseline": BASELINE}
+            statement("ask/retrieval/baseline_mean"), {"profile_id": profile.profile_id, "baseline": BASELINE}
         ).fetchall()
     if not means:
         raise NotFound(f"the baseline of profile {profile.name} is not in the lake yet: run carlos index")

@@ -127,9 +127,9 @@ class Searcher:
             n_bootstrap: resamples of the prompts that stability is told from; 0: neither errors nor stability.
 
         Returns:
-            Rows of rank, lora_id, name, score, score_se, stays_in_top_k, the columns of `sql/ask/hits.sql`, parts
-            (asked, weight, cosine, contribution), n_alike, alike (lora_id, name, cosine), evidence (pair, lora,
-            baseline: URLs).
+            Rows of rank, lora_id, name, score, score_se, stays_in_top_k, the columns of
+            `sql/ask/retrieval/hits.sql`, parts (asked, weight, cosine, contribution), n_alike, alike (lora_id, name,
+            cosine), evidence (pair, lora, baseline: URLs).
             score_se: standard error by prompt. stays_in_top_k: share of the resamples in which it is among the first
             k by score alone, against the next max(3 k, 30). Both are None where the lake has no differences by prompt
             (an imported profile), and for k above 100; so is evidence, of more than 100 hits.

@@ -37,7 +37,7 @@ def read_prompt_sums(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: 
     found: dict[str, PromptSums] = {}
     for start in range(0, len(lora_ids), _AT_ONCE):
         wanted = {"profile_id": profile_id, "lora_ids": list(lora_ids[start : start + _AT_ONCE])}
-        found |= _by_lora(con.execute(statement("ask/prompt_differences"), wanted).to_arrow_table())
+        found |= _by_lora(con.execute(statement("ask/retrieval/prompt_differences"), wanted).to_arrow_table())
     return found
 
 

@@ -345,9 +345,13 @@ def test_an_index_of_directions_without_length_has_no_hits(
         assert searcher.search(asked(micro.profile_id, EAST), diversity=0.5, group_at=0.9) == []
 
 
-def test_every_statement_of_the_folder_is_run() -> None:
-    package = Path(carlos_tasks.__file__).parent
-    named = re.compile(r'statement\("ask/(\w+)"\)|asked\(con, "(\w+)"')
-    found = [names for path in package.rglob("*.py") for names in named.findall(path.read_text())]
-    run = {name for names in found for name in names if name}
-    assert run == {path.stem for path in (sql_folder() / "ask").glob("*.sql")}
+def test_every_statement_is_run_and_a_folder_is_of_one_package() -> None:
+    package, folder = Path(carlos_tasks.__file__).parent, sql_folder() / "ask"
+    named = re.compile(r'statement\("ask/(\w+)/(\w+)"\)|asked\(con, "(\w+)"')
+    run, asking = set(), set()
+    for path in package.rglob("*.py"):
+        for of, name, of_reports in named.findall(path.read_text()):
+            run.add((of or "reports", name or of_reports))
+            asking.add((of or "reports", path.relative_to(package).parts[0]))
+    assert run == {(path.parent.name, path.stem) for path in folder.rglob("*.sql")}
+    assert len(asking) == len(list(folder.iterdir()))

@@ -99,6 +99,14 @@ def test_a_failure_shows_the_first_rows_and_counts_all(con: duckdb.DuckDBPyConne
     assert failure.rows[0] == {"lora_id": "l00", "n_rows": 2}
 
 
+def test_what_stands_twice_is_named_by_its_key(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, {"core.representation": [{}, {"strength": 2.0}, {"profile_id": "q"}]})
+    failure = run_check(con, "duplicate_representation")
+    assert failure is not None
+    assert failure.rows == [{"profile_id": "p", "lora_id": "a", "n_rows": 2}]
+    assert failure.meaning == "Rows of core.representation that stand twice; its key: profile_id, lora_id."
+
+
 def test_a_measured_lora_without_its_prompts_is_found(con: duckdb.DuckDBPyConnection) -> None:
     fill(con, {"core.profile": [{}, {"profile_id": "q", "origin": "imported"}]})
     fill(con, {"core.representation": [{}, {"profile_id": "q"}, {"lora_id": "b", "measured": "unpatched"}]})

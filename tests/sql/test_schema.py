@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from carlos_tasks.lake.checks import check_names
-from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
+from carlos_tasks.lake.migrate import FOLDERS, SqlFile, sql_files, sql_folder
 from tests import test_import_published
 from tests.commit import test_index as test_commit
 from tests.commit import test_representation, test_thresholds
@@ -53,6 +53,13 @@ def test_a_file_holds_one_object_and_is_named_after_it() -> None:
         else:
             first = ALTERED.findall(file.text)[0]
             assert stem.startswith(f"{first.replace('.', '_')}_")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_the_number_alone_tells_the_order(folder: str) -> None:
+    numbers = [path.name.partition("_")[0] for path in (sql_folder() / folder).glob("*.sql")]
+    assert all(re.fullmatch(r"\d\d", number) for number in numbers)
+    assert len(numbers) == len(set(numbers))
 
 
 @pytest.mark.parametrize("path", ALL_FILES)

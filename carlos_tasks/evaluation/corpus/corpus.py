@@ -78,7 +78,7 @@ def read_corpus(con: duckdb.DuckDBPyConnection, profile: Profile) -> Corpus:
     with lake_errors():
         snapshot_id, committed_at = con.execute(_STATE).fetchall()[0]
         thresholds = rows(con, _THRESHOLDS, wanted)
-        loras = rows(con, statement("ask/evaluated_loras"), wanted)
+        loras = rows(con, statement("ask/evaluation/evaluated_loras"), wanted)
         vectors, lengths = direction_matrix(con, profile.profile_id, [lora["lora_id"] for lora in loras])
     if not lengths.any():
         raise NotFound(

@@ -54,7 +54,7 @@ def read_pairs(con: duckdb.DuckDBPyConnection, profile: Profile, lora_ids: Seque
     for lora_id in lora_ids:
         with lake_errors():
             wanted = {"profile_id": profile.profile_id, "lora_id": lora_id}
-            table = con.execute(statement("ask/evaluated_pairs"), wanted).to_arrow_table()
+            table = con.execute(statement("ask/evaluation/evaluated_pairs"), wanted).to_arrow_table()
         vectors = table["difference"].combine_chunks().flatten().to_numpy().reshape(table.num_rows, -1)
         rows = [prompt_no[prompt_id] for prompt_id in table["prompt_id"].to_pylist()]
         columns = [seed_no[seed] for seed in table["seed"].to_pylist()]

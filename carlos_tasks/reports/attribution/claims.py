@@ -21,11 +21,11 @@ def read_claims(con: duckdb.DuckDBPyConnection, lora_ids: Sequence[str]) -> dict
     """Read what is claimed of some LoRAs.
 
     Returns:
-        By lora_id: the columns of `sql/ask/attributed_claims.sql` without `metadata`, and of it `training_tags`
-        (`training_tags_of`) and `output_name`.
+        By lora_id: the columns of `sql/ask/reports/attributed_claims.sql` without `metadata`, and of it
+        `training_tags` (`training_tags_of`) and `output_name`.
     """
     found = {}
-    for row in rows(con, statement("ask/attributed_claims"), {"lora_ids": list(lora_ids)}):
+    for row in rows(con, statement("ask/reports/attributed_claims"), {"lora_ids": list(lora_ids)}):
         metadata = _object(row.pop("metadata"))
         name = clean_line(metadata.get("ss_output_name"))
         found[row["lora_id"]] = row | {"output_name": name or None, "training_tags": training_tags_of(metadata)}

@@ -88,10 +88,10 @@ def reading(settings: Settings, now: datetime) -> Iterator[tuple[duckdb.DuckDBPy
         con.execute("set memory_limit = ?", [MEMORY_LIMIT])
         con.execute("set temp_directory = ?", [spilled])
         con.execute("begin")
-        (state,) = rows(con, statement("ask/report_state"))  # a lake has a snapshot from its beginning
+        (state,) = rows(con, statement("ask/reports/report_state"))  # a lake has a snapshot from its beginning
         yield con, State(profile.name, profile.profile_id, int(state["snapshot_id"]), state["committed_at"], now)
 
 
 def asked(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> pa.Table:
-    """Run a statement of sql/ask and return its rows as an arrow table, which keeps its columns without any row."""
-    return con.execute(statement(f"ask/{name}"), parameters).to_arrow_table()
+    """Run a statement of sql/ask/reports; its rows as an arrow table, which keeps its columns without any row."""
+    return con.execute(statement(f"ask/reports/{name}"), parameters).to_arrow_table()

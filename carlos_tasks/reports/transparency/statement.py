@@ -44,7 +44,7 @@ def statement_of_reasons(decision: Row) -> Json:
     """Return the statement of a decision that acts on content, its fields as the database names them.
 
     Args:
-        decision: a row of sql/ask/transparency_restrictions.sql.
+        decision: a row of sql/ask/reports/transparency_restrictions.sql.
 
     The statement may have faults (`carlos_tasks.policies.statement_rules.faults_of`): what a decision does not say
     is not made up here.

@@ -1,5 +1,5 @@
 /* Rows of the Directions in memory that pass the filters. A filter that is null, or an empty list, lets everything pass;
-   a value that is null passes no filter on it. Names are given as they stand in the columns (sql/ask/known_values.sql).
+   a value that is null passes no filter on it. Names are given as they stand in the columns (sql/ask/retrieval/known_values.sql).
 
    The status is the lake's, unless a threshold is asked for: then it is told anew, with the thresholds given
    ($limit_strength_max …: all in force); what a decision says stands under any threshold.
