@@ -14,6 +14,7 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 
 from carlos_tasks.nightly.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import load_settings
 
 
@@ -41,9 +42,9 @@ def attribute_references() -> None:
             stored = store_attribution(load_settings(), reference, again=params["again"])
         except NothingMeasured as nothing_yet:
             raise nothing_to_do(str(nothing_yet)) from nothing_yet
-        if not stored["is_new"]:
-            raise nothing_to_do(f"this state of the lake has its report at {stored['prefix']}.")
-        return stored
+        if not stored.is_new:
+            raise nothing_to_do(f"this state of the lake has its report at {stored.prefix}.")
+        return as_json(stored)
 
     attribute.expand(reference=list(load_settings().reference_places))
 

@@ -14,7 +14,9 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, task
 
+from carlos_tasks.moderation.approval import Approval
 from carlos_tasks.nightly.orchestration import COMMIT, MOST_WAITING, default_args
+from carlos_tasks.nightly.stage_reports import as_json, from_json
 from carlos_tasks.settings import load_settings
 
 _TEXT = ["null", "string"]
@@ -42,9 +44,9 @@ def decide_batch() -> None:
 
     @task
     def prepare(*, params: Any) -> Any:
-        from carlos_tasks.moderation.batches import prepare_batch
+        from carlos_tasks.moderation.batches import BatchRequest, prepare_batch
 
-        return prepare_batch(load_settings(), dict(params))
+        return as_json(prepare_batch(load_settings(), from_json(BatchRequest, dict(params))))
 
     approve = ApprovalOperator(
         task_id="approve",
@@ -54,9 +56,10 @@ def decide_batch() -> None:
 
     @task(pool=COMMIT)
     def decide(batch: Any, *, run_id: Any, ti: Any) -> Any:
-        from carlos_tasks.moderation.batches import sign_batch
+        from carlos_tasks.moderation.batches import PreparedBatch, sign_batch
 
-        return sign_batch(load_settings(), batch, ti.xcom_pull(task_ids="approve"), run_id)
+        approval = Approval.of(ti.xcom_pull(task_ids="approve"))
+        return as_json(sign_batch(load_settings(), from_json(PreparedBatch, batch), approval, run_id))
 
     prepared = prepare()
     prepared >> approve >> decide(prepared)

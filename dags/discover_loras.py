@@ -1,18 +1,18 @@
 """### discover_loras: what is new at the sources?
 
 Every night it looks at each source of `CARLOS_SOURCES`: a live one is polled into its mirror, then the shards are
-listed. Those that are new or rewritten are announced, each as one partition `<source>!<shard>` of the asset
-`lora_shards`; `index_loras` gets one run per partition. A source that fails stops no other, and fails the run.
+listed and compared with what the lake has read. Each shard that is new, changed or gone, that was read under other
+rules (another backbone, size limit or version of the checks), or that could not be read, is announced as one partition
+`<source>!<shard>` of the asset `lora_shards`; `index_loras` gets one run per partition. A source that fails stops no
+other, and fails the run.
 
-A source's watermark moves in a task of its own, after the partitions are stored. A crash between the two announces
-the same shards again on the next night, and `index_loras` finds them known: nothing is lost, nothing is there twice.
+The lake is the only memory. What was announced and not read, because `index_loras` was paused or because its run
+failed, is announced again on the next night. While runs of `index_loras` wait in the queue, nothing is announced, so
+that no shard stands in it twice.
 
 When nothing is new but LoRAs of the lake still wait to be indexed, one partition `backlog/<date>` is announced for
-them. When nothing waits either, every task says so in its log and ends as skipped: one listing per source and one
-query are all it costs.
-
-**From the start.** Airflow drops what is announced while `index_loras` is paused. A run with the parameter
-`from_start` ignores the watermarks and announces every shard again.
+them. When nothing waits either, the tasks that announce say so in their log and end as skipped: one listing and one
+query per source, and one query more, are all it costs.
 
 **Sweep.** The nights read what is newest at a live source. A run with the parameter `sweep` reads its whole listing,
 and asks by id for what is no longer in it: so it learns what was changed or taken down. Hours; once a month.
@@ -21,10 +21,13 @@ and asks by id for what is no longer in it: so it learns what was changed or tak
 
 from typing import Any
 
-from airflow.sdk import Param, dag, task, task_group
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.sdk import Param, dag, task
 
-from carlos_tasks.nightly.orchestration import LORA_SHARDS, backlog_partition, default_args, nightly, nothing_to_do
-from carlos_tasks.nightly.partitions import partition_of, watermark_of
+from carlos_tasks.intake.partitions import partition_of
+from carlos_tasks.nightly import stages as nightly
+from carlos_tasks.nightly.orchestration import LORA_SHARDS, backlog_partition, default_args, nothing_to_do, queued_runs
+from carlos_tasks.nightly.stage_reports import Announcement, as_json
 from carlos_tasks.settings import load_settings
 
 
@@ -33,45 +36,38 @@ from carlos_tasks.settings import load_settings
     catchup=False,
     max_active_runs=1,
     default_args=default_args(),
-    params={
-        "from_start": Param(False, type="boolean", description="Announce every shard again."),
-        "sweep": Param(False, type="boolean", description="Read live sources whole; ask for what is missing."),
-    },
+    params={"sweep": Param(False, type="boolean", description="Read live sources whole; ask for what is missing.")},
     doc_md=__doc__,
     tags=["carlos"],
 )
 def discover_loras() -> None:
-    """Look at each source, announce each new shard as a partition `<source>!<shard>` of the asset `lora_shards`,
-    and then move the source's watermark.
-    """
+    """Each source by itself; the queue is counted before any of them announces something."""
+
+    @task
+    def count_queued(*, ti: Any) -> int:
+        return queued_runs(ti, "index_loras")
 
     @task(outlets=[LORA_SHARDS], map_index_template="{{ task.op_kwargs['source'] }}")
-    def announce_shards(source: str, *, params: Any, outlet_events: Any, asset_state_store: Any) -> Any:
-        before = None if params["from_start"] else asset_state_store[LORA_SHARDS].get(watermark_of(source))
-        found = nightly().discover(load_settings(), source, before, sweep=params["sweep"])
-        if not found["shards"]:
-            raise nothing_to_do(f"{source} has no shard that is new since the watermark {before}.")
-        outlet_events[LORA_SHARDS].add_partitions([partition_of(source, shard) for shard in found["shards"]])
-        return {"source": source, "n_partitions": len(found["shards"]), "watermark": found["watermark"]}
-
-    @task(inlets=[LORA_SHARDS])
-    def move_watermark(announced: Any, *, asset_state_store: Any) -> None:
-        asset_state_store[LORA_SHARDS].set(watermark_of(announced["source"]), announced["watermark"])
-
-    @task_group(prefix_group_id=False)
-    def look_at(source: str) -> Any:
-        announced = announce_shards(source=source)
-        move_watermark(announced)
-        return announced
+    def announce_shards(source: str, n_queued: int, *, params: Any, outlet_events: Any) -> Any:
+        shards = nightly.discover(load_settings(), source, sweep=params["sweep"]).shards
+        if not shards or n_queued:
+            raise nothing_to_do(f"{len(shards)} shards of {source} are unread, {n_queued} runs of index_loras wait.")
+        outlet_events[LORA_SHARDS].add_partitions([partition_of(source, shard) for shard in shards])
+        return as_json(Announcement(source, len(shards)))
 
     @task(outlets=[LORA_SHARDS], trigger_rule="all_done")
-    def announce_backlog(announced: Any, *, outlet_events: Any) -> Any:
-        if announced or not nightly().backlog_size(load_settings()):
-            raise nothing_to_do("what waits comes with the new shards, or no LoRA waits.")
+    def announce_backlog(announced: Any, n_queued: int, *, outlet_events: Any) -> Any:
+        if announced or n_queued or not nightly.backlog_size(load_settings()):
+            raise nothing_to_do("what waits comes with the shards or with a run in the queue, or no LoRA waits.")
         outlet_events[LORA_SHARDS].add_partitions(backlog_partition())
-        return {"n_partitions": 1}
+        return as_json(Announcement("backlog", 1))
 
-    announce_backlog(look_at.expand(source=list(load_settings().source_uris)))
+    # A run ends as its last tasks do: this one fails with any source.
+    finished = EmptyOperator(task_id="finished", trigger_rule="none_failed")
+    n_queued = count_queued()
+    announced = announce_shards.partial(n_queued=n_queued).expand(source=list(load_settings().source_uris))
+    announced >> finished
+    announce_backlog(announced, n_queued)
 
 
 discover_loras()

@@ -16,6 +16,7 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 
 from carlos_tasks.nightly.orchestration import default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import load_settings
 
 
@@ -44,9 +45,9 @@ def evaluate_index() -> None:
             kept = evaluate_and_keep(load_settings(), again=params["again"])
         except NotFound as nothing_yet:
             raise nothing_to_do(str(nothing_yet)) from nothing_yet
-        if not kept["is_new"]:
-            raise nothing_to_do(f"this state of the lake has its report at {kept['prefix']}.")
-        return kept
+        if not kept.is_new:
+            raise nothing_to_do(f"this state of the lake has its report at {kept.prefix}.")
+        return as_json(kept)
 
     evaluate()
 

@@ -18,6 +18,7 @@ from typing import Any
 from airflow.sdk import Param, dag, task
 
 from carlos_tasks.nightly.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import load_settings
 
 
@@ -41,16 +42,16 @@ def moderate_index() -> None:
     def score_concepts() -> Any:
         from carlos_tasks.moderation.scoring import score_concepts
 
-        return score_concepts(load_settings())
+        return as_json(score_concepts(load_settings()))
 
     @task
     def report_moderation(*, params: Any) -> Any:
         from carlos_tasks.reports.moderation.report import store_moderation
 
         stored = store_moderation(load_settings(), again=params["again"])
-        if not stored["is_new"]:
-            raise nothing_to_do(f"this state of the lake has its report at {stored['prefix']}.")
-        return stored
+        if not stored.is_new:
+            raise nothing_to_do(f"this state of the lake has its report at {stored.prefix}.")
+        return as_json(stored)
 
     score_concepts() >> report_moderation()
 

@@ -15,7 +15,9 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, task
 
+from carlos_tasks.moderation.approval import Approval
 from carlos_tasks.nightly.orchestration import MOST_WAITING, default_args
+from carlos_tasks.nightly.stage_reports import as_json, from_json
 from carlos_tasks.settings import load_settings
 
 DRAFT = "ti.xcom_pull(task_ids='draft')"
@@ -37,7 +39,8 @@ def report_transparency() -> None:
     def draft(*, params: Any, dag_run: Any) -> Any:
         from carlos_tasks.reports.transparency.report import store_transparency
 
-        return store_transparency(load_settings(), params["month"], asked_at=dag_run.run_after, again=True)
+        kept = store_transparency(load_settings(), params["month"], asked_at=dag_run.run_after, again=True)
+        return as_json(kept)
 
     approve = ApprovalOperator(
         task_id="approve",
@@ -48,9 +51,11 @@ def report_transparency() -> None:
     @task
     def release(drafted: Any, answer: Any) -> Any:
         from carlos_tasks.reports.bundles.release import release_report
+        from carlos_tasks.reports.bundles.stored import KeptReport
         from carlos_tasks.store import open_store
 
-        return release_report(open_store(load_settings().store), drafted, answer)
+        report, store = from_json(KeptReport, drafted), open_store(load_settings().store)
+        return as_json(release_report(store, report.prefix, report.manifest_sha256, Approval.of(answer)))
 
     drafted = draft()
     drafted >> approve

@@ -151,7 +151,7 @@ def test_the_profile_is_kept_apart_and_cannot_be_measured(settings: Settings, tm
         nightly.plan(settings)
     # The same backbone, another profile: no file of theirs can be measured, none of their rows is found.
     other = settings.model_copy(update={"profile": "sdxl-paper"})
-    assert nightly.plan(other)["n_loras"] == 0
+    assert nightly.plan(other).n_loras == 0
     with pytest.raises(NotFound):
         similar(other, "civitai-1")
     assert load_profile(PROFILE).profile_id != load_profile("sdxl-paper").profile_id

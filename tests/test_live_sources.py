@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from carlos_tasks.intake.shard_intake import IntakeReport
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.nightly.stages import commit_intake, discover, ingest, run_checks
 from carlos_tasks.profiles.resources import PACKAGE_FOLDER
@@ -40,14 +41,13 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         yield state
 
 
-def a_night(settings: Settings, server: Server, watermark: Any, *, sweep: bool = False) -> tuple[Any, list[Any]]:
-    """Discover, ingest and commit; returns the watermark and the reports of intake."""
+def a_night(settings: Settings, server: Server, *, sweep: bool = False) -> list[IntakeReport]:
+    """Discover, ingest and commit; returns the reports of intake."""
     uri = f"civitai:{server.address}"
-    found = discover(settings, uri, watermark, sweep=sweep)
-    reports = [ingest(settings, uri, shard) for shard in found["shards"]]
+    reports = [ingest(settings, uri, shard) for shard in discover(settings, uri, sweep=sweep).shards]
     for report in reports:
-        commit_intake(settings, report["intake_key"])
-    return found["watermark"], reports
+        commit_intake(settings, report.intake_key)
+    return reports
 
 
 def rows(settings: Settings, question: str) -> list[tuple[Any, ...]]:
@@ -57,25 +57,25 @@ def rows(settings: Settings, question: str) -> list[tuple[Any, ...]]:
 
 def test_nights_over_a_live_source(server: Server, tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
-    watermark, reports = a_night(settings, server, None)
-    assert [report["n_accepted"] for report in reports] == [2, 1]
+    reports = a_night(settings, server)
+    assert [report.n_accepted for report in reports] == [2, 1]
     assert rows(settings, "select count(*) from core.lora") == [(3,)]
     assert run_checks(settings) == []
 
     server.requests = []
-    assert a_night(settings, server, watermark) == (watermark, [])
+    assert a_night(settings, server) == []
     assert len(server.requests) == 1
 
     gone = server.models.pop()
     server.hidden = {2}
-    watermark, reports = a_night(settings, server, watermark, sweep=True)
-    assert [(report["n_known"], report["by_reason"]) for report in reports] == [(1, {"taken_down": 1})]
+    reports = a_night(settings, server, sweep=True)
+    assert [(report.n_known, report.by_reason) for report in reports] == [(1, {"taken_down": 1})]
     history = "select model_id, state from mart.listing_history order by model_id"
     assert rows(settings, history) == [("1", "taken_down"), ("2", "listed"), ("3", "listed")]
     assert rows(settings, "select count(*) from core.lora") == [(3,)]  # what is known of it stays
 
     server.models.append(gone)
-    watermark, reports = a_night(settings, server, watermark, sweep=True)
+    reports = a_night(settings, server, sweep=True)
     assert rows(settings, history) == [("1", "listed"), ("2", "listed"), ("3", "listed")]
     assert run_checks(settings) == []
     downloads = [path for path in server.paths if path.startswith("/api/download/")]

@@ -44,13 +44,14 @@ def index(
 
     `SOURCE` defaults to `CARLOS_SOURCES`; docs/sources.md says how one is written.
     """
+    from carlos_tasks.nightly.stage_reports import as_json as report_json
     from carlos_tasks.nightly.stages import index_all
 
     settings = load_settings()
     sources = [source] if source else settings.source_uris
     if not sources:
         raise CarlosError("no source: name one (carlos index folder:/my/loras) or set CARLOS_SOURCES")
-    reports = [index_all(settings, uri) for uri in sources]
+    reports = [report_json(index_all(settings, uri)) for uri in sources]
     _print_reports(as_json, *reports)
     return 1 if any(report["check_failures"] for report in reports) else 0
 

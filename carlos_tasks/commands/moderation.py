@@ -48,8 +48,9 @@ def score(
 ) -> int:
     """Score what is new with the concepts of the policy."""
     from carlos_tasks.moderation.scoring import score_concepts
+    from carlos_tasks.nightly.stage_reports import as_json as report_json
 
-    return print_rows([score_concepts(load_settings(), again=again)], as_json)
+    return print_rows([report_json(score_concepts(load_settings(), again=again))], as_json)
 
 
 def _check(folder: str, as_json: bool, settings: "Settings") -> int:

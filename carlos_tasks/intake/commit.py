@@ -45,7 +45,10 @@ TAKEN = pa.schema(
         pa.field("n_rejections", pa.int64(), nullable=False),
     ]
 )
-_STATEMENTS = ("add_listings", "add_rejections", "add_loras", "renew_loras", "add_shards", "put_sightings")
+_STATEMENTS = (
+    *("add_listings", "add_rejections", "add_loras", "renew_loras"),
+    *("add_shards", "put_sightings", "remove_shard_failures"),
+)
 
 
 @dataclass(frozen=True)

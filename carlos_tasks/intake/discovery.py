@@ -1,78 +1,142 @@
-"""What is new at a source: its listing compared with the listing that was handed on last.
+"""What is new at a source: its listing, compared with what the lake has read of it and under which rules.
 
-Times are not trusted: copying tools keep old ones, and storage stamps whole seconds. So the listing itself is
-remembered, in our own store under the hash of what it says; the watermark is that hash. A listing whose hash is the
-watermark has nothing new.
+The lake's own record (`raw.shard`, `raw.shard_failure`) is the only memory, for the DAGs and for the command line. What
+was announced is not remembered: where an announcement was lost, or reading failed, the shard is still unread in the
+lake, and so it is found again. Times are not trusted (copying tools keep old ones): a shard changed when its etag did.
 """
 
-import hashlib
-import json
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-import zstandard
+import duckdb
 
-from carlos_tasks.aliases import Json
 from carlos_tasks.errors import NotFound, PassingError
+from carlos_tasks.intake.partitions import find_shard
+from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.statements import statement
+from carlos_tasks.lora.check import CHECKS_VERSION
+from carlos_tasks.profiles.profile import load_profile
+from carlos_tasks.settings import Settings
+from carlos_tasks.sources import open_source, poll_source
 from carlos_tasks.sources.listing import Source
-from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store import open_store
+from carlos_tasks.store.objects import ObjectInfo
 
 
-def find_new(source: Source, store: ObjectStore, watermark: Json | None) -> Json:
-    """List a source once, and tell how its listing differs from the one of the watermark.
+@dataclass(frozen=True)
+class Rules:
+    """What decides on a file beside its bytes and the version of the checks."""
 
-    Returns:
-        `shards`: keys of new and rewritten shards, oldest first, then of those that have gone;
-        `watermark`: to be stored once they are handed on.
+    base_models: frozenset[str]
+    max_bytes: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Rules":
+        """Return those of a deployment: it takes in what its profile's backbone can use."""
+        base_model = load_profile(settings.profile).identity.backbone.base_model
+        return cls(frozenset({base_model}), settings.max_file_mb * 2**20)
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """What is to be read of a source: `unread` shards, oldest first, and those that have `gone` from it.
+
+    `n_known` counts the shards that the lake has read before, or tried to.
+    """
+
+    source_uri: str
+    n_listed: int
+    n_known: int
+    unread: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def shards(self) -> tuple[str, ...]:
+        """All that is to be read: what has gone comes last, so that records that moved are seen first."""
+        return self.unread + self.gone
+
+
+@dataclass(frozen=True)
+class ShardState:
+    """What the lake knows of a shard; the columns of `sql/ask/intake/shard_states.sql`."""
+
+    etag: str | None
+    etag_under_rules: str | None
+    has_failed: bool
+
+    def is_read(self, shard: ObjectInfo) -> bool:
+        """Whether the shard was read as it is now, under these rules, and no reading has failed since."""
+        return self.etag == self.etag_under_rules == shard.etag and not self.has_failed
+
+    @property
+    def is_there(self) -> bool:
+        """Whether the lake takes the shard to be at the source still."""
+        return bool(self.etag) or self.has_failed
+
+
+def find_new(settings: Settings, source: Source, *, sweep: bool = False, again: bool = False) -> Discovery:
+    """Poll a live source, list its shards, and tell which of them are to be read: one listing and one query.
+
+    To be read is what is new or changed, what was read under other rules or by an older version of the checks, and
+    what could not be read. Where there is no lake yet, that is everything, and none is made.
+
+    Args:
+        settings: where the lake lies; profile and size limit are the rules.
+        source: what `open_source` returned.
+        sweep: reconcile a live source by id, which reads all of it.
+        again: every shard is to be read, whatever the lake knows of it.
 
     Raises:
-        PassingError: the source lists nothing at all any more, as a folder does that is not mounted.
+        PassingError: the source lists nothing at all any more, as a folder does that is not mounted; or source or
+            catalog does not answer.
     """
+    poll_source(source, sweep=sweep)
     shards = sorted(source.shards(), key=lambda shard: (shard.last_modified, shard.key))
-    listing = {shard.key: shard.etag for shard in shards}
-    text = json.dumps(sorted(listing.items())).encode()
-    digest = hashlib.sha256(text).hexdigest()[:32]
-    if watermark is not None and watermark["listing"] == digest:
-        return {"shards": [], "watermark": watermark}
-    memory = _Memory(store, source.uri)
-    known = memory.recall(watermark)
-    new = [shard.key for shard in shards if known.get(shard.key) != shard.etag]
-    gone = sorted(known.keys() - listing.keys())
+    known = _known_shards(settings, source.uri)
+    unread = [shard.key for shard in shards if again or shard.key not in known or not known[shard.key].is_read(shard)]
+    gone = sorted(key for key in known.keys() - {shard.key for shard in shards} if known[key].is_there)
     if gone and not shards:
         raise PassingError(f"{source.uri} lists no shard any more, and had {len(gone)}: is it there?")
-    if not new and not gone:
-        return {"shards": [], "watermark": watermark}
-    memory.keep(digest, text, watermark)
-    return {"shards": new + gone, "watermark": {"listing": digest}}
+    return Discovery(source.uri, len(shards), len(known), tuple(unread), tuple(gone))
 
 
-class _Memory:
-    """Listings of one source, each under its hash."""
+def shard_named(settings: Settings, source_uri: str, name: str) -> str:
+    """Return the key of the shard that a partition names; the source is asked only where the name is a hash.
 
-    def __init__(self, store: ObjectStore, source_uri: str) -> None:
-        self._store = store
-        self._prefix = f"discovered/{hashlib.sha256(source_uri.encode()).hexdigest()[:16]}/"
+    Raises:
+        NotFound: neither the source nor the lake has such a shard.
+    """
 
-    def recall(self, watermark: Json | None) -> dict[str, str]:
-        """Return the listing that a watermark stands for; nothing where there is none, so that all is new."""
-        if watermark is None:
-            return {}
+    def keys() -> Iterator[str]:
+        for shard in open_source(source_uri, open_store(settings.store)).shards():
+            yield shard.key
+        yield from _known_shards(settings, source_uri)  # one that has gone is listed no more
+
+    return find_shard(name, keys())
+
+
+def _known_shards(settings: Settings, source_uri: str) -> dict[str, ShardState]:
+    """Return the shards of a source that the lake has read or tried to; none where there is no lake."""
+    rules = Rules.of(settings)
+    with lake_errors():
         try:
-            packed = self._store.read(self._key(watermark["listing"]))
+            with connect(settings) as con:
+                return _ask(con, source_uri, rules)
         except NotFound:
             return {}
-        return dict(json.loads(zstandard.decompress(packed)))
+        except duckdb.CatalogException:  # a lake of an older version has no such table: it is brought up to date
+            with connect(settings, read_only=False, create=False) as con:
+                migrate(con)
+                return _ask(con, source_uri, rules)
 
-    def keep(self, digest: str, text: bytes, watermark: Json | None) -> None:
-        """Keep a listing. The one of the watermark stays until that has moved, older ones are removed.
 
-        Without a watermark nothing is: another caller's may stand for one of them.
-        """
-        self._store.write(self._key(digest), zstandard.compress(text))
-        if watermark is None:
-            return
-        in_use = {self._key(digest), self._key(watermark["listing"])}
-        for info in list(self._store.list(self._prefix)):
-            if info.key not in in_use:
-                self._store.delete(info.key)
-
-    def _key(self, digest: str) -> str:
-        return f"{self._prefix}{digest}.json.zst"
+def _ask(con: duckdb.DuckDBPyConnection, source_uri: str, rules: Rules) -> dict[str, ShardState]:
+    parameters = {
+        "source_uri": source_uri,
+        "checks_version": CHECKS_VERSION,
+        "base_models": sorted(rules.base_models),
+        "max_bytes": rules.max_bytes,
+    }
+    rows = con.execute(statement("ask/intake/shard_states"), parameters).fetchall()
+    return {key: ShardState(*state) for key, *state in rows}

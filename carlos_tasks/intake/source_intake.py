@@ -1,7 +1,6 @@
 """Ingestion of a whole source in this process: every shard that is new or changed, read, checked and committed.
 
-What a shard's state is stands in `raw.shard`: its etag, the version of the checks, what they accept. A shard
-in the state of its newest row is not read again, so a second run costs one listing and one query. A shard that the
+`intake.discovery` says which those are; where nothing is new, a run costs one listing and one query. A shard that the
 source does not have any more is a read without records: what it held has vanished, unless it moved.
 """
 
@@ -10,17 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from carlos_tasks.errors import NotFound, PassingError
+from carlos_tasks.errors import NotFound
 from carlos_tasks.intake.commit import IntakeCommit, commit_intake
+from carlos_tasks.intake.discovery import Rules, find_new
 from carlos_tasks.intake.shard_intake import IntakeReport, take_in
-from carlos_tasks.lake import catalog
-from carlos_tasks.lora.check import CHECKS_VERSION
-from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
-from carlos_tasks.sources import open_source, poll_source
+from carlos_tasks.sources import open_source
 from carlos_tasks.sources.listing import Source
 from carlos_tasks.store import open_store
-from carlos_tasks.store.objects import ObjectInfo, ObjectStore
+from carlos_tasks.store.objects import ObjectStore
 
 # Shards are committed together until they hold this many records: a commit has its price, and so has doing it again.
 RECORDS_PER_COMMIT = 20_000
@@ -48,20 +45,6 @@ class IngestReport:
     by_reason: dict[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What decides on a file beside its bytes."""
-
-    base_models: frozenset[str]
-    max_bytes: int
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Rules":
-        """Return those of a deployment: it takes in what its profile's backbone can use."""
-        base_model = load_profile(settings.profile).identity.backbone.base_model
-        return cls(frozenset({base_model}), settings.max_file_mb * 2**20)
-
-
 def ingest_shard(settings: Settings, source: Source, shard_key: str, store: ObjectStore) -> IntakeReport:
     """Take in one shard: its intake file is in the store after that, and nothing in the lake yet."""
     rules = Rules.of(settings)
@@ -82,19 +65,12 @@ def ingest_source(settings: Settings, source_uri: str, *, again: bool = False) -
     """
     store = open_store(settings.store)
     source = open_source(source_uri, store)
-    poll_source(source)
-    rules = Rules.of(settings)
-    shards = list(source.shards())
-    known = _known_states(settings, source.uri)
-    new = [shard.key for shard in shards if again or known.get(shard.key) != _state(shard, rules)]
-    gone = sorted(key for key in known.keys() - {shard.key for shard in shards} if known[key][0])
-    if gone and not shards:
-        raise PassingError(f"{source.uri} lists no shard any more, and had {len(gone)}: is it there?")
-    if not shards and not known:
+    found = find_new(settings, source, again=again)
+    if not found.n_listed and not found.n_known:
         raise NotFound(f"{source.uri} lists nothing: is it there?")
     totals: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    for reports in _in_groups(ingest_shard(settings, source, key, store) for key in new + gone):
+    for reports in _in_groups(ingest_shard(settings, source, key, store) for key in found.shards):
         _add(totals, commit_intake(settings, [report.intake_key for report in reports]))
         for report in reports:
             _add(totals, report)
@@ -102,32 +78,14 @@ def ingest_source(settings: Settings, source_uri: str, *, again: bool = False) -
     counts = {name: totals[name] for name in IngestReport.__dataclass_fields__ if name.startswith("n_")}
     return IngestReport(
         source_uri=source.uri,
-        **counts | {"n_shards": len(shards), "n_shards_read": len(new), "n_shards_gone": len(gone)},
+        **counts
+        | {
+            "n_shards": found.n_listed,
+            "n_shards_read": len(found.unread),
+            "n_shards_gone": len(found.gone),
+        },
         by_reason=dict(sorted(reasons.items())),
     )
-
-
-State = tuple[str, int, frozenset[str] | None, int]
-
-
-def _state(shard: ObjectInfo, rules: Rules) -> State:
-    return (shard.etag, CHECKS_VERSION, rules.base_models, rules.max_bytes)
-
-
-def _known_states(settings: Settings, source_uri: str) -> dict[str, State]:
-    """Return the states in which the shards of a source were taken in last; the lake is made where there is none."""
-    with catalog.connect(settings, read_only=False) as con:
-        catalog.migrate(con)
-        rows = con.execute(
-            "select shard_key, etag, checks_version, base_models, max_bytes from raw.shard "
-            "where source_uri = $source_uri "
-            "qualify row_number() over (partition by shard_key order by committed_at desc) = 1",
-            {"source_uri": source_uri},
-        ).fetchall()
-    return {
-        key: (etag, version, None if models is None else frozenset(models), max_bytes)
-        for key, etag, version, models, max_bytes in rows
-    }
 
 
 def _in_groups(reports: Iterator[IntakeReport]) -> Iterator[list[IntakeReport]]:

@@ -6,6 +6,7 @@ this measurement. The encoder is loaded for texts that the store holds no vector
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import duckdb
 import numpy as np
@@ -32,16 +33,27 @@ from carlos_tasks.store import open_store
 log = logging.getLogger(__name__)
 
 
-def score_concepts(settings: Settings, again: bool = False) -> Row:
+@dataclass(frozen=True)
+class ScoreReport:
+    """What a run added: LoRAs, tests, and tests that show their concept. `n_concepts` are those of the policy.
+
+    Where the profile's encoder cannot be loaded, `left_out` says why, and nothing is scored.
+    """
+
+    n_loras: int
+    n_concepts: int
+    n_tests: int
+    n_shown: int
+    snapshot_id: int
+    left_out: str | None = None
+
+
+def score_concepts(settings: Settings, again: bool = False) -> ScoreReport:
     """Load the policy into the lake, and score the LoRAs of the profile that it has not scored yet.
 
     Args:
         settings: where the lake lies, the profile, the policy, the device.
         again: score every LoRA with every concept, whatever was scored before.
-
-    Returns:
-        n_loras and n_tests of this run; n_concepts of the policy; n_shown, the tests that show their concept;
-        snapshot_id. Where the profile's encoder cannot be loaded, `left_out` says why, and n_tests is 0.
 
     Raises:
         NotFound: there is no lake yet, or no such policy.
@@ -55,7 +67,9 @@ def score_concepts(settings: Settings, again: bool = False) -> Row:
         return _score(con, settings, profile, policy, again)
 
 
-def _score(con: duckdb.DuckDBPyConnection, settings: Settings, profile: Profile, policy: Policy, again: bool) -> Row:
+def _score(
+    con: duckdb.DuckDBPyConnection, settings: Settings, profile: Profile, policy: Policy, again: bool
+) -> ScoreReport:
     changed, n_retired = changed_concepts(con, policy)
     report: Row = {"n_loras": 0, "n_concepts": len(policy.concepts), "n_tests": 0, "n_shown": 0}
     run = None
@@ -75,7 +89,7 @@ def _score(con: duckdb.DuckDBPyConnection, settings: Settings, profile: Profile,
                 report["n_loras"] = len(np.unique(run.answers.lora))
                 report |= add_scores(con, profile.profile_id, policy.head.policy, run)
             facts |= report
-    return report | {"snapshot_id": snapshot_id(con)}
+    return ScoreReport(**report, snapshot_id=snapshot_id(con))
 
 
 def _run(

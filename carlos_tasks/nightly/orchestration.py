@@ -6,8 +6,6 @@ The one module of the package that needs Airflow. The pools are described in `da
 
 import logging
 from datetime import UTC, datetime, timedelta
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from airflow.sdk import Asset, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule
@@ -18,7 +16,7 @@ from carlos_tasks.settings import load_settings
 log = logging.getLogger(__name__)
 
 LORA_SHARDS = Asset("lora_shards")
-"""What the sources list; a partition of it is one shard of one source (`carlos_tasks.nightly.partitions`)."""
+"""What the sources list; a partition of it is one shard of one source (`carlos_tasks.intake.partitions`)."""
 
 NEW_SHARD = PartitionedAssetTimetable(assets=LORA_SHARDS)
 """One run for each shard that is announced: a partition of the asset `lora_shards`."""
@@ -77,9 +75,9 @@ def gpu_args() -> dict[str, Any]:
     return args | {"queue": queue} if queue else args
 
 
-def nightly() -> ModuleType:
-    """The stages, imported inside the running task: they bring DuckDB, torch and diffusers."""
-    return import_module("carlos_tasks.nightly.stages")
+def queued_runs(ti: Any, dag_id: str) -> int:
+    """How many runs of a DAG wait in Airflow's queue, asked by the running task `ti`."""
+    return int(ti.get_dr_count(dag_id=dag_id, states=["queued"]))
 
 
 def backlog_partition() -> str:

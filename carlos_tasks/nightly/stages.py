@@ -1,91 +1,94 @@
 """The stages of the nightly index, one function each: DAGs, the command line and tests call the same ones.
 
     discover ─► ingest ─► commit_intake ─► plan ─► make_baseline ─► index_batch × n ─► commit_index ─► run_checks
-                                                                                                     └► contact_sheet
+                  └─► note_failure ◄─┘                                                               └► contact_sheet
 
-What goes in and out is small JSON: keys and counts, never embeddings. Every stage can be killed at any point and run
-again. Only the two commits write to the catalog.
+What goes in and out is small: keys and counts, never embeddings. Every stage can be killed at any point and run again.
+Only the two commits and `note_failure` write to the catalog.
+
+DAG files import this module while Airflow parses them, so what a stage needs is imported when it runs.
 """
 
 import hashlib
-import json
 import logging
 import time
-from dataclasses import asdict
+from typing import TYPE_CHECKING
 
-from carlos_tasks.aliases import Json
-from carlos_tasks.commit import index as commit
 from carlos_tasks.errors import NotFound, PermanentError
-from carlos_tasks.lake import catalog, checks
-from carlos_tasks.nightly.partitions import find_shard, read_partition
+from carlos_tasks.intake.partitions import read_partition
+from carlos_tasks.nightly.stage_reports import BaselineReport, BatchReport, Failure, IndexReport, Plan
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from carlos_tasks.store.keys import manifest_key, outcome_key, plan_prefix
+from carlos_tasks.store.keys import outcome_key
+from carlos_tasks.worker.plans import LoraTask, Manifest, manifests_of, read_manifest, write_manifest
+
+if TYPE_CHECKING:
+    from carlos_tasks.commit.index import CommitReport
+    from carlos_tasks.intake.commit import IntakeCommit
+    from carlos_tasks.intake.discovery import Discovery
+    from carlos_tasks.intake.shard_intake import IntakeReport
+    from carlos_tasks.lake.checks import CheckFailure
 
 log = logging.getLogger(__name__)
-
 
 # Airflow maps over at most `[core] max_map_length` = 1024 batches; what does not fit stays in the backlog.
 MAX_BATCHES = 1000
 
 
-def discover(settings: Settings, source_uri: str, watermark: Json | None, *, sweep: bool = False) -> Json:
-    """List what a source added since the watermark. Costs one listing; a live source is polled into its mirror first.
+def discover(settings: Settings, source_uri: str, *, sweep: bool = False) -> "Discovery":
+    """Tell which shards of a source are to be read (`carlos_tasks.intake.discovery.find_new`).
 
     Args:
-        source_uri: e.g. `civitai-dump:s3://bucket/prefix`.
-        watermark: what the last call returned, None the first time.
+        source_uri: e.g. `civitai-dump:s3://bucket/prefix`; a live source is polled into its mirror first.
         sweep: reconcile a live source by id, which reads all of it.
-
-    Returns:
-        `shards`: keys of new or rewritten shards, oldest first; `watermark`: to be stored once they are handed on.
     """
     from carlos_tasks.intake.discovery import find_new
-    from carlos_tasks.sources import open_source, poll_source
+    from carlos_tasks.sources import open_source
 
-    store = open_store(settings.store)
-    source = open_source(source_uri, store)
-    poll_source(source, sweep=sweep)
-    return find_new(source, store, watermark)
+    return find_new(settings, open_source(source_uri, open_store(settings.store)), sweep=sweep)
 
 
 def shard_of(settings: Settings, partition_key: str | None) -> tuple[str, str] | None:
     """Return the source and the shard that a partition names, None for one that only sends the backlog through."""
-    from carlos_tasks.sources import open_source
+    from carlos_tasks.intake.discovery import shard_named
 
     named = read_partition(partition_key)
     if named is None:
         return None
     source_uri, name = named
-    keys = (shard.key for shard in open_source(source_uri, open_store(settings.store)).shards())
-    return source_uri, find_shard(name, keys)
+    return source_uri, shard_named(settings, source_uri, name)
 
 
-def ingest(settings: Settings, source_uri: str, shard_key: str) -> Json:
+def ingest(settings: Settings, source_uri: str, shard_key: str) -> "IntakeReport":
     """Check every file of one source shard; accepted bytes go to `files/`, refused ones to `quarantine/`."""
     from carlos_tasks.intake.source_intake import ingest_shard
     from carlos_tasks.sources import open_source
 
     store = open_store(settings.store)
-    return asdict(ingest_shard(settings, open_source(source_uri, store), shard_key, store))
+    return ingest_shard(settings, open_source(source_uri, store), shard_key, store)
 
 
-def commit_intake(settings: Settings, intake_key: str) -> Json:
+def commit_intake(settings: Settings, intake_key: str) -> "IntakeCommit":
     """Add one shard's listings, refusals and LoRAs to the lake, in one transaction."""
     from carlos_tasks.intake.commit import commit_intake
 
-    return asdict(commit_intake(settings, [intake_key]))
+    return commit_intake(settings, [intake_key])
 
 
-def plan(settings: Settings) -> Json:
+def note_failure(settings: Settings, partition_key: str, failure: Failure) -> None:
+    """Note in the lake that the shard of a partition could not be read; the commit that reads it removes the note."""
+    from carlos_tasks.intake.shard_failures import put_failure
+
+    if shard := shard_of(settings, partition_key):
+        put_failure(settings, *shard, failure.reason, failure.detail)
+
+
+def plan(settings: Settings) -> Plan:
     """Cut the LoRAs that the profile has no representation of into batches, and store a manifest for each.
 
     The backlog is read from the lake, never from events: what an earlier night left undone is in it.
-
-    Returns:
-        `profile_id`, `plan_id`, `batches` (manifest keys) and `n_loras`; the same backlog gives the same plan.
 
     Raises:
         SettingsError: the profile is imported, so that nothing can be measured under it.
@@ -93,20 +96,15 @@ def plan(settings: Settings) -> Json:
     profile = load_profile(settings.profile)
     n_pairs = len(profile.pairs())
     waiting = _backlog(settings, profile)
-    ids = [row[0] for row in waiting]
+    ids = [lora.lora_id for lora in waiting]
     plan_id = hashlib.sha256("\n".join([profile.profile_id, *ids]).encode()).hexdigest()[:16]
     size = settings.loras_per_batch
+    starts = range(0, min(len(waiting), MAX_BATCHES * size), size)
+    batches = [Manifest(profile_id=profile.profile_id, loras=waiting[start : start + size]) for start in starts]
     store = open_store(settings.store)
-    keys: list[str] = []
-    for start in range(0, min(len(waiting), MAX_BATCHES * size), size):
-        loras = [
-            {"lora_id": lora_id, "file_key": file_key, "trigger_words": list(words or [])}
-            for lora_id, file_key, words in waiting[start : start + size]
-        ]
-        keys.append(manifest_key(plan_id, len(keys)))
-        store.write(keys[-1], json.dumps({"profile_id": profile.profile_id, "loras": loras}).encode())
+    keys = tuple(write_manifest(store, plan_id, number, batch) for number, batch in enumerate(batches))
     log.info("%d LoRAs wait for profile %s, %d pairs each", len(ids), profile.name, n_pairs)
-    return {"profile_id": profile.profile_id, "plan_id": plan_id, "batches": keys, "n_loras": len(ids)}
+    return Plan(profile.profile_id, plan_id, keys, len(ids))
 
 
 def backlog_size(settings: Settings) -> int:
@@ -117,15 +115,18 @@ def backlog_size(settings: Settings) -> int:
         return 0
 
 
-def _backlog(settings: Settings, profile: Profile) -> list[tuple[str, str, list[str] | None]]:
-    with catalog.connect(settings) as con:
-        return con.execute(
+def _backlog(settings: Settings, profile: Profile) -> tuple[LoraTask, ...]:
+    from carlos_tasks.lake.catalog import connect
+
+    with connect(settings) as con:
+        rows = con.execute(
             "select lora_id, file_key, trigger_words from mart.backlog($profile_id, $base_model)",
             {"profile_id": profile.profile_id, "base_model": profile.identity.backbone.base_model},
         ).fetchall()
+    return tuple(LoraTask(lora_id, file_key, tuple(words or ())) for lora_id, file_key, words in rows)
 
 
-def make_baseline(settings: Settings) -> Json:
+def make_baseline(settings: Settings) -> BaselineReport:
     """Make the images of the bare backbone, once per profile."""
     from carlos_tasks.worker.worker import Worker
 
@@ -133,41 +134,40 @@ def make_baseline(settings: Settings) -> Json:
     n_pairs = len(profile.pairs())
     with progress("baseline", n_pairs) as advance:
         n_new = Worker(settings, profile, open_store(settings.store)).make_baseline(advance)
-    return {"n_pairs": n_pairs, "n_new": n_new}
+    return BaselineReport(n_pairs, n_new)
 
 
-def index_batch(settings: Settings, manifest_key: str) -> Json:
+def index_batch(settings: Settings, manifest_key: str) -> BatchReport:
     """Measure the LoRAs of one manifest; what is done already is skipped."""
-    from carlos_tasks.worker.worker import LoraTask, Worker
+    from carlos_tasks.worker.worker import Worker
 
     profile = load_profile(settings.profile)
     store = open_store(settings.store)
-    manifest = json.loads(store.read(manifest_key))
-    if manifest["profile_id"] != profile.profile_id:
-        raise PermanentError(
-            f"{manifest_key} was planned for profile {manifest['profile_id']}, not {profile.profile_id}"
-        )
-    tasks = [LoraTask(**{**lora, "trigger_words": tuple(lora["trigger_words"])}) for lora in manifest["loras"]]
+    manifest = read_manifest(store, manifest_key)
+    if manifest.profile_id != profile.profile_id:
+        raise PermanentError(f"{manifest_key} was planned for profile {manifest.profile_id}, not {profile.profile_id}")
     worker = Worker(settings, profile, store)
     started = time.monotonic()
-    with progress(manifest_key, len(tasks) * len(profile.pairs())) as advance:
-        outcomes = [worker.index(task, advance) for task in tasks]
-    return {
-        "lora_ids": [outcome.lora_id for outcome in outcomes],
-        "embedded": sum(outcome.status == "embedded" for outcome in outcomes),
-        "unpatched": sum(outcome.status == "unpatched" for outcome in outcomes),
-        "failed": sum(outcome.status == "failed" for outcome in outcomes),
-        "images": sum(outcome.n_pairs for outcome in outcomes),
-        "seconds": round(time.monotonic() - started, 1),
-    }
+    with progress(manifest_key, len(manifest.loras) * len(profile.pairs())) as advance:
+        outcomes = [worker.index(lora, advance) for lora in manifest.loras]
+    return BatchReport(
+        lora_ids=tuple(outcome.lora_id for outcome in outcomes),
+        embedded=sum(outcome.status == "embedded" for outcome in outcomes),
+        unpatched=sum(outcome.status == "unpatched" for outcome in outcomes),
+        failed=sum(outcome.status == "failed" for outcome in outcomes),
+        images=sum(outcome.n_pairs for outcome in outcomes),
+        seconds=round(time.monotonic() - started, 1),
+    )
 
 
-def commit_index(settings: Settings, plan_id: str) -> Json:
+def commit_index(settings: Settings, plan_id: str) -> "CommitReport":
     """Register the finished shards of a plan and insert their representations, in one transaction."""
+    from carlos_tasks.commit.index import commit_index
+
     profile = load_profile(settings.profile)
     store = open_store(settings.store)
-    manifests = [json.loads(store.read(item.key)) for item in store.list(plan_prefix(plan_id))]
-    keys = [outcome_key(profile.profile_id, lora["lora_id"]) for manifest in manifests for lora in manifest["loras"]]
+    planned = [lora.lora_id for manifest in manifests_of(store, plan_id) for lora in manifest.loras]
+    keys = [outcome_key(profile.profile_id, lora_id) for lora_id in planned]
     finished = [key for key in keys if store.exists(key)]
     if len(finished) < len(keys):
         log.warning(
@@ -175,13 +175,16 @@ def commit_index(settings: Settings, plan_id: str) -> Json:
             len(keys) - len(finished),
             len(keys),
         )
-    return asdict(commit.commit_index(settings, profile, finished))
+    return commit_index(settings, profile, finished)
 
 
-def run_checks(settings: Settings) -> list[Json]:
+def run_checks(settings: Settings) -> list["CheckFailure"]:
     """Run `sql/checks`; returns the rows that should not be there."""
-    with catalog.connect(settings) as con:
-        return [asdict(failure) for failure in checks.run_checks(con)]
+    from carlos_tasks.lake.catalog import connect
+    from carlos_tasks.lake.checks import run_checks
+
+    with connect(settings) as con:
+        return run_checks(con)
 
 
 def contact_sheet(settings: Settings) -> str:
@@ -191,17 +194,20 @@ def contact_sheet(settings: Settings) -> str:
     return write_contact_sheet(settings, load_profile(settings.profile))
 
 
-def index_all(settings: Settings, source_uri: str) -> Json:
+def index_all(settings: Settings, source_uri: str) -> IndexReport:
     """Run every stage in this process: what `carlos index` does where there is no Airflow."""
     from carlos_tasks.intake.source_intake import ingest_source
 
     ingested = ingest_source(settings, source_uri)
     planned = plan(settings)
-    report: Json = {"ingested": asdict(ingested), "n_planned": planned["n_loras"]}
-    if planned["batches"]:
-        make_baseline(settings)
-        report["batches"] = [index_batch(settings, key) for key in planned["batches"]]
-        report["commit"] = commit_index(settings, planned["plan_id"])
-        report["contact_sheet"] = contact_sheet(settings)
-    report["check_failures"] = run_checks(settings)
-    return report
+    if not planned.batches:
+        return IndexReport(ingested, planned.n_loras, tuple(run_checks(settings)))
+    make_baseline(settings)
+    return IndexReport(
+        ingested,
+        planned.n_loras,
+        batches=tuple(index_batch(settings, key) for key in planned.batches),
+        commit=commit_index(settings, planned.plan_id),
+        contact_sheet=contact_sheet(settings),
+        check_failures=tuple(run_checks(settings)),
+    )

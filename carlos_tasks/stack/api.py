@@ -58,6 +58,10 @@ class AirflowApi:
             else:
                 self._call("POST", "/pools", {"name": name, **pool})
 
+    def pause(self, dag_id: str) -> None:
+        """Keep the scheduler from starting runs of this DAG."""
+        self._call("PATCH", f"/dags/{dag_id}", {"is_paused": True})
+
     def unpause(self, dag_id: str) -> None:
         """Let the scheduler run this DAG."""
         self._call("PATCH", f"/dags/{dag_id}", {"is_paused": False})

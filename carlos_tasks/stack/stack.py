@@ -40,7 +40,7 @@ def start_stack(layout: Layout, dump: Path | None = None) -> tuple[State, Airflo
         pools = json.loads((REPOSITORY / "dags" / "pools.json").read_text())
         pools["gpu"]["slots"] = airflow.GPU_SLOTS
         api.set_pools(pools)
-        for dag_id in reversed(airflow.DAGS):  # what is announced to a paused DAG is lost
+        for dag_id in reversed(airflow.DAGS):  # what is announced to a paused DAG waits for the next night
             api.unpause(dag_id)
     except BaseException:
         stop(state.processes)

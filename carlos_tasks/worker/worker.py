@@ -10,7 +10,6 @@ import logging
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -31,19 +30,11 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import BASELINE, evidence_key, outcome_key, shard_key
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.version import __version__
+from carlos_tasks.worker.plans import LoraTask
 
 log = logging.getLogger(__name__)
 
 Pair = tuple[Prompt, int]
-
-
-@dataclass(frozen=True)
-class LoraTask:
-    """One LoRA to index, as a plan's manifest states it."""
-
-    lora_id: str
-    file_key: str
-    trigger_words: tuple[str, ...]
 
 
 class Worker:

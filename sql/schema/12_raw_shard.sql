@@ -1,5 +1,5 @@
 /* Shards of the sources as they were taken in. Grain: one row per read that found a shard in another state than the
-   read before; append-only. The newest row of a shard tells whether it has to be read again. */
+   read before; append-only. The newest rows of a shard tell whether it has to be read again (ask/shard_states.sql). */
 create table if not exists raw.shard (
     source_uri varchar not null,
     shard_key varchar not null,

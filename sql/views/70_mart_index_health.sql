@@ -1,5 +1,7 @@
 /* How the index stands. Grain: one row per profile. A LoRA is known to a profile when its base model is the
-   profile's backbone; the backlog is what is known, has its file in the store and was not measured, nor tried in vain. */
+   profile's backbone; the backlog is what is known, has its file in the store and was not measured, nor tried in vain.
+   Refused files and failing shards belong to no profile: every row has the same. `failing_since` and `failing_reason` are
+   those of the shard that fails for the longest time; raw.shard_failure has all. */
 create or replace view mart.index_health as
 with
 known as (
@@ -43,6 +45,14 @@ refused as (
 committed as (
     select max(snapshot_id) as last_snapshot_id, max(committed_at) as last_commit_at
     from mart.commit_log
+),
+
+failing as (
+    select
+        count(*) as n_failing_shards,
+        min(failing_since) as failing_since,
+        arg_min(concat(source_uri, '!', shard_key, ': ', reason, ': ', detail), failing_since) as failing_reason
+    from raw.shard_failure
 )
 
 select
@@ -62,11 +72,15 @@ select
     coalesce(n_embeddings, 0) as n_embeddings,
     last_computed_at,
     last_commit_at,
-    last_snapshot_id
+    last_snapshot_id,
+    n_failing_shards,
+    failing_since,
+    failing_reason
 from core.profile
 left join known using (profile_id)
 left join measured using (profile_id)
 left join embedded using (profile_id)
 cross join refused
-cross join committed;
+cross join committed
+cross join failing;
 comment on view mart.index_health is 'How the index stands; one row per profile.';

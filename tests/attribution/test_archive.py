@@ -31,13 +31,13 @@ def test_a_further_picture_makes_it_another_set(tmp_path: Path) -> None:
 
 def test_a_state_of_the_lake_gets_one_report_for_each_set(studio: Studio) -> None:
     first = store_attribution(studio.settings, str(studio.plates))
-    assert first["is_new"]
-    assert first["prefix"].startswith("reports/attribution/house-style-")
-    assert first["summary"]["n_flagged"] == N_INFRINGERS
+    assert first.is_new
+    assert first.prefix.startswith("reports/attribution/house-style-")
+    assert first.summary["n_flagged"] == N_INFRINGERS
     store = open_store(studio.settings.store)
-    assert {f"{first['prefix']}{name}" for name in ("manifest.json", "attribution.html")} <= {
-        item.key for item in store.list(first["prefix"])
+    assert {f"{first.prefix}{name}" for name in ("manifest.json", "attribution.html")} <= {
+        item.key for item in store.list(first.prefix)
     }
     again = store_attribution(studio.settings, str(studio.plates))
-    assert (again["is_new"], again["prefix"], again["summary"]) == (False, first["prefix"], first["summary"])
-    assert store_attribution(studio.settings, str(studio.plates), again=True)["is_new"]
+    assert (again.is_new, again.prefix, again.summary) == (False, first.prefix, first.summary)
+    assert store_attribution(studio.settings, str(studio.plates), again=True).is_new

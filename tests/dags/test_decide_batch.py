@@ -1,5 +1,6 @@
 """`decide_batch` as Airflow reads it, and a batch from its parameters to the decisions of who approved it."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,9 @@ import pytest
 import carlos_tasks
 from carlos_tasks.errors import PermanentError
 from carlos_tasks.lake.statements import rows
-from carlos_tasks.moderation.batches import prepare_batch, sign_batch
+from carlos_tasks.moderation.approval import Approval
+from carlos_tasks.moderation.batches import BatchRequest, SignedBatch, prepare_batch, sign_batch
+from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import Settings
 from tests.moderation.cases_in_lake import COPY, OTHER, STAR, make_lake
 
@@ -47,12 +50,12 @@ def test_nothing_is_signed_before_a_person_approves(found: dict[str, Any]) -> No
 
 
 def test_what_would_be_decided_is_shown_and_nothing_is_written(place: Settings) -> None:
-    batch = prepare_batch(place, GIVEN)
-    assert batch["subject"] == "takedown: 2 LoRAs"
-    assert batch["lora_ids"] == [STAR, OTHER]
-    assert "- reasons: The mark of the \\*house\\*." in batch["body"]
-    assert f"- Lucky Star `{STAR[:12]}`: Strength 12.0 is above" in batch["body"]
-    assert f"- \\(no name\\) `{OTHER[:12]}`: no signal" in batch["body"]
+    batch = prepare_batch(place, BatchRequest(**GIVEN))
+    assert batch.subject == "takedown: 2 LoRAs"
+    assert batch.request.lora_ids == (STAR, OTHER)
+    assert "- reasons: The mark of the \\*house\\*." in batch.body
+    assert f"- Lucky Star `{STAR[:12]}`: Strength 12.0 is above" in batch.body
+    assert f"- \\(no name\\) `{OTHER[:12]}`: no signal" in batch.body
     assert decisions(place) == []
 
 
@@ -71,7 +74,7 @@ def test_what_would_be_decided_is_shown_and_nothing_is_written(place: Settings) 
 )
 def test_what_can_never_be_right_is_not_asked_of_anybody(place: Settings, change: dict[str, Any], message: str) -> None:
     with pytest.raises(PermanentError, match=message):
-        prepare_batch(place, GIVEN | change)
+        prepare_batch(place, BatchRequest(**GIVEN | change))
 
 
 @pytest.mark.parametrize(
@@ -84,17 +87,17 @@ def test_what_can_never_be_right_is_not_asked_of_anybody(place: Settings, change
 )
 def test_without_an_approval_nothing_is_written(place: Settings, approval: dict[str, Any]) -> None:
     with pytest.raises(PermanentError, match="nobody has approved the batch"):
-        sign_batch(place, prepare_batch(place, GIVEN), approval, "run 0")
+        sign_batch(place, prepare_batch(place, BatchRequest(**GIVEN)), Approval.of(approval), "run 0")
     assert decisions(place) == []
 
 
 def test_an_approved_batch_is_signed_once_by_who_approved_it(tmp_path: Path) -> None:
     place = make_lake(tmp_path)
-    batch = prepare_batch(place, GIVEN)
-    done = sign_batch(place, batch, APPROVED, "run 1")
-    assert (done["n_decisions"], done["analyst"]) == (2, "ana")
-    assert sign_batch(place, batch, APPROVED, "run 1") == done
-    one = {"analyst": "ana", "action": "takedown", "batch_id": "run 1", "snapshot_id": batch["snapshot_id"]}
+    batch = prepare_batch(place, BatchRequest(**GIVEN))
+    done = sign_batch(place, batch, Approval.of(APPROVED), "run 1")
+    assert (done.n_decisions, done.analyst) == (2, "ana")
+    assert sign_batch(place, batch, Approval.of(APPROVED), "run 1") == done
+    one = {"analyst": "ana", "action": "takedown", "batch_id": "run 1", "snapshot_id": batch.snapshot_id}
     assert decisions(place) == [{"lora_id": STAR} | one, {"lora_id": OTHER} | one]
     with carlos_tasks.connect(place) as con:
         assert rows(con, "select lora_id from mart.moderation_queue") == [{"lora_id": COPY}]
@@ -109,7 +112,12 @@ def test_the_task_signs_what_the_operator_returned(
     from decide_batch import decide_batch
 
     handed: list[Any] = []
-    monkeypatch.setattr("carlos_tasks.moderation.batches.sign_batch", lambda *given: handed.extend(given[1:]))
+
+    def keep(settings: Any, *given: Any) -> SignedBatch:
+        handed.extend(given)
+        return SignedBatch(2, "ana", ("1", "2"))
+
+    monkeypatch.setattr("carlos_tasks.moderation.batches.sign_batch", keep)
 
     class Instance:
         """A task instance that has what `approve` returned."""
@@ -117,5 +125,8 @@ def test_the_task_signs_what_the_operator_returned(
         def xcom_pull(self, task_ids: str) -> Any:
             return {"approve": APPROVED}[task_ids]
 
-    decide_batch().get_task("decide").python_callable({"lora_ids": []}, run_id="run 1", ti=Instance())
-    assert handed == [{"lora_ids": []}, APPROVED, "run 1"]
+    batch = prepare_batch(place, BatchRequest(**GIVEN))
+    told = json.loads(json.dumps(as_json(batch)))  # as it comes out of an XCom
+    done = decide_batch().get_task("decide").python_callable(told, run_id="run 1", ti=Instance())
+    assert handed == [batch, Approval.of(APPROVED), "run 1"]
+    assert done == {"n_decisions": 2, "analyst": "ana", "decision_ids": ("1", "2")}

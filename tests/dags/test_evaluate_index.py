@@ -1,11 +1,13 @@
 """`evaluate_index` as Airflow reads it, and its task called as Airflow calls it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from carlos_tasks.errors import NotFound
+from carlos_tasks.evaluation.stored import KeptEvaluation
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -30,15 +32,15 @@ def evaluate_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_new_report_is_returned(evaluate_task: Any, monkeypatch: pytest.MonkeyPatch, again: bool) -> None:
-    kept = {"prefix": "p/", "is_new": True, "n_files": 3, "left_out": []}
+    kept = KeptEvaluation("p/", True, 3, ())
     asked: list[bool] = []
 
-    def keep(settings: Any, again: bool) -> dict[str, Any]:
+    def keep(settings: Any, again: bool) -> KeptEvaluation:
         asked.append(again)
         return kept
 
     monkeypatch.setattr("carlos_tasks.evaluation.stored.evaluate_and_keep", keep)
-    assert evaluate_task(params={"again": again}) == kept
+    assert evaluate_task(params={"again": again}) == asdict(kept)
     assert asked == [again]
 
 
@@ -48,7 +50,7 @@ def test_a_state_that_has_its_report_and_an_empty_lake_end_as_skipped(
     from airflow.sdk.exceptions import AirflowSkipException
 
     where = "carlos_tasks.evaluation.stored.evaluate_and_keep"
-    monkeypatch.setattr(where, lambda settings, again: {"prefix": "p/", "is_new": False})
+    monkeypatch.setattr(where, lambda settings, again: KeptEvaluation("p/", is_new=False))
     with pytest.raises(AirflowSkipException, match="has its report at p/"):
         evaluate_task(params={"again": False})
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from carlos_tasks.reports.bundles.stored import KeptReport
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -36,9 +38,9 @@ def report_task(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
 def test_a_new_report_is_returned(report_task: Any, monkeypatch: pytest.MonkeyPatch, again: bool) -> None:
     asked: list[bool] = []
 
-    def store(settings: Any, *, again: bool) -> dict[str, Any]:
+    def store(settings: Any, *, again: bool) -> KeptReport:
         asked.append(again)
-        return {"prefix": "p/", "is_new": True, "n_files": 3}
+        return KeptReport("p/", True, 3, {}, "0" * 64)
 
     monkeypatch.setattr("carlos_tasks.reports.moderation.report.store_moderation", store)
     assert report_task(params={"again": again})["n_files"] == 3
@@ -49,6 +51,6 @@ def test_a_state_that_has_its_report_ends_as_skipped(report_task: Any, monkeypat
     from airflow.sdk.exceptions import AirflowSkipException
 
     where = "carlos_tasks.reports.moderation.report.store_moderation"
-    monkeypatch.setattr(where, lambda settings, again: {"prefix": "p/", "is_new": False})
+    monkeypatch.setattr(where, lambda settings, again: KeptReport("p/", False, 0, {}, "0" * 64))
     with pytest.raises(AirflowSkipException, match="has its report at p/"):
         report_task(params={"again": False})

@@ -27,6 +27,7 @@ from carlos_tasks.stack.processes import members
 from carlos_tasks.stack.stack import publish, running_stack
 from tests.end_to_end.waiting import running_batch, wait_until
 
+SOURCE = "civitai-dump:s3://civitai/dump"
 SHARDS = {
     "models/00001.json": ("Stripes Overlay", "Chessboard Pattern", "Classic Embedding Pack"),
     "models/00002.json": ("Prism", "Graph Paper", "Silver Screen"),

@@ -4,8 +4,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from rich.console import Console
+
 from carlos_tasks.stack.api import ENDED
-from carlos_tasks.stack.follow import why_failed
+from carlos_tasks.stack.follow import follow_to_success, wait_for_runs, why_failed
 
 if TYPE_CHECKING:
     from tests.end_to_end.conftest import Stack
@@ -29,3 +31,21 @@ def running_batch(stack: "Stack", run_id: str, try_number: int) -> dict[str, Any
         if is_first and task["state"] == "running" and task["try_number"] == try_number:
             return task
     return None
+
+
+def discover(stack: "Stack", console: Console) -> tuple[str, list[str]]:
+    """Run `discover_loras` by hand; returns its run and the runs of `index_loras` that it caused."""
+    known = [run["dag_run_id"] for run in stack.api.runs("index_loras")]
+    run_id, n_partitions = announce(stack, console)
+    return run_id, wait_for_runs(stack.api, "index_loras", n_partitions, known)
+
+
+def announce(stack: "Stack", console: Console) -> tuple[str, int]:
+    """Run `discover_loras` by hand; returns its run, and how many partitions it announced."""
+    run_id = stack.api.trigger("discover_loras")
+    follow_to_success(stack.api, "discover_loras", [run_id], console)
+    told = (
+        stack.api.returned("discover_loras", run_id, "announce_shards", map_index=0),
+        stack.api.returned("discover_loras", run_id, "announce_backlog"),
+    )
+    return run_id, sum(announced["n_partitions"] for announced in told if announced)

@@ -13,7 +13,7 @@ from carlos_tasks.commit.import_published import import_published
 from carlos_tasks.errors import CarlosError, NotFound, SettingsError
 from carlos_tasks.evaluation.corpus.study import Options
 from carlos_tasks.evaluation.evaluate import SECTIONS, evaluate
-from carlos_tasks.evaluation.stored import evaluate_and_keep
+from carlos_tasks.evaluation.stored import KeptEvaluation, evaluate_and_keep
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import evaluation_prefix
@@ -97,21 +97,21 @@ def test_an_extra_that_is_not_installed_is_named(world: World, tmp_path: Path, m
 def test_a_report_is_kept_once_for_each_state_of_the_lake(world: World) -> None:
     store = open_store(world.settings.store)
     first = evaluate_and_keep(world.settings)
-    place = first["prefix"]
-    assert first["is_new"] and place.startswith(f"evaluation/profile_id={world.profile.profile_id}/snapshot_id=")
+    place = first.prefix
+    assert first.is_new and place.startswith(f"evaluation/profile_id={world.profile.profile_id}/snapshot_id=")
     keys = [item.key for item in store.list(place)]
-    assert len(keys) == first["n_files"] and f"{place}report.md" in keys
+    assert len(keys) == first.n_files and f"{place}report.md" in keys
     assert json.loads(store.read(f"{place}report.json"))["n_loras"] == 13
-    assert "retrieval" in first["left_out"]
-    assert evaluate_and_keep(world.settings) == {"prefix": place, "is_new": False, "n_files": 0, "left_out": []}
+    assert "retrieval" in first.left_out
+    assert evaluate_and_keep(world.settings) == KeptEvaluation(place, is_new=False, n_files=0, left_out=())
 
 
 def test_a_report_without_its_last_file_is_made_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     store = open_store(world.settings.store)
-    place = evaluate_and_keep(world.settings)["prefix"]
+    place = evaluate_and_keep(world.settings).prefix
     whole = {item.key: store.read(item.key) for item in store.list(place) if not item.key.endswith(".png")}
     store.delete(f"{place}report.json")
-    assert evaluate_and_keep(world.settings)["is_new"]
+    assert evaluate_and_keep(world.settings).is_new
     assert {key: store.read(key) for key in whole} == whole
 
 

@@ -1,6 +1,7 @@
 """Scoring with concepts: what is new is scored, once, and what the rows say can be computed anew."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -91,8 +92,8 @@ def scores(settings: Settings) -> dict[tuple[str, str], Row]:
 
 def test_a_run_scores_every_measured_lora_with_every_concept_that_has_texts(house: Settings) -> None:
     report = score_concepts(house)
-    assert report["snapshot_id"] == ask(house, "select max(snapshot_id) as id from mart.commit_log")[0]["id"]
-    assert {name: report[name] for name in ("n_loras", "n_concepts", "n_tests", "n_shown")} == {
+    assert report.snapshot_id == ask(house, "select max(snapshot_id) as id from mart.commit_log")[0]["id"]
+    assert {name: getattr(report, name) for name in ("n_loras", "n_concepts", "n_tests", "n_shown")} == {
         "n_loras": 3,
         "n_concepts": 3,
         "n_tests": 6,
@@ -150,12 +151,12 @@ def test_an_interval_holds_the_score_where_chance_hardly_explains_it(house: Sett
 
 def test_a_second_run_adds_nothing_and_makes_no_snapshot(house: Settings) -> None:
     first, second = score_concepts(house), score_concepts(house)
-    assert second == first | {"n_loras": 0, "n_tests": 0, "n_shown": 0}
+    assert second == replace(first, n_loras=0, n_tests=0, n_shown=0)
 
 
 def test_again_scores_everything_again_and_the_newest_scores_count(house: Settings) -> None:
     score_concepts(house)
-    assert score_concepts(house, again=True)["n_tests"] == 6
+    assert score_concepts(house, again=True).n_tests == 6
     assert len(ask(house, "from core.concept_score")) == 12
     assert len(ask(house, "from mart.concept_score")) == 6
 
@@ -163,7 +164,7 @@ def test_again_scores_everything_again_and_the_newest_scores_count(house: Settin
 def test_a_changed_concept_alone_is_scored_again(house: Settings, tmp_path: Path) -> None:
     score_concepts(house)
     write_policy(tmp_path / "policy", stripes=STRIPES.replace("0.5", "0.6"))
-    assert score_concepts(house)["n_tests"] == 3
+    assert score_concepts(house).n_tests == 3
     assert scores(house)[STRIPED, "stripes"]["severity"] == 0.6
     assert len(ask(house, "from core.concept where concept_id = 'stripes'")) == 2
 
@@ -171,14 +172,14 @@ def test_a_changed_concept_alone_is_scored_again(house: Settings, tmp_path: Path
 def test_a_concept_that_is_gone_is_retired_and_its_scores_with_it(house: Settings, tmp_path: Path) -> None:
     score_concepts(house)
     write_policy(tmp_path / "policy", night=None)
-    assert score_concepts(house)["n_tests"] == 3  # stripes is not held against the texts of night any more
+    assert score_concepts(house).n_tests == 3  # stripes is not held against the texts of night any more
     assert [row["concept_id"] for row in ask(house, "from mart.concept order by concept_id")] == [
         "other-effects",
         "stripes",
     ]
     assert {concept for _, concept in scores(house)} == {"stripes"}
     write_policy(tmp_path / "policy", night=NIGHT)
-    assert score_concepts(house)["n_tests"] == 3  # those of stripes: the scores of night of before are good still
+    assert score_concepts(house).n_tests == 3  # those of stripes: the scores of night of before are good still
     assert {concept for _, concept in scores(house)} == {"night", "stripes"}
     assert {row["null_id"] for row in scores(house).values()} == {read_policy(house.policy).null_id}
 
@@ -187,9 +188,9 @@ def test_another_text_of_a_concept_is_another_null_to_the_others(house: Settings
     score_concepts(house)
     before = scores(house)[STRIPED, "stripes"]
     write_policy(tmp_path / "policy", night=NIGHT.replace('counter_texts = ["blue"]', "counter_texts = []"))
-    assert score_concepts(house)["n_tests"] == 3  # a counter-text is in no null
+    assert score_concepts(house).n_tests == 3  # a counter-text is in no null
     write_policy(tmp_path / "policy", night=NIGHT.replace("texts = [", 'texts = ["a dark sky", ', 1))
-    assert score_concepts(house)["n_tests"] == 6
+    assert score_concepts(house).n_tests == 6
     after = scores(house)[STRIPED, "stripes"]
     assert (after["n_null"], after["score"]) == (before["n_null"] + 1, before["score"])
 
@@ -197,13 +198,13 @@ def test_another_text_of_a_concept_is_another_null_to_the_others(house: Settings
 def test_other_neutral_texts_are_another_null(house: Settings, tmp_path: Path) -> None:
     score_concepts(house)
     write_policy(tmp_path / "policy", neutral=NEUTRAL + 'more = ["a white star"]\n')
-    assert score_concepts(house)["n_tests"] == 6
+    assert score_concepts(house).n_tests == 6
 
 
 def test_a_policy_of_another_version_says_so_and_scores_nothing(house: Settings, tmp_path: Path) -> None:
     score_concepts(house)
     write_policy(tmp_path / "policy", policy=HEAD.replace('version = "1"', 'version = "2"'))
-    assert score_concepts(house)["n_tests"] == 0
+    assert score_concepts(house).n_tests == 0
     assert {row["policy_version"] for row in ask(house, "from mart.concept")} == {"2"}
 
 
@@ -213,19 +214,19 @@ def test_what_a_trial_policy_put_out_of_force_is_back_after_the_next_run(house: 
     score_concepts(house.model_copy(update={"policy": str(tmp_path / "trial")}))
     in_force = "select policy from mart.policy_in_force"
     assert ask(house, in_force) == [{"policy": "trial"}]
-    assert score_concepts(house)["n_tests"] == 6
+    assert score_concepts(house).n_tests == 6
     assert ask(house, in_force) == [{"policy": "house"}]
-    assert score_concepts(house)["n_tests"] == 0
+    assert score_concepts(house).n_tests == 0
 
 
 def test_what_had_too_few_loras_beside_it_is_asked_again_once_there_are_more(house: Settings) -> None:
     score_concepts(house)
     with connect(house, read_only=False) as con:
         con.execute("update core.concept_score set p = null where lora_id = ?", [STRIPED])
-    assert score_concepts(house)["n_tests"] == 0  # there is nothing else to compare it with
+    assert score_concepts(house).n_tests == 0  # there is nothing else to compare it with
     with connect(house, read_only=False) as con:
         fill(con, lora("later", "at night", 9, computed_at="2100-01-01 00:00:00+00"))
-    assert score_concepts(house)["n_tests"] == 4  # its own two, and those of the one that has two answers without p
+    assert score_concepts(house).n_tests == 4  # its own two, and those of the one that has two answers without p
 
 
 def test_a_lora_that_was_measured_again_is_scored_again(house: Settings) -> None:
@@ -241,7 +242,7 @@ def test_a_lora_that_was_measured_again_is_scored_again(house: Settings) -> None
             },
         )
     report = score_concepts(house)
-    assert (report["n_loras"], report["n_tests"]) == (1, 2)
+    assert (report.n_loras, report.n_tests) == (1, 2)
     assert scores(house)[STRIPED, "stripes"]["score"] < 0.5 < scores(house)[STRIPED, "night"]["score"]
 
 
@@ -263,7 +264,7 @@ def test_pictures_are_a_basis_of_their_own(house: Settings, tmp_path: Path) -> N
                 ]
             },
         )
-    assert score_concepts(house)["n_tests"] == 9
+    assert score_concepts(house).n_tests == 9
     found = ask(
         house,
         "select basis, count(*) as n, count(score) as n_scores from mart.concept_score group by basis order by basis",
@@ -271,7 +272,7 @@ def test_pictures_are_a_basis_of_their_own(house: Settings, tmp_path: Path) -> N
     assert found == [{"basis": "images", "n": 3, "n_scores": 3}, {"basis": "texts", "n": 6, "n_scores": 6}]
     # Three LoRAs are too few to stand for something else: no p is told.
     assert {row["p"] for row in ask(house, "from mart.concept_score where basis = 'images'")} == {None}
-    assert score_concepts(house)["n_tests"] == 0
+    assert score_concepts(house).n_tests == 0
 
 
 def other_profile(house: Settings, folder: Path, origin: str) -> Settings:
@@ -290,8 +291,8 @@ def other_profile(house: Settings, folder: Path, origin: str) -> Settings:
 
 def test_an_imported_profile_without_its_encoder_is_left_out_and_says_why(house: Settings, tmp_path: Path) -> None:
     report = score_concepts(other_profile(house, tmp_path, "imported"))
-    assert (report["n_tests"], report["n_concepts"]) == (0, 3)
-    assert "open_clip has no weights 'nothing' of 'ViT-none'" in report["left_out"]
+    assert (report.n_tests, report.n_concepts) == (0, 3)
+    assert "open_clip has no weights 'nothing' of 'ViT-none'" in str(report.left_out)
     assert len(ask(house, "from mart.concept")) == 3
 
 
@@ -319,5 +320,5 @@ def test_where_nothing_is_measured_the_concepts_are_committed_all_the_same(setti
     with connect(settings, read_only=False) as con:
         migrate(con)
     report = score_concepts(settings)
-    assert (report["n_tests"], report["n_concepts"]) == (0, 20)
+    assert (report.n_tests, report.n_concepts) == (0, 20)
     assert len(ask(settings, "from mart.concept")) == 20

@@ -153,14 +153,14 @@ def test_a_state_is_kept_once_and_the_next_report_goes_on_from_it(without_report
     filled = without_reports
     store = open_store(filled.store)
     kept = store_moderation(filled)
-    assert kept["is_new"] and kept["n_files"] == len(list(store.list(kept["prefix"])))
+    assert kept.is_new and kept.n_files == len(list(store.list(kept.prefix)))
     again = store_moderation(filled)
-    assert not again["is_new"] and again["summary"] == kept["summary"]
+    assert not again.is_new and again.summary == kept.summary
     state = report.context["state"]
     assert last_report_at(store, "moderation", state) is None
     assert last_report_at(store, "moderation", replace(state, snapshot_id=state.snapshot_id + 1)) == state.committed_at
-    store.delete(kept["prefix"] + MANIFEST)
-    assert store_moderation(filled)["is_new"], "a report that was not finished is made again"
+    store.delete(kept.prefix + MANIFEST)
+    assert store_moderation(filled).is_new, "a report that was not finished is made again"
 
 
 def test_a_report_that_is_made_again_and_killed_on_the_way_is_not_taken_for_whole(
@@ -175,15 +175,15 @@ def test_a_report_that_is_made_again_and_killed_on_the_way_is_not_taken_for_whol
         broken.setattr(FolderStore, "upload", full)
         with pytest.raises(PassingError):
             store_moderation(without_reports, again=True)
-    assert not open_store(without_reports.store).exists(kept["prefix"] + MANIFEST)
-    assert store_moderation(without_reports)["is_new"]
+    assert not open_store(without_reports.store).exists(kept.prefix + MANIFEST)
+    assert store_moderation(without_reports).is_new
 
 
 def test_what_was_released_is_not_made_again(without_reports: Settings) -> None:
     kept = store_moderation(without_reports)
-    assert store_moderation(without_reports, again=True)["is_new"]
-    open_store(without_reports.store).write(kept["prefix"] + RELEASE, b"{}")
-    assert not store_moderation(without_reports, again=True)["is_new"]
+    assert store_moderation(without_reports, again=True).is_new
+    open_store(without_reports.store).write(kept.prefix + RELEASE, b"{}")
+    assert not store_moderation(without_reports, again=True).is_new
 
 
 def test_d_is_out_of_the_queue_after_the_overturn(report: Document) -> None:

@@ -102,7 +102,7 @@ def test_without_a_month_it_is_the_last_one_that_is_over(filled: Settings) -> No
 
 def test_a_month_is_kept_once_for_a_state_of_the_lake(filled: Settings) -> None:
     kept = store_transparency(filled, "2026-03")
-    assert kept["is_new"] and kept["prefix"].startswith("reports/transparency/month=2026-03/profile_id=")
-    assert not store_transparency(filled, "2026-03")["is_new"]
+    assert kept.is_new and kept.prefix.startswith("reports/transparency/month=2026-03/profile_id=")
+    assert not store_transparency(filled, "2026-03").is_new
     late = store_transparency(filled, asked_at=datetime(2026, 4, 2, 5, tzinfo=UTC))
-    assert late["prefix"] == kept["prefix"], "a run that was held up is about its own month"
+    assert late.prefix == kept.prefix, "a run that was held up is about its own month"

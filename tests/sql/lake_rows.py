@@ -52,6 +52,16 @@ _DEFAULTS: Rows = {
             "committed_at": _TIME,
         }
     ],
+    "raw.shard_failure": [
+        {
+            "source_uri": "u",
+            "shard_key": "k",
+            "reason": "PassingError",
+            "detail": "it does not answer",
+            "failing_since": _TIME,
+            "failed_at": _TIME,
+        }
+    ],
     "raw.sighting": [
         {
             "source": "s",

@@ -12,6 +12,7 @@ from tests.commit import test_index as test_commit
 from tests.commit import test_representation, test_thresholds
 from tests.intake import test_commit as test_intake_commit
 from tests.moderation import test_decisions, test_notices, test_scoring
+from tests.nightly import test_stages as test_nightly
 from tests.retrieval import test_stored_queries as test_queries
 from tests.sql import (
     test_checks,
@@ -103,8 +104,8 @@ def test_every_object_is_tested() -> None:
     assert set(check_names()) == set(test_checks.SPOILT)
     commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
     tests = (test_commit, test_intake_commit, test_representation, test_import_published, test_queries, test_thresholds)
-    of_moderation = (test_decisions, test_notices, test_scoring)
-    assert commits == {name for test in (*tests, *of_moderation) for name in test.TESTED_SQL}
+    others = (test_decisions, test_notices, test_scoring, test_nightly)
+    assert commits == {name for test in (*tests, *others) for name in test.TESTED_SQL}
 
 
 def test_the_guide_tells_of_every_object_and_what_it_is(con: duckdb.DuckDBPyConnection) -> None:

@@ -239,10 +239,34 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             }
         ],
     ),
+    ("index_health", "shards that cannot be read, in the row of every profile"): (
+        {
+            "core.profile": [{}, {"profile_id": "other", "name": "other"}],
+            "raw.shard_failure": [
+                {"shard_key": "new", "failing_since": "2026-02-01 00:00:00+00", "detail": "new"},
+                {"failed_at": "2026-03-01 00:00:00+00"},
+            ],
+        },
+        "select profile, n_failing_shards, strftime(failing_since, '%x') as since, failing_reason "
+        "from mart.index_health order by profile",
+        [
+            {
+                "profile": profile,
+                "n_failing_shards": 2,
+                "since": "2026-01-01",
+                "failing_reason": "u!k: PassingError: it does not answer",
+            }
+            for profile in ("other", "test")
+        ],
+    ),
     ("index_health", "a profile without anything"): (
         {"core.profile": [{}]},
-        "select n_loras, n_measured, n_backlog, n_refused, n_embeddings from mart.index_health",
-        [{"n_loras": 0, "n_measured": 0, "n_backlog": 0, "n_refused": 0, "n_embeddings": 0}],
+        "select n_loras, n_measured, n_backlog, n_refused, n_embeddings, n_failing_shards, failing_since, "
+        "failing_reason from mart.index_health",
+        [
+            {"n_loras": 0, "n_measured": 0, "n_backlog": 0, "n_refused": 0, "n_embeddings": 0}
+            | {"n_failing_shards": 0, "failing_since": None, "failing_reason": None}
+        ],
     ),
     ("same_weights", "files that differ in their metadata only"): (
         {

@@ -15,7 +15,8 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import outcome_key
 from carlos_tasks.store.objects import ObjectStore
-from carlos_tasks.worker.worker import LoraTask, Worker
+from carlos_tasks.worker.plans import LoraTask
+from carlos_tasks.worker.worker import Worker
 
 WEIGHTS = Path("carlos_tasks/microworld/weights/zoo")
 

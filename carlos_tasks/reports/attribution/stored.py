@@ -5,25 +5,21 @@ import re
 
 import orjson
 
-from carlos_tasks.aliases import Json
 from carlos_tasks.attribution.reference import Reference, make_reference
 from carlos_tasks.reports.attribution.report import NAME, attribution_report
-from carlos_tasks.reports.bundles.stored import keep_report
+from carlos_tasks.reports.bundles.stored import KeptReport, keep_report
 from carlos_tasks.settings import Settings
 
 _MAX_TITLE_CHARS = 40
 
 
-def store_attribution(settings: Settings, place: str, *, again: bool = False) -> Json:
+def store_attribution(settings: Settings, place: str, *, again: bool = False) -> KeptReport:
     """Keep the report of a reference set and the lake as it is now (`carlos_tasks.reports.bundles.stored.keep_report`).
 
     Args:
         settings: where the lake lies, the profile and the device.
         place: folder or s3:// prefix of the reference set.
         again: make it also where this state has one.
-
-    Returns:
-        `prefix`, `is_new`, `n_files` and `summary`.
 
     Raises:
         NotFound: there is no such set, or nothing is measured.

@@ -4,6 +4,7 @@ import hashlib
 import logging
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,7 +23,21 @@ from carlos_tasks.store.objects import ObjectStore
 log = logging.getLogger(__name__)
 
 
-def keep_report(settings: Settings, name: str, make: Callable[[], Document], *, again: bool = False) -> Json:
+@dataclass(frozen=True)
+class KeptReport:
+    """Where a report lies in the store, and whether it was made now. `summary` is the report's own.
+
+    `n_files` counts the files that were uploaded: none where the report was there already.
+    """
+
+    prefix: str
+    is_new: bool
+    n_files: int
+    summary: Json
+    manifest_sha256: str
+
+
+def keep_report(settings: Settings, name: str, make: Callable[[], Document], *, again: bool = False) -> KeptReport:
     """Make a report of the lake as it is and upload it; one that is there already is left alone.
 
     The manifest goes last, and first of all the one before it is taken away: where it lies the report is whole, and a
@@ -32,9 +47,6 @@ def keep_report(settings: Settings, name: str, make: Callable[[], Document], *, 
         name: of the report.
         make: reads the lake.
         again: make it also where this state has one, e.g. after an upgrade.
-
-    Returns:
-        `prefix`, `is_new`, `n_files` (uploaded), `summary` (the report's own), `manifest_sha256`.
     """
     store = open_store(settings.store)
     with reading(settings, datetime.now(UTC)) as (_, state):
@@ -67,15 +79,10 @@ def last_report_at(store: ObjectStore, name: str, state: State) -> datetime | No
         return None
 
 
-def _kept(store: ObjectStore, place: str, n_files: int) -> Json:
+def _kept(store: ObjectStore, place: str, n_files: int) -> KeptReport:
     manifest = store.read(place + MANIFEST)
-    return {
-        "prefix": place,
-        "is_new": n_files > 0,
-        "n_files": n_files,
-        "summary": orjson.loads(manifest).get("summary", {}),
-        "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
-    }
+    summary = orjson.loads(manifest).get("summary", {})
+    return KeptReport(place, n_files > 0, n_files, summary, hashlib.sha256(manifest).hexdigest())
 
 
 def _snapshot(key: str) -> int | None:

@@ -14,7 +14,7 @@ from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.reports.bundles.charts import Chart, day_chart
 from carlos_tasks.reports.bundles.document import Document, State, asked, reading
 from carlos_tasks.reports.bundles.evidence_pictures import evidence_pairs_of
-from carlos_tasks.reports.bundles.stored import keep_report, last_report_at
+from carlos_tasks.reports.bundles.stored import KeptReport, keep_report, last_report_at
 from carlos_tasks.reports.bundles.tables import arrow_table
 from carlos_tasks.reports.moderation.signal_words import signal_kind
 from carlos_tasks.settings import Settings
@@ -69,7 +69,7 @@ def write_moderation(settings: Settings, out: Path, since: datetime | None = Non
     return moderation_report(settings, since).write(out)
 
 
-def store_moderation(settings: Settings, *, again: bool = False) -> Json:
+def store_moderation(settings: Settings, *, again: bool = False) -> KeptReport:
     """Keep the report of the lake as it is in the store (`carlos_tasks.reports.bundles.stored.keep_report`)."""
     return keep_report(settings, NAME, lambda: moderation_report(settings), again=again)
 

@@ -12,7 +12,7 @@ from carlos_tasks.aliases import Json
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.reports.bundles.bundle import json_bytes
 from carlos_tasks.reports.bundles.document import Document, asked, reading
-from carlos_tasks.reports.bundles.stored import keep_report
+from carlos_tasks.reports.bundles.stored import KeptReport, keep_report
 from carlos_tasks.reports.bundles.tables import arrow_table
 from carlos_tasks.reports.transparency.statement import statements_of
 from carlos_tasks.settings import Settings
@@ -72,7 +72,7 @@ def write_transparency(settings: Settings, out: Path, month: str | None = None) 
 
 def store_transparency(
     settings: Settings, month: str | None = None, *, asked_at: datetime | None = None, again: bool = False
-) -> Json:
+) -> KeptReport:
     """Keep the report of a month, as the lake tells it now, in the store (`reports.archive.keep_report`).
 
     Without a month it is the last one that was over when it was asked for (now, unless told).

@@ -3,13 +3,7 @@
 import pytest
 
 from carlos_tasks.errors import NotFound
-from carlos_tasks.nightly.partitions import (
-    MAX_CHARS,
-    find_shard,
-    partition_of,
-    read_partition,
-    watermark_of,
-)
+from carlos_tasks.intake.partitions import MAX_CHARS, find_shard, partition_of, read_partition
 from carlos_tasks.untrusted.source_uri import MAX_URI_CHARS, check_source_uri
 
 DUMP = "civitai-dump:s3://civitai/dump"
@@ -58,7 +52,3 @@ def test_a_uri_that_could_not_be_named_is_refused(uri: str) -> None:
     with pytest.raises(ValueError, match="source") as caught:
         check_source_uri(uri)
     assert "secret" not in str(caught.value)
-
-
-def test_each_source_has_a_watermark_of_its_own() -> None:
-    assert watermark_of(DUMP) == watermark_of(DUMP) != watermark_of(DUMP + "/")

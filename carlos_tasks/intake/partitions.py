@@ -22,11 +22,6 @@ def partition_of(source_uri: str, shard_key: str) -> str:
     return f"{source_uri}{BETWEEN}{_HASHED}{hashlib.sha256(shard_key.encode()).hexdigest()}"
 
 
-def watermark_of(source_uri: str) -> str:
-    """Return the key of a source's watermark in the asset's state: a hash, since a URI may hold any character."""
-    return f"watermark-{hashlib.sha256(source_uri.encode()).hexdigest()[:16]}"
-
-
 def read_partition(partition_key: str | None) -> tuple[str, str] | None:
     """Return the source and the name of the shard in it; None for a partition that names no shard."""
     source_uri, between, name = (partition_key or "").partition(BETWEEN)

@@ -1,0 +1,90 @@
+"""What the stages of the nightly index return, where no module of theirs has a report of its own already.
+
+Small and JSON-able: keys and counts, never embeddings. `as_json` is the way out of Python, to Airflow and to `--json`,
+and `from_json` the way back.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from carlos_tasks.commit.index import CommitReport
+    from carlos_tasks.intake.source_intake import IngestReport
+    from carlos_tasks.lake.checks import CheckFailure
+
+Report = TypeVar("Report")
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """How many shards of a source were announced, each as one partition."""
+
+    source: str
+    n_partitions: int
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a stage failed: the class of its error, and what that said."""
+
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be measured: the keys of the manifests. The same backlog gives the same plan.
+
+    `n_loras` counts all that wait, also what did not fit into the batches of this plan.
+    """
+
+    profile_id: str
+    plan_id: str
+    batches: tuple[str, ...]
+    n_loras: int
+
+
+@dataclass(frozen=True)
+class BaselineReport:
+    """How many pairs the baseline of a profile has, and how many of them were made now."""
+
+    n_pairs: int
+    n_new: int
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What became of the LoRAs of one manifest: how many ended how, the images made for them, the time it took."""
+
+    lora_ids: tuple[str, ...]
+    embedded: int
+    unpatched: int
+    failed: int
+    images: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class IndexReport:
+    """What every stage in one process did; the last three are None where no LoRA waited to be measured."""
+
+    ingested: "IngestReport"
+    n_planned: int
+    check_failures: tuple["CheckFailure", ...]
+    batches: tuple[BatchReport, ...] | None = None
+    commit: "CommitReport | None" = None
+    contact_sheet: str | None = None
+
+
+def as_json(report: "DataclassInstance") -> dict[str, Any]:
+    """Return a report as JSON takes it; what is None is left out."""
+    return {name: value for name, value in asdict(report).items() if value is not None}
+
+
+def from_json(kind: type[Report], value: Any) -> Report:
+    """Return the report that `as_json` gave this value for."""
+    return TypeAdapter(kind).validate_python(value)
