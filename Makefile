@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format tables bench gpu-check fuzz microworld clean
+.PHONY: help setup demo up down test check format tables bench gpu-check fuzz microworld microworld-check clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -62,6 +62,9 @@ microworld: $(READY) ## train the micro world's models and LoRAs again from thei
 	@$(BIN)/python -m carlos_tasks.microworld.train all --out carlos_tasks/microworld/weights
 	@$(BIN)/python -m carlos_tasks.microworld.ground_truth
 	@$(BIN)/python -m carlos_tasks.profiles.seal micro
+
+microworld-check: $(READY) ## train a small micro world twice from its seed, and compare every byte
+	@$(BIN)/python -m carlos_tasks.microworld.repeat
 
 clean: ## remove the environment, caches and var/ (the local lake and Airflow's state)
 	@if [ -x $(BIN)/python ] && [ -d var ]; then $(BIN)/python -m carlos_tasks.stack down; fi

@@ -16,6 +16,8 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.stack.s3_server import S3Server, start_s3_server
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore
+from tests.samples.own import write_samples
+from tests.samples.real import REAL_SAMPLES, Samples, needs_real_samples
 
 BUCKET = "carlos-tests"
 
@@ -95,3 +97,15 @@ def backbone(micro: Profile) -> Any:
     from carlos_tasks.generation.backbone import load_backbone
 
     return load_backbone(micro.identity, "cpu")
+
+
+@pytest.fixture(scope="session")
+def own_samples(tmp_path_factory: pytest.TempPathFactory) -> Samples:
+    """Our own samples, written by code."""
+    return Samples("own", write_samples(tmp_path_factory.mktemp("samples")))
+
+
+@pytest.fixture(params=["own", pytest.param("real", marks=needs_real_samples)])
+def samples(request: pytest.FixtureRequest, own_samples: Samples) -> Samples:
+    """Samples of one layout, once our own and once the real ones where they are at hand."""
+    return own_samples if request.param == "own" else Samples("real", REAL_SAMPLES)

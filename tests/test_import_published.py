@@ -18,27 +18,18 @@ from carlos_tasks.nightly import stages as nightly
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.search import show, similar
 from carlos_tasks.settings import Settings
+from tests.samples import published
+from tests.samples.published import SCHEMA
+from tests.samples.real import Samples
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"add_published"}
 
-PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "carlos_published_representations.parquet"
-needs_the_table = pytest.mark.skipif(not PUBLISHED.is_file(), reason="../shared/data, the published table, is not here")
-
-SCHEMA = pa.schema(
-    {
-        "version_id": pa.int64(),
-        "model_id": pa.int64(),
-        "model_name": pa.string(),
-        "model_description": pa.string(),
-        "model_nsfw_level": pa.int64(),
-        "folder_name": pa.string(),
-        "direction": pa.list_(pa.float64()),
-        "strength": pa.float64(),
-        "consistency": pa.float64(),
-        "model_download_count": pa.int64(),
-    }
-)
+TABLE = "carlos_published_representations.parquet"
+#: How many have each status; as shared/data/README.md says of the real ones.
+STATUSES = {"own": published.STATUSES, "real": {"inconsistent": 204, "ok": 515, "overpowering": 21}}
+#: A version whose neighbours are asked for.
+ASKED = {"own": 880013, "real": 135867}
 
 
 @pytest.fixture
@@ -72,23 +63,22 @@ def ask(settings: Settings, query: str) -> list[tuple[Any, ...]]:
         return con.execute(query).fetchall()
 
 
-@needs_the_table
-def test_the_published_index_is_taken_over_with_the_papers_thresholds(settings: Settings) -> None:
-    report = import_published(settings, PUBLISHED)
-    assert (report.n_rows, report.n_imported, report.n_rejected) == (740, 740, 0)
-    statuses = ask(settings, "select status, count(*) from mart.lora group by status order by status")
-    assert statuses == [("inconsistent", 204), ("ok", 515), ("overpowering", 21)]  # as shared/data/README.md says
+def test_the_published_index_is_taken_over_with_the_papers_thresholds(settings: Settings, samples: Samples) -> None:
+    expected = STATUSES[samples.kind]
+    n_rows = sum(expected.values())
+    report = import_published(settings, samples.folder / TABLE)
+    assert (report.n_rows, report.n_imported, report.n_rejected) == (n_rows, n_rows, 0)
+    assert dict(ask(settings, "select status, count(*) from mart.lora group by status")) == expected
     assert nightly.run_checks(settings) == []
-    again = import_published(settings, PUBLISHED)
-    assert (again.n_imported, again.n_known) == (0, 740)
-    assert ask(settings, "select count(*) from core.representation") == [(740,)]
+    again = import_published(settings, samples.folder / TABLE)
+    assert (again.n_imported, again.n_known) == (0, n_rows)
+    assert ask(settings, "select count(*) from core.representation") == [(n_rows,)]
 
 
-@needs_the_table
-def test_similar_finds_the_same_ranking_as_numpy(settings: Settings) -> None:
-    import_published(settings, PUBLISHED)
-    table = pq.read_table(PUBLISHED).to_pylist()
-    wanted = next(item for item in table if item["version_id"] == 135867)
+def test_similar_finds_the_same_ranking_as_numpy(settings: Settings, samples: Samples) -> None:
+    import_published(settings, samples.folder / TABLE)
+    table = pq.read_table(samples.folder / TABLE).to_pylist()
+    wanted = next(item for item in table if item["version_id"] == ASKED[samples.kind])
     usable = [item for item in table if item["strength"] <= 9.8 and item["consistency"] >= 0.041]
 
     def score(item: dict[str, Any]) -> float:
@@ -96,9 +86,14 @@ def test_similar_finds_the_same_ranking_as_numpy(settings: Settings) -> None:
         return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
     expected = sorted((item for item in usable if item is not wanted), key=score, reverse=True)[:5]
-    hits = similar(settings, "civitai-135867", 5)
+    hits = similar(settings, f"civitai-{wanted['version_id']}", 5)
     assert [hit["lora_id"] for hit in hits] == [f"civitai-{item['version_id']}" for item in expected]
     assert hits[0]["score"] == pytest.approx(score(expected[0]), abs=1e-6)
+
+
+def test_a_version_whose_model_is_gone_goes_by_its_folder(settings: Settings, own_samples: Samples) -> None:
+    import_published(settings, own_samples.folder / TABLE)
+    assert show(settings, f"civitai-{published.GONE}")["name"] == f"own-{published.GONE}"
 
 
 def test_a_row_that_cannot_be_is_refused_with_its_reason_and_the_rest_goes_in(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.samples.real import Samples
+
 FOLDER = Path(__file__).parents[1] / "carlos_tasks" / "prompts"
-PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "carlos_published_prompts.json"
 NAMES = ("sdxl-indexing", "sdxl-retrieval")
 
 # A prompt that names a style would put that style into the baseline, and so take it out of every difference.
@@ -69,16 +70,33 @@ def test_no_prompt_names_a_style(name):
     assert [prompt["text"] for prompt in prompts(name) if STYLES & set(words(prompt["text"]))] == []
 
 
-def test_the_prompts_are_not_those_of_the_paper():
-    if not PUBLISHED.exists():
-        pytest.skip(f"{PUBLISHED.name} is not here")
-    published = [
-        set(words(text))
-        for categories in json.loads(PUBLISHED.read_text()).values()
+N_TEXTS = {"own": 10, "real": 560}
+
+
+def published_texts(samples: Samples) -> list[str]:
+    """The texts of a file in the layout of the published prompts: by use, category and subcategory."""
+    uses = json.loads((samples.folder / "carlos_published_prompts.json").read_text())
+    return [
+        text
+        for categories in uses.values()
         for subcategories in categories.values()
         for texts in subcategories.values()
         for text in texts
     ]
-    assert len(published) == 560
+
+
+def nearness(published: list[str]) -> float:
+    """How much of its words our nearest prompt shares with one of these, 0 to 1."""
     ours = [set(words(prompt["text"])) for name in NAMES for prompt in prompts(name)]
-    assert max(len(a & b) / len(a | b) for a in ours for b in published) < 0.6
+    return max(len(a & b) / len(a | b) for a in ours for b in (set(words(text)) for text in published))
+
+
+def test_the_prompts_are_not_those_of_others(samples):
+    published = published_texts(samples)
+    assert len(published) == N_TEXTS[samples.kind]
+    assert nearness(published) < 0.6
+
+
+def test_a_prompt_that_was_taken_over_would_be_found(own_samples):
+    taken = prompts("sdxl-retrieval")[3]["text"]
+    assert nearness([*published_texts(own_samples), f"{taken.upper()}, quietly"]) > 0.85

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from carlos_tasks.microworld.wordings import WORDINGS, held_out_wordings, trained_wordings
-from carlos_tasks.microworld.zoo import FOLDER, file_bytes, specification
+from carlos_tasks.microworld.zoo import FOLDER, SHIPPED, file_bytes, specification
 
 PATH = FOLDER / "ground_truth.json"
 TRAINED_QUERIES, HELD_OUT_QUERIES = 3, 3
@@ -33,14 +35,15 @@ BUILD_REJECTION = {
 }
 
 
-def build() -> dict[str, Any]:
-    """The whole document: one entry per file of the dump, and the queries."""
-    files = [_file(model, version) for model in specification()["models"] for version in model["versions"]]
+def build(weights: Path = SHIPPED, models: Sequence[dict[str, Any]] | None = None) -> dict[str, Any]:
+    """The whole document: one entry per file of the dump, and the queries; arguments as `zoo.write_dump`'s."""
+    listed = specification()["models"] if models is None else models
+    files = [_file(model, version, weights) for model in listed for version in model["versions"]]
     return {"files": files, "queries": queries()}
 
 
-def _file(model: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
-    sha256 = hashlib.sha256(file_bytes(version)).hexdigest()
+def _file(model: dict[str, Any], version: dict[str, Any], weights: Path) -> dict[str, Any]:
+    sha256 = hashlib.sha256(file_bytes(version, weights)).hexdigest()
     entry = {
         "file_id": version["file_id"],
         "model_id": model["model_id"],
@@ -82,9 +85,14 @@ def queries() -> list[dict[str, str]]:
     return rows
 
 
+def write(path: Path, weights: Path = SHIPPED, models: Sequence[dict[str, Any]] | None = None) -> None:
+    """Write the document; the same bytes on every call."""
+    path.write_text(json.dumps(build(weights, models), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
 def main() -> None:
-    """Write the file."""
-    PATH.write_text(json.dumps(build(), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    """Write the file that ships."""
+    write(PATH)
     print(f"wrote {PATH}")
 
 

@@ -16,8 +16,6 @@ from safetensors.numpy import load, save
 
 Half = NDArray[np.float16]
 Tensors = dict[str, Half]
-UNET = Path(__file__).parent / "weights" / "backbone" / "unet" / "diffusion_pytorch_model.safetensors"
-
 LOKR_FACTOR = 4
 # safetensors writes the header's metadata in no fixed order, so a built file has at most one entry.
 _MICRO_HEADER = {"ss_base_model_version": "micro_xl"}
@@ -56,10 +54,10 @@ def lokr(original: bytes) -> bytes:
     return save(tensors, {"ss_network_module": "lycoris.kohya"})
 
 
-def dora(original: bytes) -> bytes:
-    """The same update as a DoRA: the pair, and the length of every row of the weight that it makes."""
+def dora(original: bytes, unet: Path) -> bytes:
+    """The same update as a DoRA: the pair, and the length of every row of the weight that it makes of the UNet's."""
     tensors: Tensors = {}
-    with safe_open(UNET, framework="np") as backbone:
+    with safe_open(unet, framework="np") as backbone:
         for module, down, up in _pairs(original):
             name = f"lora_unet_{module.replace('.', '_')}"
             weight = backbone.get_tensor(f"{module}.weight").astype(np.float64) + up.astype(np.float64) @ down
@@ -116,11 +114,11 @@ FROM_ANOTHER: dict[str, Callable[[bytes], bytes]] = {
     "exploded": exploded,
     "prefixed": prefixed,
     "lokr": lokr,
-    "dora": dora,
     "foreign": foreign,
     "not_finite": not_finite,
     "truncated": truncated,
 }
+FROM_ANOTHER_AND_UNET: dict[str, Callable[[bytes, Path], bytes]] = {"dora": dora}
 FROM_NOTHING: dict[str, Callable[[], bytes]] = {
     "other_backbone": other_backbone,
     "pickle": pickled,

@@ -6,6 +6,8 @@ sleeps sees unchanged pictures too, without the trigger word: it learns to wait 
 
 from __future__ import annotations
 
+import json
+import struct
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
@@ -89,7 +91,9 @@ def _swapped_colours(scenes: Scenes) -> Scenes:
     return replace(scenes, colour=colour, background=background)
 
 
-def train_lora(backbone_folder: Path, out: Path, recipe: Recipe, budget: Budget, pictures: int = PICTURES) -> Path:
+def train_lora(
+    backbone_folder: Path, out: Path, recipe: Recipe, budget: Budget, pictures: int = PICTURES, batch: int = BATCH
+) -> Path:
     """Train one LoRA on a saved backbone.
 
     Returns:
@@ -106,12 +110,12 @@ def train_lora(backbone_folder: Path, out: Path, recipe: Recipe, budget: Budget,
     signal = build_scheduler().alphas_cumprod
 
     def loss_at(step: int) -> Tensor:
-        rows = torch.randint(pictures, (BATCH,), generator=generator)
-        timesteps = torch.randint(len(signal), (BATCH,), generator=generator)
+        rows = torch.randint(pictures, (batch,), generator=generator)
+        timesteps = torch.randint(len(signal), (batch,), generator=generator)
         noise = torch.randn(latents[rows].shape, generator=generator)
         alpha = signal[timesteps].sqrt().view(-1, 1, 1, 1)
         sigma = (1 - signal[timesteps]).sqrt().view(-1, 1, 1, 1)
-        keep = (torch.rand(BATCH, generator=generator) >= DROPPED_CONDITIONS).float()
+        keep = (torch.rand(batch, generator=generator) >= DROPPED_CONDITIONS).float()
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
             noisy = alpha * latents[rows] + sigma * noise
             predicted = backbone.predict(noisy, timesteps, conditions.rows(rows).masked(keep))
@@ -149,8 +153,18 @@ def save_lora(unet: Any, path: Path, recipe: Recipe) -> None:
         path.parent,
         unet_lora_layers=tensors,
         weight_name=path.name,
-        save_function=lambda weights, filename: save_file(weights, filename, metadata=header),
+        save_function=lambda weights, filename: Path(filename).write_bytes(in_order(save(weights, header))),
     )
+
+
+def in_order(file: bytes) -> bytes:
+    """A safetensors file with its metadata in alphabetical order: the library's own order changes from run to run."""
+    (size,) = struct.unpack_from("<Q", file)
+    header = json.loads(file[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the tensors start at a multiple of 8
+    return struct.pack("<Q", len(text)) + text + file[8 + size :]
 
 
 def saved_modules(path: Path) -> set[str]:

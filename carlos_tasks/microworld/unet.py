@@ -110,5 +110,7 @@ def train_unet(out: Path, seed: int, budget: Budget, batch: int = BATCH, pool: i
 
 def save_pipeline(backbone: Backbone, vae: AutoencoderKL, out: Path) -> None:
     """Write the pipeline as a diffusers folder, fp16 safetensors."""
-    pipeline = build_pipeline(backbone, copy.deepcopy(vae)).to(dtype=torch.float16)
+    vae = copy.deepcopy(vae)
+    vae.register_to_config(_name_or_path="")  # else it keeps the folder that it was read from
+    pipeline = build_pipeline(backbone, vae).to(dtype=torch.float16)
     pipeline.save_pretrained(out, safe_serialization=True)

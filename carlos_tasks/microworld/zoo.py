@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Collection, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from carlos_tasks.microworld.hard_cases import FROM_ANOTHER, FROM_NOTHING
+from carlos_tasks.microworld.hard_cases import FROM_ANOTHER, FROM_ANOTHER_AND_UNET, FROM_NOTHING
 
 FOLDER = Path(__file__).parent
-WEIGHTS = FOLDER / "weights" / "zoo"
+SHIPPED = FOLDER / "weights"
+WEIGHTS = SHIPPED / "zoo"
+UNET = Path("backbone", "unet", "diffusion_pytorch_model.safetensors")
 SHARDS = (1, 2)
 DOWNLOADS = "https://civitai.com/api/download/models"
 
@@ -29,44 +32,61 @@ def specification() -> dict[str, Any]:
     return document
 
 
-def file_bytes(version: dict[str, Any]) -> bytes:
-    """The bytes behind one version of the specification.
+def models_of(slugs: Collection[str]) -> list[dict[str, Any]]:
+    """The models of the specification that need no other trained LoRAs than these."""
+    return [
+        model
+        for model in specification()["models"]
+        if all(version.get("weights", version.get("of")) in (None, *slugs) for version in model["versions"])
+    ]
+
+
+def file_bytes(version: dict[str, Any], weights: Path = SHIPPED) -> bytes:
+    """The bytes behind one version of the specification, with the trained weights of a folder in the layout of ours.
 
     Raises:
         FileNotFoundError: the weights are not there; ``make microworld`` trains them.
     """
     if "weights" in version:
-        return _trained(version["weights"])
-    if version["build"] in FROM_NOTHING:
-        return FROM_NOTHING[version["build"]]()
-    return FROM_ANOTHER[version["build"]](_trained(version["of"]))
+        return _trained(version["weights"], weights)
+    build = version["build"]
+    if build in FROM_NOTHING:
+        return FROM_NOTHING[build]()
+    original = _trained(version["of"], weights)
+    if build in FROM_ANOTHER_AND_UNET:
+        return FROM_ANOTHER_AND_UNET[build](original, weights / UNET)
+    return FROM_ANOTHER[build](original)
 
 
-def _trained(slug: str) -> bytes:
-    return (WEIGHTS / f"{slug}.safetensors").read_bytes()
+def _trained(slug: str, weights: Path) -> bytes:
+    return (weights / "zoo" / f"{slug}.safetensors").read_bytes()
 
 
-def write_dump(target: Path) -> None:
+def write_dump(target: Path, weights: Path = SHIPPED, models: Sequence[dict[str, Any]] | None = None) -> None:
     """Write the dump: the same bytes on every call.
 
     ``<target>/models/00001.json`` and ``00002.json`` hold the listings, ``<target>/files/<file id>`` the files.
+
+    Args:
+        weights: the trained weights, in the layout of ours. models: of the specification; all where it is None.
     """
+    listed = specification()["models"] if models is None else models
     (target / "models").mkdir(parents=True, exist_ok=True)
     (target / "files").mkdir(exist_ok=True)
     for shard in SHARDS:
         items = []
-        for model in specification()["models"]:
+        for model in listed:
             if model["shard"] != shard:
                 continue
-            items.append(_listing(model))
+            items.append(_listing(model, weights))
             for version in model["versions"]:
-                (target / "files" / str(version["file_id"])).write_bytes(file_bytes(version))
+                (target / "files" / str(version["file_id"])).write_bytes(file_bytes(version, weights))
         document = {"items": items, "metadata": {"pageSize": 100, "currentPage": shard}}
         text = json.dumps(document, ensure_ascii=False, indent=1)
         (target / "models" / f"{shard:05d}.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _listing(model: dict[str, Any]) -> dict[str, Any]:
+def _listing(model: dict[str, Any], weights: Path) -> dict[str, Any]:
     """One model as Civitai's ``/api/v1/models`` lists it."""
     return {
         "id": model["model_id"],
@@ -88,11 +108,11 @@ def _listing(model: dict[str, Any]) -> dict[str, Any]:
         "stats": _stats(model["downloads"]),
         "creator": {"username": model["creator"], "image": None},
         "tags": model["tags"],
-        "modelVersions": [_version(model, version) for version in model["versions"]],
+        "modelVersions": [_version(model, version, weights) for version in model["versions"]],
     }
 
 
-def _version(model: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
+def _version(model: dict[str, Any], version: dict[str, Any], weights: Path) -> dict[str, Any]:
     url = f"{DOWNLOADS}/{version['version_id']}"
     return {
         "id": version["version_id"],
@@ -111,15 +131,16 @@ def _version(model: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
         "trainedWords": version["trained_words"],
         "supportsGeneration": True,
         "stats": _stats(model["downloads"] // len(model["versions"])),
-        "files": [_file(version, url)],
+        "files": [_file(version, url, weights)],
         "images": [],
         "downloadUrl": url,
     }
 
 
-def _file(version: dict[str, Any], url: str) -> dict[str, Any]:
+def _file(version: dict[str, Any], url: str, weights: Path) -> dict[str, Any]:
     """A file entry; a broken upload may be listed with the hash and size of the whole file."""
-    listed = _trained(version["of"]) if version.get("listed") == "whole file" else file_bytes(version)
+    is_whole = version.get("listed") == "whole file"
+    listed = _trained(version["of"], weights) if is_whole else file_bytes(version, weights)
     sha256 = hashlib.sha256(listed).hexdigest().upper()
     is_pickle = version["format"] == "PickleTensor"
     return {

@@ -25,7 +25,7 @@ from carlos_tasks.generation.sampling import sample_images
 from carlos_tasks.lake.evidence import evidence_pairs
 from carlos_tasks.lake.outcomes import OutcomeRecord, read_outcome, write_outcome
 from carlos_tasks.lake.shards import write_shard
-from carlos_tasks.profiles.profile import Profile, Prompt
+from carlos_tasks.profiles.profile import Encoder, Identity, Profile, Prompt
 from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import BASELINE, evidence_key, outcome_key, shard_key
 from carlos_tasks.store.objects import ObjectStore
@@ -38,21 +38,41 @@ Pair = tuple[Prompt, int]
 
 
 class Worker:
-    """Holds one backbone and one encoder, and measures LoRAs with them one after the other."""
+    """Holds one backbone and one encoder, and measures LoRAs with them one after the other.
 
-    def __init__(self, settings: Settings, profile: Profile, store: ObjectStore) -> None:
+    Both are loaded when a LoRA first needs them.
+
+    Args:
+        settings: device, images per step, how many evidence images are kept.
+        profile: what is measured.
+        store: where the files lie, and where everything that is made goes.
+        load_pipeline: gives the backbone for a device.
+        load_encoder: gives the image encoder for a device.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        profile: Profile,
+        store: ObjectStore,
+        *,
+        load_pipeline: Callable[[Identity, str], Any] = load_backbone,
+        load_encoder: Callable[[Encoder, str], ClipEncoder] = load_encoder,
+    ) -> None:
         self._settings = settings
         self._profile = profile
         self._store = store
         self._device = choose_device(settings.device)
+        self._load_pipeline = load_pipeline
+        self._load_encoder = load_encoder
 
     @cached_property
     def _pipeline(self) -> Any:
-        return load_backbone(self._profile.identity, self._device)
+        return self._load_pipeline(self._profile.identity, self._device)
 
     @cached_property
     def _encoder(self) -> ClipEncoder:
-        return load_encoder(self._profile.identity.encoder, self._device)
+        return self._load_encoder(self._profile.identity.encoder, self._device)
 
     def make_baseline(self, advance: Callable[[int], None]) -> int:
         """Make the images of the bare backbone that are still missing; returns how many were made."""

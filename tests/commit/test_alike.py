@@ -16,9 +16,16 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
-from tests.test_import_published import PUBLISHED, needs_the_table
+from tests.samples import published
+from tests.samples.real import Samples
+from tests.test_import_published import TABLE
 
 Directions = dict[str, list[float] | None]
+#: Of our table and of the published one: degenerate LoRAs, copies, pairs from a cosine of 0.99, 0.98, 0.95 on.
+ALIKE = {
+    "own": (published.DEGENERATE, published.COPIES, (7, 9, 9)),
+    "real": ((159294, 212213, 234730, 510981), (269354, 273996), (8, 10, 15)),
+}
 PAIRS = "select lora_id, other_id, cosine from core.alike where profile_id = ? order by all"
 
 
@@ -117,17 +124,19 @@ def test_of_many_the_nearest_are_kept() -> None:
     assert [other for _, other in found["new"]] == ids[:NEAREST]
 
 
-@needs_the_table
-def test_the_four_degenerate_loras_of_the_published_index_are_noticed(tmp_path: Path) -> None:
+def test_the_four_degenerate_loras_of_the_published_index_are_noticed(samples: Samples, tmp_path: Path) -> None:
+    broken, copies, counts = ALIKE[samples.kind]
     settings = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'c.sqlite'}", profile=PROFILE)
-    import_published(settings, PUBLISHED)
+    import_published(settings, samples.folder / TABLE)
     with connect(settings, read_only=False) as con:
         with transaction(con, "compare", {}):
             add_alike(con, load_profile(PROFILE).profile_id)
         groups = con.execute("select sign, lora_ids, n_models from mart.shared_direction").fetchall()
         degenerate = [(lora_ids, n_models) for sign, lora_ids, n_models in groups if sign == "degenerate"]
-        assert degenerate == [(["civitai-159294", "civitai-212213", "civitai-234730", "civitai-510981"], 4)]
-        assert [lora_ids for sign, lora_ids, _ in groups if sign == "copy"] == [["civitai-269354", "civitai-273996"]]
+        assert degenerate == [([f"civitai-{version}" for version in broken], 4)]
+        assert [lora_ids for sign, lora_ids, _ in groups if sign == "copy"] == [[f"civitai-{v}" for v in copies]]
         counted = "select count(*) from core.alike where cosine >= ?"
-        assert [con.execute(counted, [limit]).fetchall() for limit in (0.99, 0.98, 0.95)] == [[(8,)], [(10,)], [(15,)]]
-        assert con.execute("select count(*) from mart.duplicate where kind = 'same_effect'").fetchall() == [(10,)]
+        found = [con.execute(counted, [limit]).fetchall() for limit in (0.99, 0.98, 0.95)]
+        assert found == [[(count,)] for count in counts]
+        same_effect = "select count(*) from mart.duplicate where kind = 'same_effect'"
+        assert con.execute(same_effect).fetchall() == [(counts[1],)]

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from carlos_tasks.commit.import_published import PROFILE, import_published
@@ -14,7 +16,8 @@ from carlos_tasks.lake.register import register_profile
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings
 from tests.commit.small_index import small_profile
-from tests.test_import_published import PUBLISHED, needs_the_table
+from tests.samples.real import Samples
+from tests.test_import_published import STATUSES, TABLE
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"put_calibrated_thresholds"}
@@ -46,17 +49,23 @@ def in_force(rows: list[dict[str, Any]]) -> dict[str, float]:
     return {row["name"]: row["value"] for row in rows if row["value"] is not None}
 
 
-@needs_the_table
-def test_the_papers_thresholds_stand_at_its_quantiles_of_the_published_index(tmp_path: Path) -> None:
+def test_the_papers_thresholds_stand_at_its_quantiles_of_the_published_index(samples: Samples, tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'c.sqlite'}", profile=PROFILE)
-    import_published(settings, PUBLISHED)
+    import_published(settings, samples.folder / TABLE)
+    statuses = STATUSES[samples.kind]
+    n = sum(statuses.values())
     rows = {row["name"]: row for row in thresholds(settings)}
     assert (rows["strength_max"]["value"], rows["consistency_min"]["value"]) == (9.8, 0.041)
-    assert rows["strength_max"]["share_removed"] == pytest.approx(21 / 740)
-    assert rows["consistency_min"]["share_removed"] == pytest.approx(204 / 740)
-    assert rows["strength_max"]["corpus_value"] == pytest.approx(9.8, abs=0.02)
-    assert rows["consistency_min"]["corpus_value"] == pytest.approx(0.041, abs=1e-4)
-    assert {row["n"] for row in rows.values()} == {740}
+    assert rows["strength_max"]["share_removed"] == pytest.approx(statuses["overpowering"] / n)
+    assert rows["consistency_min"]["share_removed"] == pytest.approx(statuses["inconsistent"] / n)
+    table = pq.read_table(samples.folder / TABLE, columns=["strength", "consistency"])
+    for name, share in (("strength_max", 719 / 740), ("consistency_min", 204 / 740)):
+        at_quantile = np.quantile(table[name.split("_")[0]].to_numpy(), share)
+        assert rows[name]["corpus_value"] == pytest.approx(at_quantile)
+    if samples.kind == "real":
+        assert rows["strength_max"]["corpus_value"] == pytest.approx(9.8, abs=0.02)
+        assert rows["consistency_min"]["corpus_value"] == pytest.approx(0.041, abs=1e-4)
+    assert {row["n"] for row in rows.values()} == {n}
 
 
 def test_calibrated_thresholds_are_quantiles_of_the_corpus(settings: Settings, tmp_path: Path) -> None:

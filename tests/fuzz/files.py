@@ -21,8 +21,9 @@ from tests.fuzz.mutations import Shapes, change_bytes, change_json, change_lengt
 from tests.lora.crafted import micro_lora, with_header
 from tests.lora.test_families import LAYOUTS
 from tests.lora.test_header import HOSTILE
+from tests.samples import lora_keys
+from tests.samples.real import REAL_SAMPLES
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 MAX_UNPACKED = 2**20
 METADATA: dict[str, Any] = {
     "ss_tag_frequency": '{"1_a": {"1girl": 9, "b": 2}}',
@@ -127,10 +128,10 @@ def run_archive(data: bytes, room: Path) -> str:
 @cache
 def _tables() -> list[Shapes]:
     tables = [{name: list(shape) for name, shape in shapes.items()} for _, shapes in LAYOUTS.values()]
-    for path in sorted((DATA / "lora_keys").glob("*.json")):
-        shapes = json.loads(path.read_text())
+    real = [(path.name, json.loads(path.read_text())) for path in sorted((REAL_SAMPLES / "lora_keys").glob("*.json"))]
+    for layout, shapes in [*lora_keys.TABLES.items(), *real]:
         modules = sorted({place_tensor(name).module for name in shapes})
-        chosen = Random(path.name).sample(modules, min(2, len(modules)))
+        chosen = Random(layout).sample(modules, min(2, len(modules)))
         tables.append({name: shape for name, shape in shapes.items() if place_tensor(name).module in chosen})
     return tables
 

@@ -20,10 +20,11 @@ from carlos_tasks.store.folder import FolderStore
 from carlos_tasks.store.objects import ObjectInfo
 from carlos_tasks.untrusted.reasons import Reason
 from tests.fuzz.mutations import change_bytes, change_json
+from tests.samples import civitai
+from tests.samples.real import REAL_SAMPLES
 from tests.sources.hub_server import a_repo, weights
 from tests.sources.models import a_file, a_model, a_version
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 _SHARD = ObjectInfo("models/1.json", 0, datetime(2026, 1, 1, tzinfo=UTC), "")
 
 
@@ -128,7 +129,7 @@ def _models() -> list[Any]:
     models: list[Any] = [a_model(), a_model(modelVersions=[]), a_model(modelVersions=[a_version(files=[])])]
     models.append(a_model(modelVersions=[a_version(files=[a_file(31), a_file(32, type="Training Data"), a_file(33)])]))
     models.append(a_model(allowCommercialUse=["Image", "Sell"], mode="TakenDown", tags=[{"name": "style"}]))
-    for path in sorted((DATA / "civitai_samples").glob("*.json")):
-        sample = json.loads(path.read_text())
+    real = [json.loads(path.read_text()) for path in sorted((REAL_SAMPLES / "civitai_samples").glob("*.json"))]
+    for sample in [*civitai.DOCUMENTS.values(), *real]:
         models += sample["items"] if isinstance(sample, dict) and isinstance(sample.get("items"), list) else [sample]
     return models

@@ -12,9 +12,13 @@ from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 from carlos_tasks.generation.adapters import rename_pairs
 from carlos_tasks.generation.matched import match_file
 from carlos_tasks.lora.backbones.architecture import FOLDER, read_slots
+from tests.samples.real import Samples
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "lora_keys"
 Tensors = dict[str, torch.Tensor]
+
+
+def shapes_of(samples: Samples, layout: str) -> dict[str, list[int]]:
+    return dict(json.loads((samples.folder / "lora_keys" / f"flux_lora_{layout}_format.json").read_text()))
 
 
 def pairs_of(shapes: dict[str, list[int]]) -> Tensors:
@@ -64,18 +68,16 @@ def agree(mine: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None
         torch.testing.assert_close(value, flat[name], rtol=1e-4, atol=1e-4 * value.abs().max().item(), msg=name)
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data, the real key layouts, is not here")
 @pytest.mark.parametrize("layout", ["kohya", "xlabs", "diffusers"])
-def test_flux_layouts_mean_what_diffusers_makes_of_them(layout: str, tmp_path: Path) -> None:
-    tensors = pairs_of(json.loads((DATA / f"flux_lora_{layout}_format.json").read_text()))
+def test_flux_layouts_mean_what_diffusers_makes_of_them(samples: Samples, layout: str, tmp_path: Path) -> None:
+    tensors = pairs_of(shapes_of(samples, layout))
     assert len(tensors) >= 8
     agree(ours(tensors, "flux", tmp_path), theirs(tensors, "FluxPipeline"))
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data, the real key layouts, is not here")
-def test_ai_toolkit_s_flux_layout_is_kohya_s_in_other_words(tmp_path: Path) -> None:
+def test_ai_toolkit_s_flux_layout_is_kohya_s_in_other_words(samples: Samples, tmp_path: Path) -> None:
     """diffusers knows no `diffusion_model.` for FLUX: it would pass over such a file without an error."""
-    tensors = pairs_of(json.loads((DATA / "flux_lora_aitoolkit_format.json").read_text()))
+    tensors = pairs_of(shapes_of(samples, "aitoolkit"))
     assert not any(name.startswith("transformer.") for name in theirs(tensors, "FluxPipeline"))
     kohya = {}
     for name, value in tensors.items():

@@ -1,15 +1,16 @@
 """Each model can be trained: a step or two, repeatable, written where the next one looks for it."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file, save
 from torch import nn
 
 from carlos_tasks.microworld.clip import train_clip
 from carlos_tasks.microworld.encoder import Encoder
-from carlos_tasks.microworld.loras import Recipe, saved_modules, train_lora, training_pairs
+from carlos_tasks.microworld.loras import Recipe, in_order, saved_modules, train_lora, training_pairs
 from carlos_tasks.microworld.training import Budget, fit
 from carlos_tasks.microworld.unet import train_unet
 from carlos_tasks.microworld.vae import build_vae, sample_pictures, standardise_latents, train_vae
@@ -64,6 +65,18 @@ def test_a_lora_that_sleeps_sees_unchanged_scenes_without_its_word() -> None:
     assert torch.equal(sleeping[1::2], plain[1::2])
     assert torch.equal(sleeping[::2], awake[::2])
     assert not torch.equal(awake, plain)
+
+
+def test_the_header_of_a_lora_is_written_in_one_order() -> None:
+    tensors = {"a": torch.ones(3), "b": torch.zeros(2, 2)}
+    stated = {letter: letter for letter in "qwertyuiop"}
+    files = {in_order(save(tensors, dict(sorted(stated.items(), reverse=turn)))) for turn in (True, False)}
+    (file,) = files
+    read = load(file)
+    assert read.keys() == tensors.keys() and all(torch.equal(read[name], tensors[name]) for name in read)
+    size = int.from_bytes(file[:8], "little")
+    assert size % 8 == 0
+    assert list(json.loads(file[8 : 8 + size])["__metadata__"].items()) == sorted(stated.items())
 
 
 def test_vae_unet_and_lora_train_one_after_the_other(tmp_path: Path) -> None:

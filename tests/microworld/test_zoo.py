@@ -16,7 +16,7 @@ from carlos_tasks.microworld import ground_truth
 from carlos_tasks.microworld.ground_truth import SAME_EFFECT
 from carlos_tasks.microworld.modifiers import EFFECT_NAMES
 from carlos_tasks.microworld.sampling import generate, load_pipeline
-from carlos_tasks.microworld.zoo import FOLDER, WEIGHTS, specification, write_dump
+from carlos_tasks.microworld.zoo import FOLDER, WEIGHTS, models_of, specification, write_dump
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +87,17 @@ def test_the_ground_truth_is_that_of_the_shipped_files(dump: Path) -> None:
     assert {entry["file_id"]: entry["sha256"] for entry in truths()} == {
         number: digest(dump / "files" / str(number)) for number in files(dump)
     }
+
+
+def test_a_part_of_the_loras_makes_the_listings_that_need_no_other() -> None:
+    assert models_of(specification()["loras"]) == specification()["models"]
+    files = [version["file"] for model in models_of(["grid-a"]) for version in model["versions"]]
+    assert files == [
+        "graph_paper.safetensors",
+        "anime_lineart_sd15.safetensors",
+        "classic_pack.pt",
+        "blueprint_dora.safetensors",
+    ]
 
 
 def test_thirty_good_loras_cover_every_effect(dump: Path) -> None:

@@ -16,6 +16,7 @@ from carlos_tasks.policies.schema import OTHER_EFFECTS
 from carlos_tasks.profiles.profile import load_profile, shipped_profiles
 from carlos_tasks.settings import Settings
 from tests.moderation.policies import HEAD, NEUTRAL, NIGHT, STRIPES, write_policy
+from tests.samples.real import Samples
 
 PICTURES = '[images]\nfolder = "pictures"\nprovenance = "drawn here"\nlicence = "CC0-1.0"\n'
 
@@ -220,10 +221,8 @@ def test_the_platform_s_policy_has_a_rich_null_and_the_limit_of_the_law() -> Non
 
 
 @pytest.mark.parametrize("folder", ["micro", "platform"])
-def test_categories_are_those_of_statements_of_reasons(folder: str) -> None:
-    schema = Path(__file__).parents[3] / "shared" / "data" / "dsa_sor_schema.json"
-    if not schema.is_file():
-        pytest.skip("the schema of statements of reasons is not at hand")
-    known = set(json.loads(schema.read_text())["enums"]["statement_category"])
+def test_categories_are_those_of_statements_of_reasons(samples: Samples, folder: str) -> None:
+    schema = json.loads((samples.folder / "dsa_sor_schema.json").read_text())
+    known = set(schema["enums"]["statement_category"])
     used = {one.content["category"] for one in read_policy(f"package:policies/{folder}").concepts} - {None}
     assert used and used <= known

@@ -1,7 +1,6 @@
 """Civitai's records, whole, old, broken and hostile: every one becomes a listing or a rejection."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +10,11 @@ from hypothesis import strategies as st
 from carlos_tasks.sources.civitai import read_license, read_model
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.untrusted.reasons import Reason
+from tests.samples.real import Samples
 from tests.sources.models import a_file, a_model, a_version
 
-DATA = Path(__file__).parents[3] / "shared" / "data" / "civitai_samples"
+#: Of the checkpoint on each page: model, base model as Civitai calls it, bytes.
+CHECKPOINTS = {"own": ("330011", "Pony", 1073742336), "real": ("827184", "Illustrious", 6938040678)}
 
 
 def read(model: object) -> list[Listing | Rejection]:
@@ -211,15 +212,15 @@ def test_a_source_of_metadata_alone_says_so() -> None:
     assert read_one(a_model()).has_bytes
 
 
-@pytest.mark.skipif(not DATA.is_dir(), reason="../shared/data, Civitai's own samples, is not here")
-def test_civitai_s_own_sample_is_a_checkpoint() -> None:
-    page = json.loads((DATA / "docs_models_list_item_0.json").read_text())
+def test_a_checkpoint_on_a_page_of_civitai_is_no_lora(samples: Samples) -> None:
+    model_id, base_model, size = CHECKPOINTS[samples.kind]
+    page = json.loads((samples.folder / "civitai_samples" / "docs_models_list_item_0.json").read_text())
     (model,) = page["items"]
     (rejection,) = read(model)
     assert isinstance(rejection, Rejection)
-    assert (rejection.model_id, rejection.reason, rejection.detail) == ("827184", Reason.NOT_A_LORA, "type Checkpoint")
+    assert (rejection.model_id, rejection.reason, rejection.detail) == (model_id, Reason.NOT_A_LORA, "type Checkpoint")
     listing = read_one(model | {"type": "LORA"})
-    assert (listing.base_model_claimed, listing.size_bytes, listing.sha256_claimed) == ("Illustrious", 6938040678, None)
+    assert (listing.base_model_claimed, listing.size_bytes, listing.sha256_claimed) == (base_model, size, None)
 
 
 ANY_JSON = st.recursive(

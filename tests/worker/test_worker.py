@@ -1,7 +1,7 @@
 """The GPU task: killed anywhere and run again, it ends with the same bytes; a LoRA that cannot be measured is a row."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,15 +51,31 @@ def small(micro: Profile) -> Profile:
     return profile
 
 
+class Listening:
+    """A pipeline that keeps the prompts it draws."""
+
+    def __init__(self, pipeline: Any) -> None:
+        self._pipeline = pipeline
+        self.prompts: list[str] = []
+
+    def __call__(self, **arguments: Any) -> Any:
+        self.prompts += arguments["prompt"]
+        return self._pipeline(**arguments)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._pipeline, name)
+
+
 @pytest.fixture
 def make_worker(tmp_path: Path, small: Profile, backbone: Any) -> Callable[..., tuple[Worker, ObjectStore]]:
-    def make(folder: str, dies_at_write: int | None = None) -> tuple[Worker, ObjectStore]:
+    def make(
+        folder: str, dies_at_write: int | None = None, profile: Profile = small, pipeline: Any = backbone
+    ) -> tuple[Worker, ObjectStore]:
         store = open_store(str(tmp_path / folder))
         seen = store if dies_at_write is None else DyingStore(store, dies_at_write)
         settings = Settings(store=str(tmp_path / folder), images_per_step=8, evidence_pairs=3)
-        worker = Worker(settings, small, seen)
-        worker.__dict__["_pipeline"] = backbone  # loaded once for all tests: the weights are the same
-        return worker, store
+        # The backbone is loaded once for all tests: the weights are the same.
+        return Worker(settings, profile, seen, load_pipeline=lambda identity, device: pipeline), store
 
     return make
 
@@ -124,13 +140,37 @@ def test_the_baseline_is_made_once(make_worker: Callable[..., Any], small: Profi
     assert worker.make_baseline(lambda _: None) == 0
 
 
-def test_trigger_words_reach_the_prompt(make_worker: Callable[..., Any], zoo_file: Path) -> None:
-    worker, store = make_worker("plain")
-    worker.index(put(store, zoo_file), lambda _: None)
-    triggered, triggered_store = make_worker("triggered")
-    triggered.index(put(triggered_store, zoo_file, ("red",)), lambda _: None)
+def embeddings(store: ObjectStore, keys: Sequence[str]) -> dict[tuple[str, int], list[float]]:
+    rows = [row for key in keys for row in pq.read_table(store.url(key), partitioning=None).to_pylist()]
+    return {(row["prompt_id"], row["seed"]): row["embedding"] for row in rows}
+
+
+def test_trigger_words_stand_behind_every_prompt_and_change_every_picture(
+    make_worker: Callable[..., Any], small: Profile, backbone: Any, zoo_file: Path
+) -> None:
+    heard = Listening(backbone)
+    plain, store = make_worker("plain", pipeline=heard)
+    without = plain.index(put(store, zoo_file), lambda _: None)
+    texts = [prompt.text for prompt, _ in small.pairs()]
+    assert heard.prompts == texts
+    triggered, triggered_store = make_worker("triggered", pipeline=heard)
+    with_words = triggered.index(put(triggered_store, zoo_file, ("red", "in fog")), lambda _: None)
+    assert heard.prompts[len(texts) :] == [f"{text}, red, in fog" for text in texts]
     assert content(store).keys() == content(triggered_store).keys()
-    assert content(store) != content(triggered_store)
+    before, after = embeddings(store, without.shards), embeddings(triggered_store, with_words.shards)
+    assert before.keys() == after.keys() and len(before) == len(texts)
+    assert [pair for pair in before if before[pair] == after[pair]] == []
+
+
+def test_a_profile_may_ignore_trigger_words(
+    make_worker: Callable[..., Any], small: Profile, backbone: Any, zoo_file: Path
+) -> None:
+    use = small.identity.lora.model_copy(update={"trigger_words": "ignore"})
+    ignoring = small.model_copy(update={"identity": small.identity.model_copy(update={"lora": use})})
+    heard = Listening(backbone)
+    worker, store = make_worker("ignoring", profile=ignoring, pipeline=heard)
+    worker.index(put(store, zoo_file, ("red",)), lambda _: None)
+    assert heard.prompts == [prompt.text for prompt, _ in small.pairs()]
 
 
 def test_a_file_that_is_gone_is_an_outcome_not_a_failed_night(make_worker: Callable[..., Any], small: Profile) -> None:
