@@ -9,13 +9,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.migrate import sql_folder
 from carlos_tasks.profiles.profile import Profile, load_profile
-from carlos_tasks.settings import Settings
+from carlos_tasks.settings import Settings, load_settings
 from carlos_tasks.stack.s3_server import S3Server, start_s3_server
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore
+from tests.lakes import migrated_lake, settings_of
 from tests.samples.own import write_samples
 from tests.samples.real import REAL_SAMPLES, Samples, needs_real_samples
 
@@ -56,14 +57,14 @@ def store(store_uri: str) -> ObjectStore:
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     """Settings of an empty lake in a folder, with an SQLite catalog."""
-    return Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+    return settings_of(tmp_path)
 
 
 @pytest.fixture
 def lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A migrated lake of `settings`, open for writing."""
+    """A migrated lake of `settings` without rows, open for writing."""
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
         yield con
 
 
@@ -83,6 +84,14 @@ def _no_settings_from_outside() -> Iterator[None]:
         for name in [name for name in os.environ if name.startswith("CARLOS_")]:
             patch.delenv(name)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _settings_of_this_test() -> Iterator[None]:
+    """Settings that another test has read are not this one's: they are read once in a process."""
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()
 
 
 @pytest.fixture(scope="session")

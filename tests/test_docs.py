@@ -259,12 +259,12 @@ ANSWERS_NOTHING = "from core.representation at (version => 1)"
 
 def test_the_documentations_sql_runs_and_answers(tmp_path):
     from carlos_tasks.lake.catalog import connect
-    from carlos_tasks.lake.migrate import migrate
     from carlos_tasks.settings import Settings
+    from tests.lakes import migrated_lake
 
     settings = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+    migrated_lake(settings)
     with connect(settings, read_only=False) as lake:
-        migrate(lake)
         fill(lake, INDEX)
         silent = [statement for statement in sql_examples() if not lake.execute(statement).fetchall()]
     assert len(sql_examples()) >= 30

@@ -24,6 +24,10 @@ _NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
 }
 _SCANNER = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 
+# Binaries whose signature DuckDB has checked in this process. Each check hashes a file of 35 MB: checked at every
+# connection, two extensions cost more than the connection itself.
+_CHECKED: set[Path] = set()
+
 
 def connect(
     settings: Settings, *, read_only: bool = True, create: bool = True, snapshot: int | None = None
@@ -51,13 +55,12 @@ def connect(
     if kind == "sqlite":
         _prepare_file(Path(place), create)
     store = open_store(settings.store)
-    con = duckdb.connect(config=_NOTHING_FROM_OUTSIDE)
+    on_s3 = store.uri.startswith("s3://")
+    con = _connect_with("ducklake", _SCANNER[kind], *(["httpfs"] if on_s3 else []))
     try:
         with lake_errors():
             con.execute("SET TimeZone = 'UTC'")
-            _load(con, "ducklake", _SCANNER[kind])
-            if store.uri.startswith("s3://"):
-                _load(con, "httpfs")
+            if on_s3:
                 _create_secret(con, store.uri)
             _attach(con, settings.catalog, f"{store.uri}/lake/", read_only, create, snapshot)
     except BaseException:
@@ -84,17 +87,36 @@ def _prepare_file(path: Path, create: bool) -> None:
         raise NotFound(f"there is no catalog at {path} yet (`carlos index` makes one)")
 
 
-def _load(con: duckdb.DuckDBPyConnection, *names: str) -> None:
-    for name in names:
-        wheel = f"duckdb-extension-{name.replace('_', '-')}"
-        try:
-            folder = files(f"duckdb_extension_{name}")
-        except ModuleNotFoundError as exc:
-            raise SettingsError(f"{wheel} is not installed (pip install {wheel}=={duckdb.__version__})") from exc
-        binary = Path(str(folder)) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
-        if not binary.is_file():
-            raise SettingsError(f"{wheel} is not the one for duckdb {duckdb.__version__}")
-        con.execute(f"LOAD {_literal(str(binary))}")
+def _connect_with(*names: str) -> duckdb.DuckDBPyConnection:
+    """Open DuckDB with these extensions; it checks each binary's signature once in a process.
+
+    No later statement can load an unsigned extension: DuckDB lets a running database forbid that, never allow it.
+    """
+    binaries = [_binary(name) for name in names]
+    con = duckdb.connect(config={**_NOTHING_FROM_OUTSIDE, "allow_unsigned_extensions": _CHECKED.issuperset(binaries)})
+    try:
+        with lake_errors():
+            for binary in binaries:
+                con.execute(f"LOAD {_literal(str(binary))}")
+            con.execute("SET allow_unsigned_extensions = false")
+    except BaseException:
+        con.close()
+        raise
+    _CHECKED.update(binaries)
+    return con
+
+
+def _binary(name: str) -> Path:
+    """The extension's file in its wheel."""
+    wheel = f"duckdb-extension-{name.replace('_', '-')}"
+    try:
+        folder = files(f"duckdb_extension_{name}")
+    except ModuleNotFoundError as exc:
+        raise SettingsError(f"{wheel} is not installed (pip install {wheel}=={duckdb.__version__})") from exc
+    binary = Path(str(folder)) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+    if not binary.is_file():
+        raise SettingsError(f"{wheel} is not the one for duckdb {duckdb.__version__}")
+    return binary
 
 
 def _create_secret(con: duckdb.DuckDBPyConnection, uri: str) -> None:

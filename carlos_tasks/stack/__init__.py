@@ -4,6 +4,7 @@
     processes.py      start processes, and end exactly those
     s3_server.py      the S3 server
     airflow_local.py  Airflow's settings, database and processes
+    preloaded.py      what Airflow's workers have imported before their first task
     api.py            the few calls of Airflow's REST API that are needed
     follow.py         show runs on the terminal until they end
     stack.py          all of it up, all of it down

@@ -71,6 +71,8 @@ def environment(layout: Layout, state: State) -> dict[str, str]:
         "DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout=60",
         "LOGGING__BASE_LOG_FOLDER": layout.logs / "tasks",
         "LOGGING__DAG_PROCESSOR_CHILD_PROCESS_LOG_DIRECTORY": layout.logs / "parsing",
+        "SCHEDULER__MP_FORKSERVER_PRELOAD": "airflow.executors.local_executor,carlos_tasks.stack.preloaded",
+        "SCHEDULER__MP_START_METHOD": "forkserver",
         "SCHEDULER__TASK_QUEUED_TIMEOUT": 3600,
         "USAGE_DATA_COLLECTION__ENABLED": False,
         "WORKERS__EXECUTION_API_TIMEOUT": 60,  # a busy machine answers late, and a time-out would fail the task

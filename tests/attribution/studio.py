@@ -17,6 +17,7 @@ from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import evidence_key
 from tests.commit.small_index import baseline, embedded, small_profile, write_shards
 from tests.intake.small_intake import listing, write_intake
+from tests.lakes import migrated_lake
 
 DIMENSION, N_INNOCENT, N_INFRINGERS = 64, 36, 3
 HOSTILE = '<script>alert(1)</script>=cmd|"/c calc"!A0'
@@ -69,6 +70,7 @@ def make_studio(folder: Path) -> tuple[Settings, Profile]:
     settings = Settings(
         store=str(folder / "store"), catalog=f"sqlite:{folder / 'catalog.sqlite'}", profile=str(path), device="cpu"
     )
+    migrated_lake(settings)
     store = open_store(settings.store)
     base = baseline(profile, DIMENSION)
     style = _style(profile, base)

@@ -9,15 +9,14 @@ import pytest
 
 from carlos_tasks.commands import reports
 from carlos_tasks.commands.cli import main
-from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.settings import Settings
+from tests.lakes import migrated_lake
 
 
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Run `carlos report …` over an empty lake; returns the exit code."""
-    with connect(settings, read_only=False) as con:
-        migrate(con)
+    migrated_lake(settings)
     monkeypatch.setattr(reports, "load_settings", lambda: settings)
     monkeypatch.setenv("CARLOS_STORE", settings.store)
 

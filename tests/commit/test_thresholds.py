@@ -11,11 +11,12 @@ from carlos_tasks.commit.import_published import PROFILE, import_published
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.commit.thresholds import ENOUGH, calibrate, reset, thresholds
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.register import register_profile
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings
 from tests.commit.small_index import small_profile
+from tests.lakes import migrated_lake
 from tests.samples.real import Samples
 from tests.test_import_published import STATUSES, TABLE
 
@@ -31,8 +32,8 @@ def indexed(settings: Settings, folder: Path, n: int, **changes: Any) -> tuple[S
     path = folder / "profile.json"
     path.write_text(profile.model_dump_json())
     settings = settings.model_copy(update={"profile": str(path)})
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
         register_profile(con, profile)
         con.execute(
             "insert into core.representation by name "
@@ -145,8 +146,7 @@ def test_wrong_wishes_are_refused_and_nothing_changes(
 
 
 def test_where_nothing_is_indexed_it_is_said(settings: Settings) -> None:
-    with connect(settings, read_only=False) as con:
-        migrate(con)
+    migrated_lake(settings, used=False)
     for ask in (thresholds, calibrate, reset):
         with pytest.raises(NotFound, match="nothing is indexed under profile micro yet"):
             ask(settings)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from carlos_tasks.errors import NotFound
-from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.settings import load_settings
 from tests.dags.fresh_airflow import read_dags
+from tests.lakes import migrated_lake
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -36,8 +36,7 @@ def test_an_empty_index_is_nothing_to_do_and_a_set_that_is_not_there_fails(
     from airflow.sdk.exceptions import AirflowSkipException
     from attribute_references import attribute_references
 
-    with connect(load_settings(), read_only=False) as con:
-        migrate(con)
+    migrated_lake(load_settings())
     attribute = attribute_references().get_task("attribute").python_callable
     house = tmp_path / "house"
     with pytest.raises(NotFound, match="there is no folder"):

@@ -13,6 +13,7 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from tests.commit.small_index import baseline, embedded, small_profile, write_outcome, write_shards
 from tests.intake.small_intake import listing, write_intake
+from tests.lakes import migrated_lake
 
 EFFECTS = {"striped": "striped", "night": "at night", "dotted": "polka dot", "framed": "framed", "grid": "graph paper"}
 """What a LoRA of that name does: what this text means to the encoder."""
@@ -48,6 +49,7 @@ def make_world(folder: Path) -> tuple[Settings, Profile]:
     settings = Settings(
         store=str(folder / "store"), catalog=f"sqlite:{folder / 'catalog.sqlite'}", profile=str(path), device="cpu"
     )
+    migrated_lake(settings)
     store = open_store(settings.store)
     told = list(EFFECTS)
     listed = [

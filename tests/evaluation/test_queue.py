@@ -13,17 +13,16 @@ from carlos_tasks.evaluation.corpus.corpus import Corpus
 from carlos_tasks.evaluation.corpus.study import Options, Study
 from carlos_tasks.evaluation.corpus.truth import Labels, Query, judge
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.migrate import migrate
-from carlos_tasks.settings import Settings
+from tests.lakes import migrated_lake, settings_of
 from tests.sql.lake_rows import fill
 
 
 @pytest.fixture
 def con(tmp_path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     """A lake in which LoRAs "liar" and "honest" declare another base model than their file is for."""
-    settings = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+    settings = settings_of(tmp_path)
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
         claims = {"base_model_claimed": "SD 1.5", "base_model_named": "sd-1.5"}
         fill(
             con,

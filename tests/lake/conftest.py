@@ -10,13 +10,15 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore
+from tests.lakes import migrated_lake
 
 Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
 @pytest.fixture
 def place(settings: Settings) -> ObjectStore:
-    """The store of `settings`."""
+    """The store of `settings`, whose lake is migrated and has no rows."""
+    migrated_lake(settings)
     return open_store(settings.store)
 
 

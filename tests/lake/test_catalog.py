@@ -11,6 +11,7 @@ import pytest
 
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.errors import NotFound, PassingError, PermanentError, SettingsError
+from carlos_tasks.lake import catalog
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors, redact
 from carlos_tasks.settings import Settings
@@ -39,6 +40,20 @@ def test_extensions_come_from_wheels_and_nothing_is_installed(lake: duckdb.DuckD
         assert lake.execute("select current_setting($1)", [name]).fetchall() == [(False,)]
     with pytest.raises(duckdb.Error):
         lake.execute("select st_point(1, 2)")  # of an extension that is not there
+
+
+def test_no_connection_loads_an_unsigned_extension(settings: Settings, tmp_path: Path) -> None:
+    """Nor the second of a process, which need not check the signatures of its own again."""
+    unsigned = tmp_path / "unsigned.duckdb_extension"
+    content = bytearray(catalog._binary("sqlite_scanner").read_bytes())
+    content[-1] ^= 1  # of the signature, which ends the file
+    unsigned.write_bytes(content)
+    for _ in range(2):
+        with connect(settings, read_only=False) as con:
+            with pytest.raises(duckdb.IOException, match="signature is either missing or invalid"):
+                con.execute(f"load '{unsigned}'")
+            with pytest.raises(duckdb.InvalidInputException, match="Cannot change"):
+                con.execute("set allow_unsigned_extensions = true")
 
 
 def test_a_query_cannot_read_the_variables_of_the_program(lake: duckdb.DuckDBPyConnection) -> None:

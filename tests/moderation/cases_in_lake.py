@@ -4,29 +4,22 @@ from pathlib import Path
 
 import duckdb
 
-from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.catalog import connect
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
+from tests.lakes import migrated_lake, settings_of
 from tests.sql.lake_rows import fill
 
-_USED = (
-    *("raw.rejection", "raw.shard", "core.profile", "core.embedding", "core.alike"),
-    *("core.concept_score", "core.notice", "core.decision"),
-)
 STAR, COPY, OTHER = "5" + "a" * 63, "5" + "b" * 63, "c" * 64
 
 
 def make_lake(folder: Path) -> Settings:
     """STAR overrides the prompt, COPY has its weights, OTHER does as it should; one image of STAR is kept."""
-    settings = Settings(store=str(folder / "store"), catalog=f"sqlite:{folder / 'catalog.sqlite'}")
+    settings = settings_of(folder)
     profile_id = load_profile(settings.profile).profile_id
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
-        for table in _USED:
-            # Of a table that never held a row DuckLake asks the catalog for every column of every query.
-            fill(con, {table: [{}]})
-            con.execute(f"delete from {table}")  # noqa: S608
         in_lake(con, profile_id)
     open_store(settings.store).write(image_of(STAR), b"")
     return settings

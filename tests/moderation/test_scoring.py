@@ -22,6 +22,7 @@ from carlos_tasks.retrieval.query_encoder import load_query_encoder
 from carlos_tasks.retrieval.query_parts import query_vector
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
+from tests.lakes import migrated_lake
 from tests.moderation.policies import HEAD, NEUTRAL, NIGHT, STRIPES, write_policy
 from tests.sql.lake_rows import Rows, fill
 
@@ -70,8 +71,8 @@ def house(settings: Settings, tmp_path: Path, encoded: Path) -> Settings:
 
 
 def measured(settings: Settings) -> Settings:
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
         con.execute("begin")
         for rows_of_lora in (lora(STRIPED, "striped", 1), lora(NOCTURNE, "at night", 2), lora(NOTHING, None, 3)):
             fill(con, rows_of_lora)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.migrate import migrate
 from carlos_tasks.settings import load_settings
 from carlos_tasks.store import open_store
+from tests.lakes import migrated_lake
 
 PROFILE = "0123456789abcdef"
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -29,8 +29,8 @@ EVERY_PATH = (
 def filled(shared_lake: Path) -> Path:
     """A lake with one LoRA of a hostile name, one refusal and a contact sheet."""
     settings = load_settings()
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
         con.execute(
             "insert into core.profile values ($1, 'micro', $2, now(), 'measured', null)",
             [PROFILE, '{"backbone": {"base_model": "micro-xl"}}'],

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.migrate import migrate
 from carlos_tasks.settings import load_settings
+from tests.lakes import migrated_lake
 
 
 def test_where_there_is_no_lake_a_page_says_how_to_get_one(ann: Any, lake: Path) -> None:
@@ -16,8 +15,7 @@ def test_where_there_is_no_lake_a_page_says_how_to_get_one(ann: Any, lake: Path)
 
 
 def test_an_empty_lake_is_told_like_none(ann: Any, lake: Path) -> None:
-    with connect(load_settings(), read_only=False) as con:
-        migrate(con)
+    migrated_lake(load_settings(), used=False)
     assert "Nothing is indexed yet" in ann.get("/carlos/").text
 
 

@@ -7,13 +7,14 @@ import duckdb
 import pytest
 from PIL import Image
 
-from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.catalog import connect
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.reports.bundles.document import Document
 from carlos_tasks.reports.moderation.report import moderation_report
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import evidence_key
+from tests.lakes import migrated_lake, settings_of
 from tests.sql.lake_rows import fill
 
 SINCE = datetime(2026, 3, 14, tzinfo=UTC)
@@ -35,10 +36,9 @@ def profile_id() -> str:
 @pytest.fixture(scope="package")
 def filled(tmp_path_factory: pytest.TempPathFactory, profile_id: str) -> Settings:
     """A lake that tests only read: A is complained of and overdue, C was taken down, D restricted and given back."""
-    folder = tmp_path_factory.mktemp("reports")
-    settings = Settings(store=str(folder / "store"), catalog=f"sqlite:{folder / 'catalog.sqlite'}")
+    settings = settings_of(tmp_path_factory.mktemp("reports"))
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
         con.execute("set preserve_insertion_order = false")
         con.execute("begin")
         _fill(con, profile_id)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.catalog import connect
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.reports import contact_sheet
 from carlos_tasks.reports.contact_sheet import LABEL_PX, TILE_PX, draw_contact_sheet, write_contact_sheet
@@ -14,6 +14,7 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import evidence_key
 from carlos_tasks.store.objects import ObjectStore
+from tests.lakes import migrated_lake
 from tests.sql.lake_rows import fill
 
 PAIRS = [("p1", 0), ("p2", 0)]
@@ -65,8 +66,8 @@ def test_any_name_is_drawn_without_changing_the_layout(evidence: ObjectStore, na
 def test_it_shows_the_newest_that_one_can_look_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
     profile = load_profile("micro")
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
         fill(
             con,
             {

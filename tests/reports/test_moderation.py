@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from carlos_tasks.errors import PassingError, PermanentError
-from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.catalog import connect
 from carlos_tasks.reports.bundles.bundle import MANIFEST
 from carlos_tasks.reports.bundles.document import Document
 from carlos_tasks.reports.bundles.release import RELEASE
@@ -23,6 +23,7 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.folder import FolderStore
 from carlos_tasks.store.objects import ObjectStore
+from tests.lakes import migrated_lake
 from tests.reports.conftest import FORMULA, NOW, SENDER, SINCE, A, C, D
 from tests.reports.page_reader import is_harmless, read_page
 
@@ -43,8 +44,8 @@ def test_what_is_not_yet_due_is_not_overdue(filled: Settings) -> None:
 
 def test_a_lake_of_before_a_column_is_told_what_updates_it(tmp_path: Path) -> None:
     old = Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
+    migrated_lake(old)
     with connect(old, read_only=False) as con:
-        migrate(con)
         con.execute("alter table core.lora drop column taken_in_at")
     with pytest.raises(PermanentError, match="an older version is updated by carlos index"):
         moderation_report(old, SINCE, NOW)

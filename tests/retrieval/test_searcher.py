@@ -14,7 +14,7 @@ import pytest
 
 import carlos_tasks
 from carlos_tasks.errors import CarlosError, ProfileMismatch
-from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.migrate import sql_folder
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.filters import RANKED_STATUSES, Filters, filters_from
@@ -23,6 +23,7 @@ from carlos_tasks.retrieval.query import Part, Query
 from carlos_tasks.retrieval.searcher import Searcher
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
+from tests.lakes import migrated_lake
 from tests.retrieval.directions_in_lake import asked, put, put_listing, put_lora, threshold
 
 EAST = (1.0, 0.0, 0.0)
@@ -38,8 +39,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def searcher(place: Settings, micro: Profile) -> Iterator[Searcher]:
     """A lake of LoRAs around the east, and one who searches it."""
+    migrated_lake(place)
     with connect(place, read_only=False) as lake:
-        migrate(lake)
         me = micro.profile_id
         threshold(lake, micro, strength_max=10.0, strength_min=1.0, consistency_min=0.05, retention_min=0.2)
         put(lake, me, {"east": EAST, "east again": (5.0, 0.01, 0.0), "northeast": (1.0, 1.0, 0.0), "none": None})

@@ -5,17 +5,16 @@ from collections.abc import Iterator
 import duckdb
 import pytest
 
-from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.settings import Settings
+from carlos_tasks.lake.catalog import connect
+from tests.lakes import migrated_lake, settings_of
 
 
 @pytest.fixture(scope="package")
 def shared_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
     """A migrated lake without rows."""
-    folder = tmp_path_factory.mktemp("sql")
-    settings = Settings(store=str(folder / "store"), catalog=f"sqlite:{folder / 'catalog.sqlite'}")
+    settings = settings_of(tmp_path_factory.mktemp("sql"))
+    migrated_lake(settings)
     with connect(settings, read_only=False) as con:
-        migrate(con)
         yield con
 
 

@@ -13,7 +13,7 @@ Rows = dict[str, list[Row]]
 _TIME = "2026-01-01 00:00:00+00"
 
 #: What a row needs and a test does not care about.
-_DEFAULTS: Rows = {
+DEFAULTS: Rows = {
     "raw.listing": [
         {
             "source": "s",
@@ -94,7 +94,7 @@ _DEFAULTS: Rows = {
             "created_at": _TIME,
         }
     ],
-    "core.threshold": [{"profile_id": "p"}],
+    "core.threshold": [{"profile_id": "p", "name": "strength_max", "value": 1.0}],
     "core.prompt": [{"prompt_set": "s", "prompt_id": "p1", "text": "a red circle"}],
     "core.outcome": [{"profile_id": "p", "lora_id": "a", "status": "embedded", "attempted_at": _TIME}],
     "core.embedding": [{"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "seed": 0, "embedding": [1.0, 2.0]}],
@@ -183,7 +183,7 @@ _DEFAULTS: Rows = {
 def fill(con: duckdb.DuckDBPyConnection, given: Rows) -> None:
     """Insert rows by column name; what a row does not say takes the table's defaults above."""
     for table, its_rows in given.items():
-        (default,) = _DEFAULTS[table]
+        (default,) = DEFAULTS[table]
         for row in its_rows:
             con.register("given_row", pa.Table.from_pylist([default | row]))
             con.execute(f"insert into {table} by name from given_row")

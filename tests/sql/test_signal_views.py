@@ -2,15 +2,12 @@
 
 import itertools
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import duckdb
 import numpy as np
 import pytest
 
-from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.settings import Settings
 from tests.sql.lake_rows import Row, Rows, answer, fill
 
 TESTED = {
@@ -32,41 +29,6 @@ TESTED = {
     "signal_trigger_words",
     "signal_understated_nsfw",
 }
-
-
-#: Tables that the views read, each with a row to begin with.
-FIRST_ROWS: Rows = {"core.threshold": [{"name": "strength_max", "value": 1.0}]} | {
-    table: [Row()]
-    for table in (
-        *("raw.listing", "raw.rejection", "raw.shard", "raw.sighting"),
-        *("core.lora", "core.profile", "core.embedding", "core.representation", "core.alike"),
-        *("core.concept", "core.concept_score", "core.notice", "core.decision"),
-    )
-}
-
-
-@pytest.fixture(scope="module")
-def used_lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A lake whose tables have held rows: of one that has not, DuckLake asks the catalog for every column."""
-    folder = tmp_path_factory.mktemp("signals")
-    with connect(
-        Settings(store=str(folder / "store"), catalog=f"sqlite:{folder / 'catalog.sqlite'}"), read_only=False
-    ) as lake:
-        migrate(lake)
-        fill(lake, FIRST_ROWS)
-        yield lake
-
-
-@pytest.fixture
-def con(used_lake: duckdb.DuckDBPyConnection) -> Iterator[duckdb.DuckDBPyConnection]:
-    """That lake, emptied, inside a transaction that the test may fill."""
-    used_lake.execute("begin")
-    try:
-        for table in FIRST_ROWS:
-            used_lake.execute(f"delete from {table}")  # noqa: S608
-        yield used_lake
-    finally:
-        used_lake.execute("rollback")
 
 
 def day(number: int) -> str:
