@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from carlos_tasks.intake.shard_intake import IntakeReport
+from carlos_tasks.intake.shard_rows import IntakeReport
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.nightly.stages import commit_intake, discover, ingest, run_checks
 from carlos_tasks.profiles.resources import PACKAGE_FOLDER

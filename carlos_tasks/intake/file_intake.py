@@ -15,7 +15,7 @@ from carlos_tasks.untrusted.reasons import Reason
 
 
 @dataclass(frozen=True)
-class Desk:
+class FileIntake:
     """Judges one file after the other, each through the same local file."""
 
     source: Source

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from carlos_tasks.errors import NotFound
 from carlos_tasks.intake.commit import IntakeCommit, commit_intake
 from carlos_tasks.intake.discovery import Rules, find_new
-from carlos_tasks.intake.shard_intake import IntakeReport, take_in
+from carlos_tasks.intake.shard_intake import take_in
+from carlos_tasks.intake.shard_rows import IntakeReport
 from carlos_tasks.settings import Settings
 from carlos_tasks.sources import open_source
 from carlos_tasks.sources.listing import Source

@@ -26,7 +26,7 @@ Basis = Literal["texts", "images"]
 
 
 @dataclass(frozen=True)
-class Asked:
+class QuestionKey:
     """A question by its ids; `null_id` is None where another draw of the null changes nothing that matters."""
 
     concept: Concept
@@ -45,25 +45,25 @@ class Question:
         counts: which of the K belong to this question's null.
     """
 
-    asked: Asked
+    asked: QuestionKey
     scores: Callable[[NDArray[np.floating]], Doubles]
     null: Callable[[NDArray[np.intp]], Floats]
     counts: Mask
 
 
-def questions_of(policy: Policy, profile: Profile) -> list[Asked]:
+def questions_of(policy: Policy, profile: Profile) -> list[QuestionKey]:
     """Every question of a policy to the LoRAs of a profile: by texts first, then by pictures.
 
     An imported profile has no baseline that pictures could be compared with, and is asked by texts alone.
     """
-    asked = [Asked(concept, "texts", policy.null_id) for concept in policy.concepts if concept.texts]
+    asked = [QuestionKey(concept, "texts", policy.null_id) for concept in policy.concepts if concept.texts]
     if profile.origin == "imported":
         return asked
-    return asked + [Asked(concept, "images", None) for concept in policy.concepts if concept.pictures]
+    return asked + [QuestionKey(concept, "images", None) for concept in policy.concepts if concept.pictures]
 
 
 def text_questions(
-    asked: Sequence[Asked], policy: Policy, profile_id: str, encode: Encode, units: Floats
+    asked: Sequence[QuestionKey], policy: Policy, profile_id: str, encode: Encode, units: Floats
 ) -> list[Question]:
     """Questions by texts, held against the null of the policy.
 
@@ -95,7 +95,11 @@ def text_questions(
 
 
 def image_questions(
-    asked: Sequence[Asked], con: duckdb.DuckDBPyConnection, profile: Profile, settings: Settings, measured: Measured
+    asked: Sequence[QuestionKey],
+    con: duckdb.DuckDBPyConnection,
+    profile: Profile,
+    settings: Settings,
+    measured: Measured,
 ) -> list[Question]:
     """Questions by pictures, held against what other LoRAs do (`carlos_tasks.calibration.similarity`).
 

@@ -13,7 +13,7 @@ from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.lake.register import registered
 from carlos_tasks.lake.statements import rows, run_statement, statement
 from carlos_tasks.moderation.answers import Answers
-from carlos_tasks.moderation.questions import Asked
+from carlos_tasks.moderation.questions import QuestionKey
 
 # Rows whose texts are in memory together: 250,000 are about 100 MB.
 _ROWS_AT_ONCE = 250_000
@@ -35,14 +35,14 @@ class Run:
     """
 
     loras: list[Row]
-    asked: list[Asked]
+    asked: list[QuestionKey]
     answers: Answers
     ends: Doubles
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 def unanswered(
-    con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, asked: Sequence[Asked]
+    con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, asked: Sequence[QuestionKey]
 ) -> tuple[list[Row], Mask]:
     """The measured LoRAs, and which of the questions each has no answer to.
 
@@ -75,7 +75,7 @@ def add_scores(con: duckdb.DuckDBPyConnection, profile_id: str, policy: str, run
     return {"n_tests": n_rows} | shown
 
 
-def _asked_table(asked: Sequence[Asked]) -> pa.Table:
+def _asked_table(asked: Sequence[QuestionKey]) -> pa.Table:
     facts = ((one.concept.concept_id, one.concept.version, one.basis, one.null_id) for one in asked)
     numbered = [(number, *texts) for number, texts in enumerate(facts)]
     return pa.Table.from_pylist([dict(zip(_ASKED.names, row, strict=True)) for row in numbered], schema=_ASKED)

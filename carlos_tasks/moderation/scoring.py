@@ -21,7 +21,7 @@ from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.moderation.answers import Answers, answer
 from carlos_tasks.moderation.concepts import add_concepts, changed_concepts
 from carlos_tasks.moderation.intervals import score_intervals, worth_an_interval
-from carlos_tasks.moderation.questions import Asked, Question, image_questions, questions_of, text_questions
+from carlos_tasks.moderation.questions import Question, QuestionKey, image_questions, questions_of, text_questions
 from carlos_tasks.moderation.run import Run, add_scores, unanswered
 from carlos_tasks.policies.files import policy_in_force
 from carlos_tasks.policies.policy import Policy
@@ -136,7 +136,7 @@ def _questions(
     settings: Settings,
     profile: Profile,
     policy: Policy,
-    asked: Sequence[Asked],
+    asked: Sequence[QuestionKey],
     measured: Measured,
 ) -> list[Question]:
     encoder = load_query_encoder(profile, settings.device, open_store(settings.store))

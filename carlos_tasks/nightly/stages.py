@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from carlos_tasks.commit.index import CommitReport
     from carlos_tasks.intake.commit import IntakeCommit
     from carlos_tasks.intake.discovery import Discovery
-    from carlos_tasks.intake.shard_intake import IntakeReport
+    from carlos_tasks.intake.shard_rows import IntakeReport
     from carlos_tasks.lake.checks import CheckFailure
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,7 @@ import numpy as np
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Mask
 from carlos_tasks.lake.evidence import evidence
-from carlos_tasks.retrieval.memory_index import KeptIndex
+from carlos_tasks.retrieval.memory_index import MemoryIndex
 from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.ranking import Ranked
 from carlos_tasks.retrieval.uncertainty import read_prompt_sums, score_se, shares_in_top
@@ -19,7 +19,7 @@ MOST_LOOKED_UP = 100
 _ALIKE_SHOWN, _AT_ONCE = 50, 16
 
 
-def hit_rows(index: KeptIndex, store: ObjectStore, query: Query, hits: Ranked) -> list[Row]:
+def hit_rows(index: MemoryIndex, store: ObjectStore, query: Query, hits: Ranked) -> list[Row]:
     """Rows of hits, best first, with everything but errors and near-duplicates."""
     facts = index.facts(hits.rows)
     images = evidence(store, query.profile_id, hits.lora_ids) if len(hits) <= MOST_LOOKED_UP else {}
@@ -78,7 +78,7 @@ def add_errors(
             hit["stays_in_top_k"] = stays[hit["lora_id"]]
 
 
-def add_alike(index: KeptIndex, hits: list[Row], ranked: Ranked, admitted: Mask, group_at: float) -> None:
+def add_alike(index: MemoryIndex, hits: list[Row], ranked: Ranked, admitted: Mask, group_at: float) -> None:
     """Write into hits which candidates each stands for: the first that is near enough, in the order of the hits.
 
     Args:

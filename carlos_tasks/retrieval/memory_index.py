@@ -24,7 +24,7 @@ _ABOVE_ALL = chr(0x10FFFF)
 _THRESHOLDS = "select name, value from core.threshold where profile_id = ?"
 
 
-class KeptIndex:
+class MemoryIndex:
     """Directions and facts of one profile, as of one snapshot.
 
     Args:

@@ -19,7 +19,7 @@ from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.retrieval.diversity import Variety, first_of_groups, marginal_relevance
 from carlos_tasks.retrieval.filters import Filters
 from carlos_tasks.retrieval.hits import add_alike, add_errors, hit_rows
-from carlos_tasks.retrieval.memory_index import KeptIndex
+from carlos_tasks.retrieval.memory_index import MemoryIndex
 from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.question import Question, make_query
 from carlos_tasks.retrieval.ranking import NOTHING, Ranked, rank
@@ -52,7 +52,7 @@ class Searcher:
         #: The lake, read-only.
         self.con: duckdb.DuckDBPyConnection = connect(settings)
         self._store = open_store(settings.store)
-        self._index = KeptIndex(self.con, settings.catalog, self.profile.profile_id)
+        self._index = MemoryIndex(self.con, settings.catalog, self.profile.profile_id)
         self._lock = Lock()
 
     def __enter__(self) -> "Searcher":

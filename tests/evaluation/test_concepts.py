@@ -4,17 +4,17 @@ import numpy as np
 import pytest
 
 from carlos_tasks.calibration.text_null import TextNull, text_query
-from carlos_tasks.evaluation.calibration.concept_tests import Concepts, Held, held_out, judged, nights
+from carlos_tasks.evaluation.calibration.concept_tests import Concepts, ConceptTests, held_out, judged, nights
 from carlos_tasks.evaluation.calibration.concepts import by_concept
 from carlos_tasks.retrieval.uncertainty import PromptSums
 
 TRUTH = np.array([[True, False], [False, True], [False, False], [True, False]])
 
 
-def held(q: list[list[float]]) -> Held:
+def held(q: list[list[float]]) -> ConceptTests:
     """Four LoRAs and two concepts; z falls as q rises, and p is a tenth of q."""
     values = np.array(q)
-    return Held(score=-values, z=-values, p=values / 10, q=values)
+    return ConceptTests(score=-values, z=-values, p=values / 10, q=values)
 
 
 def test_a_night_counts_what_was_called_wrongly_what_was_missed_and_the_nulls() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.errors import NotFound, RejectedFile
-from carlos_tasks.intake.file_intake import Desk
+from carlos_tasks.intake.file_intake import FileIntake
 from carlos_tasks.intake.receipts import Verdict, read_receipt, write_receipt
 from carlos_tasks.lora.check import LoraFile
 from carlos_tasks.sources.listing import Listing
@@ -72,14 +72,14 @@ def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "store")
 
 
-def desk(files: dict[str, bytes], store: FolderStore, room: Path) -> tuple[Desk, Shelf]:
+def intake_of(files: dict[str, bytes], store: FolderStore, room: Path) -> tuple[FileIntake, Shelf]:
     shelf = Shelf(files)
     room.mkdir(exist_ok=True)
-    return Desk(shelf, store, {"micro-xl"}, 2**20, room / "file"), shelf
+    return FileIntake(shelf, store, {"micro-xl"}, 2**20, room / "file"), shelf
 
 
 def test_bytes_are_asked_for_once_and_a_re_upload_is_seen(lora: bytes, store: FolderStore, tmp_path: Path) -> None:
-    judge, shelf = desk({"a": lora, "b": lora}, store, tmp_path / "room")
+    judge, shelf = intake_of({"a": lora, "b": lora}, store, tmp_path / "room")
     first, is_known = judge.judge(lists("a"))
     assert (first.reason, is_known) == (None, False)
     again, is_known = judge.judge(lists("b"))
@@ -91,7 +91,7 @@ def test_bytes_are_asked_for_once_and_a_re_upload_is_seen(lora: bytes, store: Fo
 
 def test_of_a_zip_its_file_is_kept(lora: bytes, store: FolderStore, tmp_path: Path) -> None:
     data = zipped(lora)
-    judge, _ = desk({"a": lora, "z": data}, store, tmp_path / "room")
+    judge, _ = intake_of({"a": lora, "z": data}, store, tmp_path / "room")
     judge.judge(lists("a"))
     verdict, is_known = judge.judge(lists("z", hashlib.sha256(data).hexdigest()))
     assert verdict.file is not None
@@ -102,7 +102,7 @@ def test_of_a_zip_its_file_is_kept(lora: bytes, store: FolderStore, tmp_path: Pa
 
 def test_a_zip_that_is_refused_is_quarantined_as_it_came(lora: bytes, store: FolderStore, tmp_path: Path) -> None:
     data = zipped(lora).replace(b"a.safetensors", b"../etc/passwd")
-    judge, _ = desk({"z": data}, store, tmp_path / "room")
+    judge, _ = intake_of({"z": data}, store, tmp_path / "room")
     verdict, _ = judge.judge(lists("z"))
     assert verdict.reason is Reason.ARCHIVE_UNSAFE
     assert verdict.quarantine_key == f"quarantine/{hashlib.sha256(data).hexdigest()}/file"
@@ -111,13 +111,13 @@ def test_a_zip_that_is_refused_is_quarantined_as_it_came(lora: bytes, store: Fol
 
 
 def test_a_large_file_in_a_small_zip_is_refused(lora: bytes, store: FolderStore, tmp_path: Path) -> None:
-    judge, _ = desk({"z": zipped(lora)}, store, tmp_path / "room")
+    judge, _ = intake_of({"z": zipped(lora)}, store, tmp_path / "room")
     verdict, _ = replace(judge, max_bytes=100).judge(lists("z"))
     assert verdict.reason is Reason.FILE_TOO_LARGE
 
 
 def test_a_file_that_becomes_public_is_taken_in(lora: bytes, store: FolderStore, tmp_path: Path) -> None:
-    judge, shelf = desk({"a": lora}, store, tmp_path / "room")
+    judge, shelf = intake_of({"a": lora}, store, tmp_path / "room")
     shelf.closed = {"a"}
     assert judge.judge(lists("a"))[0].reason is Reason.NOT_PUBLIC
     shelf.closed = set()

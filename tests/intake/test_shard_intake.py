@@ -12,7 +12,8 @@ import pytest
 
 from carlos_tasks.errors import PassingError
 from carlos_tasks.intake.schema import INTAKE_SCHEMA, ShardRead, shard_read
-from carlos_tasks.intake.shard_intake import IntakeReport, take_in
+from carlos_tasks.intake.shard_intake import take_in
+from carlos_tasks.intake.shard_rows import IntakeReport
 from carlos_tasks.lora.check import CHECKS_VERSION
 from carlos_tasks.sources.civitai_dump import CivitaiDump
 from carlos_tasks.sources.folder import Folder

@@ -18,7 +18,7 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.migrate import sql_folder
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.filters import RANKED_STATUSES, Filters, filters_from
-from carlos_tasks.retrieval.memory_index import KeptIndex
+from carlos_tasks.retrieval.memory_index import MemoryIndex
 from carlos_tasks.retrieval.query import Part, Query
 from carlos_tasks.retrieval.searcher import Searcher
 from carlos_tasks.settings import Settings
@@ -276,7 +276,7 @@ def test_facts_are_gathered_some_loras_at_a_time(
 ) -> None:
     searcher.refresh()
     with connect(place) as con:
-        index = KeptIndex(con, place.catalog, micro.profile_id, loras_at_once)
+        index = MemoryIndex(con, place.catalog, micro.profile_id, loras_at_once)
         index.refresh()
         everything = Filters(status=RANKED_STATUSES)
         assert index.admitted(everything, frozenset()).sum() == 10

@@ -22,7 +22,7 @@ Q_CALLED = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Held:
+class ConceptTests:
     """Every LoRA held against every concept: score, z, p and q, each float64 (n, m); q is over all of them."""
 
     score: Doubles
@@ -62,7 +62,7 @@ class Concepts:
         own = [wanted_units(query) for query in queries] if know_each_other else []
         return Concepts(queries, TextNull(np.concatenate([self.null.units[is_neutral], *own])))
 
-    def test(self, units: Floats) -> Held:
+    def test(self, units: Floats) -> ConceptTests:
         """Hold LoRAs against all of them, as `carlos_tasks.moderation.answers` does.
 
         Args:
@@ -76,7 +76,7 @@ class Concepts:
         ]
         p = np.stack([one.p for one in held], axis=1)
         q = false_discovery_q(p.ravel()).reshape(p.shape)
-        return Held(np.stack(scores, axis=1), np.stack([one.z for one in held], axis=1), p, q)
+        return ConceptTests(np.stack(scores, axis=1), np.stack([one.z for one in held], axis=1), p, q)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class Night:
     nulls_below: tuple[float, ...]
 
 
-def judged(tested: Held, truth: Mask) -> Night:
+def judged(tested: ConceptTests, truth: Mask) -> Night:
     """What was called of what is true, (n, m)."""
     called, nulls = tested.called, tested.p[~truth]
     n_called, n_true = int(called.sum()), int(truth.sum())

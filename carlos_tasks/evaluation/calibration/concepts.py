@@ -7,7 +7,15 @@ import numpy as np
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Mask
 from carlos_tasks.calibration.text_null import text_null
-from carlos_tasks.evaluation.calibration.concept_tests import Q_CALLED, Concepts, Held, Night, held_out, judged, nights
+from carlos_tasks.evaluation.calibration.concept_tests import (
+    Q_CALLED,
+    Concepts,
+    ConceptTests,
+    Night,
+    held_out,
+    judged,
+    nights,
+)
 from carlos_tasks.evaluation.calibration.concepts_figure import concepts_figure
 from carlos_tasks.evaluation.corpus.draws import LEVELS, N_NIGHTS
 from carlos_tasks.evaluation.corpus.study import NO_TRUTH, Study
@@ -63,7 +71,7 @@ def concepts(study: Study) -> list[Section]:
     ]
 
 
-def by_concept(names: Sequence[str], tested: Held, truth: Mask) -> list[Row]:
+def by_concept(names: Sequence[str], tested: ConceptTests, truth: Mask) -> list[Row]:
     """A row for all concepts pooled, then one for each that some LoRA has, and some has not."""
     pooled = _row("all, pooled", tested.z.ravel(), tested.called.ravel(), truth.ravel())
     return [pooled] + [
@@ -73,7 +81,7 @@ def by_concept(names: Sequence[str], tested: Held, truth: Mask) -> list[Row]:
     ]
 
 
-def _over_nights(study: Study, lora_ids: Sequence[str], asked: Concepts, tested: Held, truth: Mask) -> Section:
+def _over_nights(study: Study, lora_ids: Sequence[str], asked: Concepts, tested: ConceptTests, truth: Mask) -> Section:
     name, title = "concept_nights", "How often concept scores are wrong"
     with lake_errors():
         known = read_prompt_sums(study.con, study.corpus.profile.profile_id, lora_ids)

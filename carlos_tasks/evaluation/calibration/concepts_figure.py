@@ -4,12 +4,12 @@ from typing import Any
 
 from carlos_tasks.arrays import Mask
 from carlos_tasks.evaluation.calibration.calibration_panel import draw_calibration
-from carlos_tasks.evaluation.calibration.concept_tests import Held
+from carlos_tasks.evaluation.calibration.concept_tests import ConceptTests
 from carlos_tasks.evaluation.figure_style import BLUE, INK, ORANGE, new_figure, styled
 
 
 @styled
-def concepts_figure(tested: Held, truth: Mask) -> Any:
+def concepts_figure(tested: ConceptTests, truth: Mask) -> Any:
     """Draw all tests together: by the cosine alone, and by z; the p-values of those where the effect is not.
 
     Args:

@@ -92,6 +92,6 @@ def reading(settings: Settings, now: datetime) -> Iterator[tuple[duckdb.DuckDBPy
         yield con, State(profile.name, profile.profile_id, int(state["snapshot_id"]), state["committed_at"], now)
 
 
-def asked(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> pa.Table:
+def query_table(con: duckdb.DuckDBPyConnection, name: str, **parameters: Any) -> pa.Table:
     """Run a statement of sql/ask/reports; its rows as an arrow table, which keeps its columns without any row."""
     return con.execute(statement(f"ask/reports/{name}"), parameters).to_arrow_table()

@@ -12,7 +12,7 @@ import pyarrow as pa
 from carlos_tasks.aliases import Json
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.reports.bundles.charts import Chart, day_chart
-from carlos_tasks.reports.bundles.document import Document, State, asked, reading
+from carlos_tasks.reports.bundles.document import Document, State, query_table, reading
 from carlos_tasks.reports.bundles.evidence_pictures import evidence_pairs_of
 from carlos_tasks.reports.bundles.stored import KeptReport, keep_report, last_report_at
 from carlos_tasks.reports.bundles.tables import arrow_table
@@ -77,14 +77,14 @@ def store_moderation(settings: Settings, *, again: bool = False) -> KeptReport:
 def _tables(con: duckdb.DuckDBPyConnection, state: State, since: datetime) -> dict[str, pa.Table]:
     last = max(state.committed_at, since)
     days = {"first": (last - timedelta(days=TREND_DAYS - 1)).date(), "last": last.date()}
-    signals = asked(con, "report_signals", since=since)
+    signals = query_table(con, "report_signals", since=since)
     return {
-        "queue": asked(con, "report_queue", profile_id=state.profile_id),
+        "queue": query_table(con, "report_queue", profile_id=state.profile_id),
         "signals": signals,
-        "new": asked(con, "report_new", since=since, profile_id=state.profile_id),
-        "decisions": asked(con, "report_decisions", since=since),
-        "refusals": asked(con, "report_refusals", since=since),
-        "days": _with_signals(asked(con, "report_days", **days), signals),
+        "new": query_table(con, "report_new", since=since, profile_id=state.profile_id),
+        "decisions": query_table(con, "report_decisions", since=since),
+        "refusals": query_table(con, "report_refusals", since=since),
+        "days": _with_signals(query_table(con, "report_days", **days), signals),
         "health": con.execute("from mart.index_health order by profile").to_arrow_table(),
     }
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from carlos_tasks.aliases import Json
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.reports.bundles.bundle import json_bytes
-from carlos_tasks.reports.bundles.document import Document, asked, reading
+from carlos_tasks.reports.bundles.document import Document, query_table, reading
 from carlos_tasks.reports.bundles.stored import KeptReport, keep_report
 from carlos_tasks.reports.bundles.tables import arrow_table
 from carlos_tasks.reports.transparency.statement import statements_of
@@ -43,13 +43,13 @@ def transparency_report(settings: Settings, month: str | None = None, now: datet
     with reading(settings, now) as (con, state):
         period = {"first": first, "next": following}
         tables = {
-            "months": asked(con, "transparency_months", first=first.date()),
-            "notices": asked(con, "transparency_notices", **period),
-            "actions": asked(con, "transparency_actions", **period),
-            "appeals": asked(con, "transparency_appeals", **period),
-            "detection": asked(con, "transparency_detection", **period),
+            "months": query_table(con, "transparency_months", first=first.date()),
+            "notices": query_table(con, "transparency_notices", **period),
+            "actions": query_table(con, "transparency_actions", **period),
+            "appeals": query_table(con, "transparency_appeals", **period),
+            "detection": query_table(con, "transparency_detection", **period),
         }
-        decisions = asked(con, "transparency_restrictions", **period).to_pylist()
+        decisions = query_table(con, "transparency_restrictions", **period).to_pylist()
     statements, refused = statements_of(decisions)
     tables |= {"statements": arrow_table(statements), "statements_refused": arrow_table(refused)}
     summary = {
