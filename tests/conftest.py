@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,8 @@ from tests.samples.own import write_samples
 from tests.samples.real import REAL_SAMPLES, Samples, needs_real_samples
 
 BUCKET = "carlos-tests"
+
+Rows = Callable[[str], list[tuple[Any, ...]]]
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +68,28 @@ def lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
     migrated_lake(settings)
     with connect(settings, read_only=False) as con:
         yield con
+
+
+@pytest.fixture
+def place(settings: Settings) -> ObjectStore:
+    """The store of `settings`, whose lake is migrated and has no rows."""
+    migrated_lake(settings)
+    return open_store(settings.store)
+
+
+@pytest.fixture
+def rows(settings: Settings) -> Iterator[Rows]:
+    """Ask the lake of `settings` as anybody would, through one reader that sees every later commit."""
+    readers: list[duckdb.DuckDBPyConnection] = []
+
+    def ask(query: str) -> list[tuple[Any, ...]]:
+        if not readers:
+            readers.append(connect(settings))
+        return readers[0].execute(query).fetchall()
+
+    yield ask
+    for reader in readers:
+        reader.close()
 
 
 @pytest.fixture

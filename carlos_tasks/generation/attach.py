@@ -3,7 +3,7 @@
 diffusers passes over keys that match no module with no more than a warning, so a file can load "successfully" and
 change nothing (huggingface/diffusers#9291). Here the modules that the file holds are counted against the modules
 that were changed, and the difference is an error with a reason. Which family is attached in which way stands in
-`lora.loading`.
+`lora.backbones.loading`.
 """
 
 from collections.abc import Iterator

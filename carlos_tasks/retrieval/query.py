@@ -2,7 +2,7 @@
 
 With v̂ the unit vector of a part and w its weight, wanted = Σ_{w>0} w·v̂, and a LoRA of Direction D scores
 cos(D, wanted) − Σ_{w<0} |w|·max(0, cos(D, v̂)). An unwanted part ("but not …") so takes from a LoRA that has the
-unwanted effect, and gives nothing to one that has its opposite. This module knows vectors only; `query` and its
+unwanted effect, and gives nothing to one that has its opposite. This module knows vectors only; `query_parts` and its
 neighbours make them.
 """
 

@@ -21,8 +21,8 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_outcome, write_shards
+from tests.conftest import Rows
 from tests.intake.small_intake import listing, write_intake
-from tests.lake.conftest import Rows
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"add_outcomes", "insert_unmeasured"}

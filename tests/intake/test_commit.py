@@ -15,8 +15,8 @@ from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore
+from tests.conftest import Rows
 from tests.intake.small_intake import FACTS, NOW, SHARD, listing, rejection, write_intake
-from tests.lake.conftest import Rows
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"add_listings", "add_loras", "add_rejections", "add_shards", "put_sightings", "renew_loras"}

@@ -20,7 +20,7 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import query_key
 from carlos_tasks.store.objects import ObjectStore
 from tests.commit.small_index import small_profile
-from tests.lake.conftest import Rows
+from tests.conftest import Rows
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"add_queries"}
