@@ -72,3 +72,9 @@ def test_without_a_way_to_install_packages_the_scripts_say_so(tmp_path):
     env = {"PATH": str(tmp_path)}
     done = subprocess.run(command, cwd=REPOSITORY, env=env, capture_output=True, text=True, check=True)
     assert done.stdout == "refused\n"
+
+
+def test_no_module_is_longer_than_a_reader_can_hold():
+    lines = {path.name: len(path.read_text().splitlines()) for path in (REPOSITORY / "carlos_tasks").rglob("*.py")}
+    assert len(lines) > 200
+    assert {name: count for name, count in lines.items() if count > 250} == {}
