@@ -26,16 +26,24 @@ FOURS = [
     {
         "lora_no": 1,
         "prompt_no": prompt_no,
-        "x_a": x_a,
-        "y_a": [1.0, 0.0],
-        "per_a": per_a,
-        "x_b": x_b,
-        "y_b": x_b,
-        "per_b": 0.0,
-        **{f"{name}_{place}": [0.0, 0.0] for name in "xy" for place in "cd"},
-        **{f"per_{place}": 0.0 for place in "cd"},
+        "zero": [0.0, 0.0],
+        "x_a": None,
+        "y_a": None,
+        "per_a": None,
+        "x_b": x,
+        "y_b": [1.0, 0.0],
+        "per_b": per_length,
+        "x_c": x_same,
+        "y_c": x_same,
+        "per_c": per_same,
+        "x_d": None,
+        "y_d": None,
+        "per_d": None,
     }
-    for prompt_no, x_a, per_a, x_b in ((1, [4.0, 4.0], 0.2, [1.0, 0.0]), (2, [1.0, 2.0], 0.5, [0.0, 0.0]))
+    for prompt_no, x, per_length, x_same, per_same in (
+        (1, [4.0, 4.0], 0.2, [1.0, 0.0], 0.0),
+        (2, [1.0, 2.0], 0.5, None, None),
+    )
 ]
 PAIRS = [
     pair(1, 0, 0, [4.0, 4.0], [1.0, 0.0], length=5.0, per_length=0.2, is_flagged=False),
@@ -131,10 +139,10 @@ CASES: dict[str, tuple[str, dict[str, list[dict[str, Any]]], list[dict[str, Any]
         },
         [
             {
-                **{"lora_no": 1, "prompt_no": 1},
-                **{"x_a": [4.0], "x_b": [0.0], "x_c": [0.0], "x_d": [5.0]},
-                **{"y_a": [1.0], "y_b": [0.0], "y_c": [0.0], "y_d": [5.0]},
-                **{"per_a": 0.5, "per_b": 0.0, "per_c": 0.0, "per_d": 0.0},
+                **{"lora_no": 1, "prompt_no": 1, "zero": [0.0]},
+                **{"x_a": [4.0], "x_b": None, "x_c": None, "x_d": [5.0]},
+                **{"y_a": [1.0], "y_b": None, "y_c": None, "y_d": [5.0]},
+                **{"per_a": 0.5, "per_b": None, "per_c": None, "per_d": 0.0},
             }
         ],
     ),
