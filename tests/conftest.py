@@ -63,18 +63,23 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def lake(settings: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A migrated lake of `settings` without rows, open for writing."""
+def made(settings: Settings) -> Settings:
+    """`settings` once more: their lake is migrated and has no rows."""
     migrated_lake(settings)
-    with connect(settings, read_only=False) as con:
+    return settings
+
+
+@pytest.fixture
+def lake(made: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+    """That lake, open for writing."""
+    with connect(made, read_only=False) as con:
         yield con
 
 
 @pytest.fixture
-def place(settings: Settings) -> ObjectStore:
-    """The store of `settings`, whose lake is migrated and has no rows."""
-    migrated_lake(settings)
-    return open_store(settings.store)
+def place(made: Settings) -> ObjectStore:
+    """The store of that lake."""
+    return open_store(made.store)
 
 
 @pytest.fixture

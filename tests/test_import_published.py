@@ -18,6 +18,7 @@ from carlos_tasks.nightly import stages as nightly
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.search import show, similar
 from carlos_tasks.settings import Settings
+from tests.lakes import migrated_lake, settings_of
 from tests.samples import published
 from tests.samples.published import SCHEMA
 from tests.samples.real import Samples
@@ -34,7 +35,9 @@ ASKED = {"own": 880013, "real": 135867}
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return Settings(store=str(tmp_path / "store"), catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}", profile=PROFILE)
+    """Settings of a migrated lake without rows, with the published index's profile."""
+    migrated_lake(settings_of(tmp_path))
+    return settings_of(tmp_path).model_copy(update={"profile": PROFILE})
 
 
 def row(version: int | None, **fields: Any) -> dict[str, Any]:

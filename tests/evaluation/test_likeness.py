@@ -54,7 +54,9 @@ def test_neighbours_come_the_most_alike_first_and_are_never_oneself(study: Study
 def test_blocks_of_neighbours_agree_with_the_whole(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = nearest(study)
     monkeypatch.setattr("carlos_tasks.evaluation.landscape.likeness._CELLS_AT_ONCE", 60)
-    assert [row["neighbour_id"] for row in nearest(study)] == [row["neighbour_id"] for row in whole]
+    # By LoRA: of two that are each the nearest of the other, the last bit of a cosine says which comes first.
+    by_lora = {row["lora_id"]: row["neighbour_id"] for row in whole}
+    assert {row["lora_id"]: row["neighbour_id"] for row in nearest(study)} == by_lora
 
 
 def test_duplicates_and_shared_directions_come_from_the_lakes_views(study: Study) -> None:

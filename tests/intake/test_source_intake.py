@@ -47,9 +47,9 @@ def dump(tmp_path: Path) -> Dump:
 
 
 @pytest.fixture
-def take(dump: Dump, settings: Settings) -> Callable[..., IngestReport]:
+def take(dump: Dump, made: Settings) -> Callable[..., IngestReport]:
     def ingest(**options: bool) -> IngestReport:
-        return ingest_source(settings, f"civitai-dump:{dump.uri}", **options)
+        return ingest_source(made, f"civitai-dump:{dump.uri}", **options)
 
     return ingest
 

@@ -16,13 +16,15 @@ from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query_parts import query_vector
 from carlos_tasks.retrieval.session import sql_error
 from carlos_tasks.settings import Settings
+from tests.lakes import migrated_lake, settings_of
 
 
-@pytest.fixture
-def index(settings: Settings, micro: Profile) -> Settings:
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory, micro: Profile) -> Settings:
     """A lake of some LoRAs under the micro profile, with one query vector stored: that of "kept", an odd one."""
+    settings = settings_of(tmp_path_factory.mktemp("index"))
+    migrated_lake(settings)
     with catalog.connect(settings, read_only=False) as con:
-        catalog.migrate(con)
         register_profile(con, micro)
         rng = np.random.default_rng(0)
         for number in range(6):
@@ -95,12 +97,14 @@ def test_an_error_is_one_line_for_who_asked(con: duckdb.DuckDBPyConnection, stat
     assert ".py" not in str(error)
 
 
-def test_it_is_read_only_unless_asked_for(index: Settings, con: duckdb.DuckDBPyConnection) -> None:
-    with pytest.raises(duckdb.Error, match="read-only"):
-        con.execute("delete from core.query")
-    with carlos_tasks.connect(index, read_only=False) as writer:
-        writer.execute("delete from core.query")
-    assert con.execute("select count(*) from core.query").fetchall() == [(0,)]
+def test_it_is_read_only_unless_asked_for(made: Settings) -> None:
+    threshold = "insert into core.threshold values ('p', 'strength_max', 1.0, 'test')"
+    with carlos_tasks.connect(made) as con:
+        with pytest.raises(duckdb.Error, match="read-only"):
+            con.execute(threshold)
+        with carlos_tasks.connect(made, read_only=False) as writer:
+            writer.execute(threshold)
+        assert con.execute("select count(*) from core.threshold").fetchall() == [(1,)]
 
 
 def test_without_a_lake_it_says_so(settings: Settings) -> None:

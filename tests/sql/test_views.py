@@ -597,8 +597,8 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
     ),
     ("commit_log", "what the commits said of themselves"): (
         {},
-        "select author, message, (facts ->> 'files')::int > 20 as many from mart.commit_log order by snapshot_id desc "
-        "limit 1",
+        "select author, message, (facts ->> 'files')::int > 20 as many from mart.commit_log where author is not null "
+        "order by snapshot_id desc limit 1",
         [{"author": "carlos", "message": "migrate", "many": True}],
     ),
 }
