@@ -10,7 +10,7 @@ import pytest
 
 from carlos_tasks.commands.cli import main
 from carlos_tasks.errors import PassingError, PermanentError
-from carlos_tasks.intake import discovery
+from carlos_tasks.intake import discovery, shard_rows
 from carlos_tasks.intake import shard_intake as intake
 from carlos_tasks.intake import source_intake as ingestion
 from carlos_tasks.intake.rows import listing_row
@@ -182,7 +182,7 @@ def test_a_record_that_is_lost_on_the_way_stops_the_commit(
     def forgetful(listing: Any, *arguments: Any) -> dict[str, Any]:
         return listing_row(listing, *arguments) | ({"kind": "lost"} if listing.model_id == "2" else {})
 
-    monkeypatch.setattr(intake, "listing_row", forgetful)
+    monkeypatch.setattr(shard_rows, "listing_row", forgetful)
     with pytest.raises(PermanentError, match="2 records were read, and 1 listings and 0 rejections"):
         take()
     assert ask(settings, "select count(*) from raw.listing") == [(0,)]

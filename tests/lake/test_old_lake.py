@@ -15,7 +15,7 @@ from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.question import Question
 from carlos_tasks.retrieval.searcher import Searcher
 from carlos_tasks.settings import Settings
-from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store import open_store
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect
 from tests.intake.small_intake import listing, write_intake
 from tests.lake.old_lake import make_old_lake
@@ -97,7 +97,8 @@ def test_it_measures_the_same_to_the_last_bit_and_answers_searches(old: Settings
         assert (similar["lora_id"], similar["name"]) == ("b", "Sketch again")
 
 
-def test_it_goes_on(old: Settings, profile: Profile, place: ObjectStore) -> None:
+def test_it_goes_on(old: Settings, profile: Profile) -> None:
+    place = open_store(old.store)
     """A shard that it has read changed, another one is new, and of each a LoRA is measured beside the old ones."""
     with connect(old) as con:
         tables = columns(con)

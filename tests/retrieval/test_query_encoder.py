@@ -77,7 +77,7 @@ def test_torch_is_not_loaded_for_a_stored_query(micro: Profile, folder: FolderSt
     encoder.vector("striped")
     program = (
         "import sys\n"
-        "from carlos_tasks.store.objects import open_store\n"
+        "from carlos_tasks.store import open_store\n"
         "from carlos_tasks.profiles.profile import load_profile\n"
         "from carlos_tasks.retrieval.query_parts import query_vector\n"
         f"vector = query_vector(load_profile('micro'), 'striped', 'auto', open_store({folder.uri!r}))\n"

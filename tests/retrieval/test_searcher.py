@@ -348,7 +348,7 @@ def test_an_index_of_directions_without_length_has_no_hits(
 
 def test_every_statement_is_run_and_a_folder_is_of_one_package() -> None:
     package, folder = Path(carlos_tasks.__file__).parent, sql_folder() / "ask"
-    named = re.compile(r'statement\("ask/(\w+)/(\w+)"\)|asked\(con, "(\w+)"')
+    named = re.compile(r'statement\("ask/(\w+)/(\w+)"\)|query_table\(con, "(\w+)"')
     run, asking = set(), set()
     for path in package.rglob("*.py"):
         for of, name, of_reports in named.findall(path.read_text()):

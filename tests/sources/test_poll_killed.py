@@ -14,7 +14,7 @@ from tests.sources.models import a_model
 POLL = """
 import sys
 from carlos_tasks.sources import open_source, poll_source
-from carlos_tasks.store.objects import open_store
+from carlos_tasks.store import open_store
 poll_source(open_source(sys.argv[1], open_store(sys.argv[2])))
 """
 N_MODELS = 120
