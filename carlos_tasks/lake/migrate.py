@@ -71,13 +71,12 @@ def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _applied(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    there = con.execute(
-        "from duckdb_tables() where database_name = 'carlos' and schema_name = 'core' and table_name = 'migration'"
-    ).fetchone()
-    if not there:
+    try:
+        newest = con.execute("select path, arg_max(sha256, applied_at) from core.migration group by path").fetchall()
+    except duckdb.CatalogException:
+        # An empty catalog. Asking for the list of its tables first would load every table, in each writer, for nothing.
         return {}
-    newest = "select path, arg_max(sha256, applied_at) from core.migration group by path"
-    return dict(con.execute(newest).fetchall())
+    return dict(newest)
 
 
 def _apply(con: duckdb.DuckDBPyConnection, todo: list[SqlFile]) -> None:
