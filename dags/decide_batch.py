@@ -15,6 +15,7 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import Param, dag, task
 
 from carlos_tasks.moderation.approval import Approval
+from carlos_tasks.moderation.vocabulary import DECISIONS, GROUNDS
 from carlos_tasks.nightly.orchestration import COMMIT, MOST_WAITING, default_args
 from carlos_tasks.nightly.stage_reports import as_json, from_json
 from carlos_tasks.settings import load_settings
@@ -29,9 +30,9 @@ _TEXT = ["null", "string"]
     default_args=default_args(),
     params={
         "lora_ids": Param([], type="array", items={"type": "string"}, description="Ids, or their first digits."),
-        "action": Param("restrict", enum=["takedown", "restrict", "label", "no_action"]),
+        "action": Param("restrict", enum=list(DECISIONS)),
         "reasons": Param("", type="string", maxLength=5000, description="Why, in words."),
-        "ground": Param(None, type=_TEXT, enum=[None, "illegal_content", "incompatible_content"]),
+        "ground": Param(None, type=_TEXT, enum=[None, *GROUNDS]),
         "ground_reference": Param(None, type=_TEXT, description="The law, or the clause of the terms."),
         "concept": Param(None, type=_TEXT, description="The concept applied."),
         "category": Param(None, type=_TEXT, description="Of the statement of reasons."),
