@@ -35,7 +35,7 @@ ENDINGS = (".jsonl.zst", ".json")
 _RUN = """
 import re, sys
 __file__ = "benchmark"  # without one, DuckDB takes the program for a person's and draws bars
-from carlos_tasks.commands.cli import main
+from carlos_tasks.cli import main
 code = main(sys.argv[1:])
 print(re.search("VmHWM.*", open("/proc/self/status").read())[0], file=sys.stderr)
 sys.exit(code)

@@ -26,7 +26,7 @@ def commands() -> None:
     from typer.core import TyperCommand, TyperGroup
     from typer.main import get_group
 
-    from carlos_tasks.commands.cli import app
+    from carlos_tasks.cli import app
 
     def rows(group: TyperGroup, path: str) -> Iterable[tuple[str, str]]:
         for name, command in group.commands.items():

@@ -74,7 +74,7 @@ def test_every_pool_is_documented():
 def test_every_command_is_documented_and_no_other():
     from typer.main import get_group
 
-    from carlos_tasks.commands.cli import app
+    from carlos_tasks.cli import app
 
     rows = re.findall(r"^\| `carlos ([a-z-]+)", read("docs/command-line.md"), re.MULTILINE)
     assert sorted(set(rows)) == sorted(get_group(app).commands)
@@ -84,7 +84,7 @@ def test_the_commands_that_print_json_are_listed():
     from typer.core import TyperGroup
     from typer.main import get_group
 
-    from carlos_tasks.commands.cli import app
+    from carlos_tasks.cli import app
 
     def prints_json(command: Any) -> bool:
         if isinstance(command, TyperGroup):

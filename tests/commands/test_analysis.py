@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from carlos_tasks.cli import main
 from carlos_tasks.commands import analysis
-from carlos_tasks.commands.cli import main
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.settings import Settings
 

@@ -14,7 +14,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from carlos_tasks import __version__
-from carlos_tasks.commands.cli import main
+from carlos_tasks.cli import main
 from carlos_tasks.settings import load_settings
 
 MODULE = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
@@ -178,7 +178,7 @@ def test_whoever_has_read_enough_ends_the_command(good_file: Path) -> None:
     """As `| head` does; without a word on standard error."""
     reader, writer = os.pipe()
     os.close(reader)
-    command = [sys.executable, "-m", "carlos_tasks.commands.cli", "validate", str(good_file)]
+    command = [sys.executable, "-m", "carlos_tasks.cli", "validate", str(good_file)]
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
     os.close(writer)
     assert (done.returncode, done.stderr) == (1, b"")
@@ -188,14 +188,14 @@ def test_a_shell_is_told_what_may_come_next() -> None:
     """As bash asks, for `carlos decide --ground <TAB>` and `carlos sc<TAB>`."""
     for words, offered in (("carlos decide --ground ", "illegal_content"), ("carlos sc", "score")):
         asked = {"_CARLOS_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
-        command = [sys.executable, "-m", "carlos_tasks.commands.cli"]
+        command = [sys.executable, "-m", "carlos_tasks.cli"]
         done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=False)
         assert offered in done.stdout.split(), done
 
 
 def test_help_loads_nothing_heavy() -> None:
     """Neither the lake nor what draws tables: `carlos --help` answers at once."""
-    code = "import sys; from carlos_tasks.commands.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+    code = "import sys; from carlos_tasks.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert not {"duckdb", "numpy", "pydantic", "rich.console", "torch"} & set(done.stdout.split())
 

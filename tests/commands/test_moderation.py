@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.commands.cli import main
+from carlos_tasks.cli import main
 from tests.moderation.policies import STRIPES, write_policy
 
 

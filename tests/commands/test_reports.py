@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from carlos_tasks.cli import main
 from carlos_tasks.commands import reports
-from carlos_tasks.commands.cli import main
 from carlos_tasks.settings import Settings
 from tests.lakes import migrated_lake
 

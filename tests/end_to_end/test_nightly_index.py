@@ -51,7 +51,7 @@ class TestAWorkerIsKilled:
             "OMP_NUM_THREADS": "1",
         }
         source = f"civitai-dump:{stack.dumps['models/00001.json']}"
-        command = [sys.executable, "-m", "carlos_tasks.commands.cli", "index", source]
+        command = [sys.executable, "-m", "carlos_tasks.cli", "index", source]
         subprocess.run(command, env={**os.environ, **undisturbed}, check=True, capture_output=True)
         settings = Settings(
             store=undisturbed["CARLOS_STORE"], catalog=undisturbed["CARLOS_CATALOG"], profile=str(profile_file)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from carlos_tasks.commands.cli import main
+from carlos_tasks.cli import main
 from carlos_tasks.errors import PassingError, PermanentError
 from carlos_tasks.intake import discovery, shard_rows
 from carlos_tasks.intake import shard_intake as intake

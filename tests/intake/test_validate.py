@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.commands.cli import main
+from carlos_tasks.cli import main
 from carlos_tasks.intake.validate import validate
 from tests.lora.crafted import kohya_pair, micro_lora, write_file
 

@@ -21,7 +21,7 @@ from carlos_tasks.lora.layout.parts import Kind
 from carlos_tasks.lora.layout.tensor_layout import Module
 from carlos_tasks.untrusted.reasons import Reason
 
-FOLDER = Path(__file__).parent / "architectures"
+FOLDER = Path(__file__).parents[1] / "architectures"
 # Backbones that share one name here and differ in depth or width
 DATA_FILES: Mapping[str, tuple[str, ...]] = {
     MICRO_XL: ("micro-xl",),
