@@ -13,7 +13,7 @@ from typing import Any
 
 from carlos_tasks.errors import IndexingFailed
 from carlos_tasks.generation.changes import factor_of
-from carlos_tasks.generation.matched import MatchedFile
+from carlos_tasks.generation.matched import MatchedFile, swapped_halves
 from carlos_tasks.lora.backbones.architecture import Slot
 
 ADAPTER = "carlos"
@@ -55,6 +55,8 @@ def rename_pairs(file: MatchedFile) -> tuple[dict[str, Any], dict[Slot, float]]:
     factors: dict[Slot, float] = {}
     for module, parts in file.tensors():
         down, up_rows = _as_one_dtype(parts["down"], parts["up"])
+        if module.has_swapped_halves:
+            up_rows = swapped_halves(up_rows)
         ups = up_rows.split([slot.shape[0] for slot in module.slots])
         for slot, up in zip(module.slots, ups, strict=True):
             name = f"{slot.component}.{slot.module}"

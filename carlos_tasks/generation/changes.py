@@ -9,7 +9,7 @@ weight is taken at scale 1 and multiplied by the scale, for every kind alike.
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from carlos_tasks.lora.layout.parts import Change, Kind
+from carlos_tasks.lora.layout.parts import BIASES, Change, Kind
 
 Parts = Mapping[str, Any]  # part (`down`, `lokr_w1` …) to torch float32
 
@@ -29,12 +29,10 @@ def changed_weights(before: Weights, change: Change, parts: Parts, alpha: float 
         change: what `parts` are, checked to be whole and of the module's size.
         alpha: the file's, or None; 0 means the rank, as in kohya's trainer and LyCORIS.
     """
-    if change.kind is Kind.FULL:
-        return _add_full(before, parts)
     weight = _COMPUTE[change.kind](before.weight, parts, alpha, change.rank or 1)
     if change.has_dora:
         weight = _with_magnitude(weight, parts)
-    return Weights(weight, before.bias)
+    return Weights(weight, _changed_bias(before.bias, change, parts, alpha))
 
 
 def factor_of(alpha: float | None, rank: int) -> float:
@@ -106,13 +104,19 @@ def _add_glora(weight: Any, parts: Parts, alpha: float | None, rank: int) -> Any
     return weight + (mixed + (b1 @ b2).reshape(weight.shape)) * factor_of(alpha, rank)
 
 
-def _add_full(before: Weights, parts: Parts) -> Weights:
-    weight, bias = before
+def _add_full(weight: Any, parts: Parts, alpha: float | None, rank: int) -> Any:
     for name in ("diff", "w_norm"):
         weight = weight + parts[name].reshape(weight.shape) if name in parts else weight
-    for name in ("diff_b", "b_norm"):
-        bias = bias + parts[name].reshape(bias.shape) if name in parts else bias
-    return Weights(weight, bias)
+    return weight
+
+
+def _changed_bias(bias: Any, change: Change, parts: Parts, alpha: float | None) -> Any:
+    """A difference is added as it is; the bias of an up half is part of the pair, and is scaled as the pair is."""
+    for name in BIASES:
+        if name in parts:
+            factor = factor_of(alpha, change.rank or 1) if name == "up_bias" else 1.0
+            bias = bias + factor * parts[name].reshape(bias.shape)
+    return bias
 
 
 def _with_magnitude(weight: Any, parts: Parts) -> Any:
@@ -135,4 +139,5 @@ _COMPUTE: Mapping[Kind, Callable[[Any, Parts, float | None, int], Any]] = {
     Kind.OFT: _rotate,
     Kind.BOFT: _rotate_in_stages,
     Kind.GLORA: _add_glora,
+    Kind.FULL: _add_full,
 }

@@ -13,7 +13,6 @@ from typing import Any
 from carlos_tasks.errors import IndexingFailed, RejectedFile
 from carlos_tasks.lora.backbones.architecture import Architecture, Slot
 from carlos_tasks.lora.backbones.architecture_data import slots_of_model
-from carlos_tasks.lora.backbones.base_model import tell_base_model
 from carlos_tasks.lora.backbones.loading import WAYS, Way
 from carlos_tasks.lora.container.header import Header, read_header
 from carlos_tasks.lora.facts import adapter_configs, read_alphas
@@ -26,12 +25,16 @@ COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_enc
 
 @dataclass(frozen=True)
 class MatchedModule:
-    """One module of a file, and the modules of the backbone that its tensors are for (rows in their order)."""
+    """One module of a file, and the modules of the backbone that its tensors are for (rows in their order).
+
+    `has_swapped_halves`: the file has the two halves of the rows the other way round.
+    """
 
     name: str
     parts: tuple[str, ...]
     change: Change
     slots: tuple[Slot, ...]
+    has_swapped_halves: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,15 +109,16 @@ def match_file(path: Path, slots: Iterable[Slot]) -> MatchedFile:
     family = tell_family(header)
     if family.fault is not None:
         raise IndexingFailed("load_failed", f"{family.fault[0]}: {family.fault[1]}"[:500])
-    architecture = Architecture(tell_base_model(header)[0], tuple(slots))
+    architecture = Architecture(slots)
     matched = []
     for name, module in header.layout.modules.items():
-        slots = architecture.fit(name, module)
-        if slots:
-            matched.append(MatchedModule(name, tuple(module.shapes), module.change, slots))
+        if target := architecture.fit(name, module):
+            of_it = (tuple(module.shapes), module.change, target.slots, target.has_swapped_halves)
+            matched.append(MatchedModule(name, *of_it))
         elif found := architecture.find(name):
             raise IndexingFailed("load_failed", _of_another_size(name, module, found)[:500])
-    return MatchedFile(path, header, WAYS[family.family], tuple(matched))
+    way = Way.MERGE if any(module.change.has_bias for module in matched) else WAYS[family.family]
+    return MatchedFile(path, header, way, tuple(matched))
 
 
 def slots_of(pipeline: Any) -> Iterator[Slot]:
@@ -122,6 +126,13 @@ def slots_of(pipeline: Any) -> Iterator[Slot]:
     for component in COMPONENTS:
         if (model := getattr(pipeline, component, None)) is not None:
             yield from slots_of_model(component, model)
+
+
+def swapped_halves(rows: Any) -> Any:
+    """Return a tensor with the two halves of its rows the other way round."""
+    import torch
+
+    return torch.cat([*reversed(rows.chunk(2))])
 
 
 def _of_another_size(name: str, module: Module, slots: tuple[Slot, ...]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from carlos_tasks.errors import IndexingFailed
 from carlos_tasks.generation.changes import Weights, changed_weights
-from carlos_tasks.generation.matched import MatchedFile, MatchedModule
+from carlos_tasks.generation.matched import MatchedFile, MatchedModule, swapped_halves
 
 
 @contextmanager
@@ -26,11 +26,14 @@ def merged(pipeline: Any, file: MatchedFile, scale: float) -> Iterator[int]:
     import torch
 
     bare: list[tuple[Any, Any]] = []  # parameter and its values, kept on the CPU
+    lent: list[Any] = []  # layers that have a bias for as long as the LoRA is attached
     try:
         try:
             with torch.no_grad():
                 for module, parts in file.tensors():
                     layers = [getattr(pipeline, slot.component).get_submodule(slot.module) for slot in module.slots]
+                    if module.change.has_bias:
+                        lent += _lend_biases(layers)
                     for parameter, values in _merge(layers, module, parts, file.alpha(module), scale):
                         bare.append((parameter, parameter.detach().to("cpu", copy=True)))
                         parameter.copy_(values)
@@ -43,6 +46,18 @@ def merged(pipeline: Any, file: MatchedFile, scale: float) -> Iterator[int]:
         with torch.no_grad():
             for parameter, values in reversed(bare):
                 parameter.copy_(values)
+        for layer in lent:
+            layer.bias = None
+
+
+def _lend_biases(layers: list[Any]) -> list[Any]:
+    """Give each layer without a bias one of zeros; returns those layers."""
+    import torch
+
+    without = [layer for layer in layers if layer.bias is None]
+    for layer in without:
+        layer.bias = torch.nn.Parameter(layer.weight.new_zeros(len(layer.weight)), requires_grad=False)
+    return without
 
 
 def _merge(
@@ -55,10 +70,18 @@ def _merge(
     biases = [layer.bias for layer in layers if layer.bias is not None] if hasattr(layers[0], "bias") else []
     bias = torch.cat([value.float() for value in biases]) if biases else None
     on_device = {part: tensor.to(weight.device, torch.float32) for part, tensor in parts.items()}
-    after = changed_weights(Weights(weight, bias), module.change, on_device, alpha)
+    before = Weights(weight, bias)
+    if module.has_swapped_halves:
+        after = _swapped(changed_weights(_swapped(before), module.change, on_device, alpha))
+    else:
+        after = changed_weights(before, module.change, on_device, alpha)
     rows = [len(layer.weight) for layer in layers]
     weights = (weight + scale * (after.weight - weight)).split(rows)
     changes = [(layer.weight, values) for layer, values in zip(layers, weights, strict=True)]
-    if after.bias is not None and after.bias is not bias:
+    if after.bias is not None and module.change.has_bias:
         changes += zip(biases, (bias + scale * (after.bias - bias)).split(rows), strict=True)
     return changes
+
+
+def _swapped(weights: Weights) -> Weights:
+    return Weights(swapped_halves(weights.weight), None if weights.bias is None else swapped_halves(weights.bias))

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from carlos_tasks.lora.backbones.base_model import read_claim
+from carlos_tasks.lora.backbones.claims import read_claim
 from carlos_tasks.lora.check import CHECKS_VERSION, LoraFile
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.store.keys import file_key

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from carlos_tasks.intake.receipts import Verdict
 from carlos_tasks.intake.rows import listing_row, rejection_row
 from carlos_tasks.intake.schema import IntakeWriter
-from carlos_tasks.lora.backbones.base_model import UNKNOWN, read_claim
+from carlos_tasks.lora.backbones.claims import read_claim
+from carlos_tasks.lora.backbones.known import UNKNOWN
 from carlos_tasks.lora.check import LoraFile
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.store.objects import ObjectInfo

@@ -10,17 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.lora.backbones.base_model import UNKNOWN
+from carlos_tasks.lora.backbones.known import UNKNOWN
 from carlos_tasks.lora.container.header import Header, read_header
 from carlos_tasks.lora.container.weights import SLICE_BYTES, scan_weights
 from carlos_tasks.lora.container.zip_file import MAX_UNPACKED_BYTES, is_zip, unpack
 from carlos_tasks.lora.facts import tell_facts
 from carlos_tasks.lora.families import Family
-from carlos_tasks.lora.judgement import Fault, judge_table
+from carlos_tasks.lora.judgement import Fault, Judgement, judge, not_indexed
 from carlos_tasks.untrusted.reasons import Reason
 from carlos_tasks.untrusted.text import clean_line, clean_text
 
-CHECKS_VERSION = 2  # raise it when a change of the checks can change a verdict: stored verdicts are then not used again
+CHECKS_VERSION = 3  # raise it when a change of the checks can change a verdict: stored verdicts are then not used again
 MAX_METADATA_CHARS = 200_000  # a value: tag frequencies fit, embedded thumbnails are cut
 MAX_METADATA_ENTRIES = 2_000  # trainers write a hundred
 SIZE_TOLERANCE_BYTES = 1024  # listings round to kilobytes
@@ -100,11 +100,11 @@ def examine_file(
         except RejectedFile as refused:
             return Examined(blank, Reason(refused.reason), refused.detail)
         return replace(examine_file(unpack_to, accepted_base_models=accepted_base_models), unpacked=unpack_to)
-    file, fault = _tell(header, path)
-    file = replace(file, lora_id=scan.sha256, tensors_sha256=scan.tensors_sha256)
-    fault = _compare(file, sha256_claimed, size_claimed) or fault or scan.fault
-    if fault is None and accepted_base_models is not None and file.base_model not in accepted_base_models:
-        fault = Reason.BASE_MODEL_NOT_INDEXED, f"base model {file.base_model}: {file.base_model_evidence}"
+    told = judge(header)
+    file = replace(_tell(header, path, told), lora_id=scan.sha256, tensors_sha256=scan.tensors_sha256)
+    is_ours = accepted_base_models is None or told.base_model in accepted_base_models or not told.is_lora
+    foreign = None if is_ours else not_indexed(told.base_model, told.evidence)
+    fault = _compare(file, sha256_claimed, size_claimed) or foreign or told.fault or scan.fault
     return Examined(file, *fault) if fault else Examined(file)
 
 
@@ -116,10 +116,12 @@ def inspect_header(path: Path) -> Examined:
     """
     blank = LoraFile("", path.stat().st_size)
     try:
-        file, fault = _tell(read_header(path), path)
+        header = read_header(path)
     except RejectedFile as exc:
         return Examined(blank, Reason(exc.reason), exc.detail)
-    return Examined(file, *fault) if fault else Examined(file)
+    told = judge(header)
+    file = _tell(header, path, told)
+    return Examined(file, *told.fault) if told.fault else Examined(file)
 
 
 def sha256_of(path: Path) -> str:
@@ -139,11 +141,10 @@ def clean_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _tell(header: Header, path: Path) -> tuple[LoraFile, Fault | None]:
-    """Tell what names, shapes and metadata say, and the first fault among them; the hashes are left out."""
-    told = judge_table(header)
+def _tell(header: Header, path: Path, told: Judgement) -> LoraFile:
+    """Tell what names, shapes and metadata say; the hashes are left out."""
     facts = tell_facts(header, path)
-    file = LoraFile(
+    return LoraFile(
         lora_id="",
         size_bytes=header.size_bytes,
         family=told.family.family.value,
@@ -160,7 +161,6 @@ def _tell(header: Header, path: Path) -> tuple[LoraFile, Fault | None]:
         frequent_tags=facts.frequent_tags,
         metadata=clean_metadata(header.metadata),
     )
-    return file, told.fault
 
 
 def _compare(file: LoraFile, sha256_claimed: str | None, size_claimed: int | None) -> Fault | None:

@@ -136,7 +136,7 @@ def adapter_configs(metadata: Mapping[str, str]) -> dict[str, dict[str, object]]
 
 def _most_common_alpha(header: Header, path: Path) -> float | None:
     counts = Counter(
-        read_alphas(header, path, _ALPHAS).values() if Style.ALPHA in header.layout.counts else _stated(header)
+        read_alphas(header, path, _ALPHAS).values() if Style.ALPHA in header.layout.styles else _stated(header)
     )
     return max(counts, key=lambda alpha: (counts[alpha], alpha)) if counts else None
 

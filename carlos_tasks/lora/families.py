@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
+from itertools import islice
 
 from carlos_tasks.lora.container.header import Header
 from carlos_tasks.lora.layout.styles import Style
@@ -17,6 +19,8 @@ from carlos_tasks.untrusted.reasons import Reason
 
 class Family(StrEnum):
     """The key layouts that are told apart."""
+
+    __hash__ = str.__hash__  # as for Style
 
     KOHYA = "kohya"
     DIFFUSERS = "diffusers"
@@ -42,7 +46,7 @@ NEVER_LOADED: Mapping[Family, str] = {
     Family.CLONEOFSIMO: "its layers are numbered, and nothing says which layer a number means",
     Family.TEXTUAL_INVERSION: "an embedding changes no weight",
     Family.CHECKPOINT: "a whole model, not a change of one",
-    Family.UNKNOWN: "keys of no known trainer, or of several",
+    Family.UNKNOWN: "keys of no known trainer",
 }
 
 # The first style that a file has names its family: a LoKr file with a DoRA scale is a LoKr file.
@@ -62,10 +66,11 @@ _BY_STYLE = {
 _BY_PREFIX = (
     (Family.KOHYA, ("lora_unet_", "lora_te_", "lora_te1_", "lora_te2_", "lora_te3_", "lora_transformer_", "lycoris_")),
     (Family.DIFFUSERS, ("unet.", "text_encoder.", "text_encoder_2.", "text_encoder_3.", "transformer.")),
-    (Family.AI_TOOLKIT, ("diffusion_model.",)),
+    (Family.AI_TOOLKIT, ("diffusion_model.", "text_encoders.")),
     (Family.PEFT, ("",)),
 )
 _FLOATS = frozenset({"F16", "BF16", "F32", "F64", "F8_E4M3", "F8_E5M2"})
+_PLAIN_WEIGHT = frozenset({Style.WEIGHT, Style.IA3})
 _PLAIN = (Style.PEFT_NAMES, Style.OLD_DIFFUSERS, Style.KOHYA)
 
 
@@ -83,27 +88,31 @@ def tell_family(header: Header) -> FamilyFinding:
     """Tell a file's family from the names and shapes of its tensors."""
     layout = header.layout
     family = _family_of(layout)
-    ranks = Counter(rank for module in layout.modules.values() if (rank := module.change.rank) is not None)
-    rank = max(ranks, key=lambda rank: (ranks[rank], rank)) if ranks else None
+    ranks = Counter(module.change.rank for module in layout.modules.values())
+    rank = max(filter(None, ranks), key=lambda rank: (ranks[rank], rank), default=None)
     fault = _fault_of(layout, family) or _fault_of_dtypes(header)
     return FamilyFinding(family, len(layout.modules), rank, fault)
 
 
 def _family_of(layout: Layout) -> Family:
     for style, family in _BY_STYLE.items():
-        if style in layout.counts:
+        if style in layout.styles:
             return family
-    if any(style in layout.counts for style in _PLAIN):
+    if any(style in layout.styles for style in _PLAIN):
         return _family_of_pairs(layout)
-    if Style.EMBEDDING in layout.counts:
+    if Style.EMBEDDING in layout.styles:
         return Family.TEXTUAL_INVERSION
-    return Family.CHECKPOINT if Style.WEIGHT in layout.counts else Family.UNKNOWN
+    return Family.CHECKPOINT if Style.WEIGHT in layout.styles else Family.UNKNOWN
 
 
 def _family_of_pairs(layout: Layout) -> Family:
-    """Tell a plain LoRA's family by the prefixes of its modules; more than one kind of them is no known family."""
-    families = {next(family for family, prefixes in _BY_PREFIX if name.startswith(prefixes)) for name in layout.modules}
-    return families.pop() if len(families) == 1 else Family.UNKNOWN
+    """Tell a plain LoRA's family by the prefix that most of its modules have."""
+    return Counter(map(_family_of_name, layout.modules)).most_common(1)[0][0]
+
+
+@lru_cache(maxsize=2**15)  # all files of a trainer share their names
+def _family_of_name(name: str) -> Family:
+    return next(family for family, prefixes in _BY_PREFIX if name.startswith(prefixes))
 
 
 def _fault_of(layout: Layout, family: Family) -> tuple[Reason, str] | None:
@@ -112,17 +121,19 @@ def _fault_of(layout: Layout, family: Family) -> tuple[Reason, str] | None:
         keys = f"; keys such as {_quote(example)}" if family is Family.UNKNOWN else ""
         return Reason.FAMILY_NOT_SUPPORTED, f"family {family}: {why}{keys}"
     strangers = (*layout.strangers, *layout.widths)
-    for name, module in layout.modules.items():
-        if Style.WEIGHT in module.styles and Style.IA3 not in module.styles:
-            strangers = (*strangers, name)
-            break
+    if Style.WEIGHT in layout.styles:
+        plain = (name for name, module in layout.modules.items() if module.styles & _PLAIN_WEIGHT == {Style.WEIGHT})
+        strangers = (*strangers, *islice(plain, 1))
     if strangers:
         words = f"family {family} with tensors that belong to no change of a module, such as {_quote(strangers[0])}"
         return Reason.FAMILY_NOT_SUPPORTED, words
-    for name, module in layout.modules.items():
-        if fault := module.change.fault:
-            return fault[0], f"{_quote(name)} {fault[1]}"
-    return None
+    for module in set(layout.modules.values()):
+        if module.change.fault:
+            break
+    else:
+        return None
+    name, fault = next((name, one.change.fault) for name, one in layout.modules.items() if one.change.fault)
+    return fault[0], f"{_quote(name)} {fault[1]}"
 
 
 def _fault_of_dtypes(header: Header) -> tuple[Reason, str] | None:

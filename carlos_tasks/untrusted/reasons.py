@@ -73,10 +73,10 @@ class Reason(StrEnum):
     WEIGHTS_NOT_FINITE = "weights_not_finite", "A weight is not a number or infinite: every image would be broken."
     NO_MODULE_MATCHES = (
         "no_module_matches",
-        "No tensor is for a module of the backbone: it would load without a word and change nothing.",
+        "No module of the file has the name and size of one of the backbone: its names are unknown here, or misspelt.",
     )
     MODULES_UNMATCHED = (
         "modules_unmatched",
-        "Some tensors are for no module of the backbone, or have another shape: only a part would act.",
+        "Some modules of the file have a name unknown here or another size: only a part of it would be measured.",
     )
     BASE_MODEL_NOT_INDEXED = "base_model_not_indexed", "Made for a backbone that this index does not use."

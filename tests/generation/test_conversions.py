@@ -128,6 +128,25 @@ NAMINGS = {
 
 
 @pytest.mark.usefixtures("untouched")
+@pytest.mark.parametrize("kind", ["pair_beside_bias", "pair_with_bias"])
+def test_a_layer_without_a_bias_has_one_while_the_lora_is_attached(kind: str, backbone: Any, tmp_path: Path) -> None:
+    """PEFT trains one for every module with lora_bias, also where the backbone has none."""
+    module = "down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
+    layer = backbone.unet.get_submodule(module)
+    assert layer.bias is None
+    bare = weight_of(backbone, module)
+    made = MAKERS[kind](np.random.default_rng(3), bare)
+    tensors = {f"unet.{module}.{end}": value for end, value in made.tensors.items()}
+    before = output_of(backbone, module)
+    by_hand = output_with(backbone, module, bare + 0.35 * (made.weight - bare), None)
+    with attached(backbone, write(tmp_path / "lora.safetensors", tensors), 0.35):
+        assert made.bias is not None
+        found = output_of(backbone, module)
+        np.testing.assert_allclose(found, by_hand + 0.35 * made.bias, rtol=1e-4, atol=1e-4 * np.abs(by_hand).max())
+    assert layer.bias is None and np.array_equal(output_of(backbone, module), before)
+
+
+@pytest.mark.usefixtures("untouched")
 @pytest.mark.parametrize("naming", NAMINGS)
 @pytest.mark.parametrize("module", [ATTENTION, FEED_FORWARD, CONVOLUTION])
 def test_a_pair_acts_alike_under_every_name(naming: str, module: str, backbone: Any, tmp_path: Path) -> None:

@@ -49,7 +49,11 @@ def outputs(layers: list[torch.nn.Module]) -> Array:
 
 
 @pytest.mark.parametrize(
-    "kind", ["pair", "loha", "lokr_whole", "lokr_low_rank", "dora_by_row", "dora_by_input", "full"]
+    "kind",
+    [
+        *("pair", "loha", "lokr_whole", "lokr_low_rank", "dora_by_row", "dora_by_input", "full"),
+        *("pair_beside_bias", "pair_with_bias"),
+    ],
 )
 @pytest.mark.parametrize(
     "prefix", ["lora_unet_double_blocks_0_img_attn_qkv", "diffusion_model.double_blocks.0.img_attn.qkv"]
@@ -70,10 +74,33 @@ def test_three_layers_in_one_change_together(kind: str, prefix: str, flux: Any, 
     assert np.array_equal(outputs(layers_of(flux, "transformer_blocks")), before)
 
 
-def test_layers_of_the_t5_encoder_change_too(flux: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["pair", "pair_with_bias", "lokr_whole", "full"])
+def test_the_final_modulation_has_its_halves_the_other_way_round(kind: str, flux: Any, tmp_path: Path) -> None:
+    """The original has shift before scale, diffusers scale before shift."""
+    layer = flux.transformer.get_submodule("norm_out.linear")
+    noise = torch.randn(2, WIDTH, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        before = layer(noise).double().numpy()
+    bare = layer.weight.detach().double().numpy()
+    original = np.concatenate([bare[WIDTH:], bare[:WIDTH]])
+    made = MAKERS[kind](np.random.default_rng(0), original)
+    change = noise.double().numpy() @ (made.weight - original).T + (0 if made.bias is None else made.bias)
+    expected = before + 0.5 * np.concatenate([change[:, WIDTH:], change[:, :WIDTH]], axis=1)
+    name = "diffusion_model.final_layer.adaLN_modulation.1"
+    tensors = {f"{name}.{end}": value.astype(np.float32) for end, value in made.tensors.items()}
+    save_file(tensors, tmp_path / "lora.safetensors")
+    with attached(flux, tmp_path / "lora.safetensors", 0.5) as attachment, torch.no_grad():
+        found = flux.transformer.get_submodule("norm_out.linear")(noise).double().numpy()
+    assert (attachment.modules_saved, attachment.modules_patched) == (1, 1)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    assert np.array_equal(layer.weight.detach().double().numpy(), bare)
+
+
+@pytest.mark.parametrize("prefix", ["lora_te2_", "lora_te3_", "text_encoders.t5xxl.transformer."])
+def test_layers_of_the_t5_encoder_change_too(prefix: str, flux: Any, tmp_path: Path) -> None:
     """diffusers attaches no adapter there and passes over the keys: the whole file is merged."""
     places = {
-        "lora_te2_encoder_block_0_layer_0_SelfAttention_q": (
+        f"{prefix}encoder_block_0_layer_0_SelfAttention_q": (
             flux.text_encoder_2.get_submodule("encoder.block.0.layer.0.SelfAttention.q")
         ),
         "lora_unet_double_blocks_0_img_attn_proj": flux.transformer.get_submodule("transformer_blocks.0.attn.to_out.0"),

@@ -177,6 +177,23 @@ def full(rng: np.random.Generator, weight: Array) -> Made:
     return Made({"diff": difference, "diff_b": bias}, weight + difference, bias)
 
 
+def pair_beside_bias(rng: np.random.Generator, weight: Array) -> Made:
+    """A difference of the bias beside a pair is added as it is."""
+    made, bias = pair(rng, weight), rng.normal(size=len(weight))
+    return Made(made.tensors | {"diff_b": bias}, made.weight, bias)
+
+
+def pair_with_bias(rng: np.random.Generator, weight: Array) -> Made:
+    """PEFT's lora_bias: the up half has a bias, which is scaled as the pair is."""
+    made, bias = pair(rng, weight), rng.normal(size=len(weight))
+    return Made(made.tensors | {"lora_up.bias": bias}, made.weight, bias * FACTOR)
+
+
+def lokr_beside_bias(rng: np.random.Generator, weight: Array) -> Made:
+    made, bias = lokr_whole(rng, weight), rng.normal(size=len(weight))
+    return Made(made.tensors | {"diff_b": bias}, made.weight, bias)
+
+
 def dora_by_row(rng: np.random.Generator, weight: Array) -> Made:
     """Each row of W + ΔW has the stored length."""
     made = pair(rng, weight)
@@ -213,6 +230,7 @@ MAKERS: Mapping[str, Maker] = {
     for maker in (
         *(pair, tucker, loha, loha_tucker, lokr_whole, lokr_low_rank, lokr_both_low_rank, lokr_tucker),
         *(ia3_rows, ia3_inputs, oft, oft_rescaled, glora, full, dora_by_row, dora_by_input, dora_of_lokr),
+        *(pair_beside_bias, pair_with_bias, lokr_beside_bias),
     )
 }
 NEEDS_KERNEL = frozenset({"tucker", "loha_tucker", "lokr_tucker"})

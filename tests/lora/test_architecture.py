@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.lora.backbones.architecture import (
-    DATA_FILES,
     FOLDER,
     ModuleFinding,
     load_architectures,
     match_modules,
     read_slots,
 )
-from carlos_tasks.lora.backbones.base_model import MICRO_XL, SDXL, tell_base_model
+from carlos_tasks.lora.backbones.base_model import tell_base_model
+from carlos_tasks.lora.backbones.known import DATA_FILES, MICRO_XL
 from carlos_tasks.lora.container.header import read_header
 from carlos_tasks.lora.families import Family, tell_family
 from carlos_tasks.untrusted.reasons import Reason
@@ -43,13 +43,14 @@ def test_the_data_files_are_what_the_classes_say() -> None:
 
 
 @pytest.mark.parametrize("base_model", DATA_FILES)
-def test_no_name_means_two_modules(base_model: str) -> None:
-    from carlos_tasks.lora.backbones.module_names import names_of
-
+def test_no_name_means_two_modules_of_one_component(base_model: str) -> None:
     for architecture in load_architectures(base_model):
-        for slot in architecture.slots:
-            for name in names_of(base_model, slot.component, slot.module):
-                assert architecture.find(name) == (slot,), name
+        assert {slot.module for slot in architecture.slots} <= {
+            slot.module for targets in architecture.entries.values() for target in targets for slot in target.slots
+        }
+        for core, targets in architecture.entries.items():
+            components = [target.slots[0].component for target in targets]
+            assert len(components) == len(set(components)), core
 
 
 def test_the_original_names_of_sdxl_are_those_that_diffusers_converts() -> None:
@@ -60,14 +61,15 @@ def test_the_original_names_of_sdxl_are_those_that_diffusers_converts() -> None:
     declare_missing_operators()
     from diffusers.loaders.lora_conversion_utils import _convert_unet_lora_key, _maybe_map_sgm_blocks_to_diffusers
 
-    from carlos_tasks.lora.backbones.module_names import names_of
+    from carlos_tasks.lora.backbones.module_names import original_unet_names
 
     compared = 0
-    for slot in read_slots(FOLDER / "sdxl.json"):
-        original = [name for name in names_of(SDXL, slot.component, slot.module) if name.startswith("lora_unet_")]
-        if slot.component != "unet" or len(original) < 2 or "norm" in slot.module or "emb" in original[1]:
+    slots = {slot.module: slot for slot in read_slots(FOLDER / "sdxl.json") if slot.component == "unet"}
+    for original, module in original_unet_names(slots):
+        slot = slots[module]
+        if "norm" in slot.module or "emb" in original:
             continue  # diffusers has no rule for norms, and wrong ones for the embeddings' layers
-        key = f"{original[1]}.lora_down.weight"
+        key = f"lora_unet_{original}.lora_down.weight"
         mapped = _maybe_map_sgm_blocks_to_diffusers({key: 0}, SimpleNamespace(layers_per_block=2))
         theirs = _convert_unet_lora_key(next(iter(mapped)))
         for ending in (".lora.down.weight", "_lora.down.weight"):
@@ -138,7 +140,7 @@ OTHER_SIZES: dict[str, Shapes] = {
     "LoKr": {f"{MICRO_ATTENTION}.lokr_w1": [8, 8], f"{MICRO_ATTENTION}.lokr_w2": [16, 16]},
     "IA3": {f"{MICRO_ATTENTION}.weight": [96], f"{MICRO_ATTENTION}.on_input": []},
     "OFT": {f"{MICRO_ATTENTION}.oft_blocks": [8, 16, 16]},
-    "a bias where there is none": {f"{MICRO_ATTENTION}.diff": [64, 128], f"{MICRO_ATTENTION}.diff_b": [64]},
+    "a bias of other rows": {f"{MICRO_ATTENTION}.diff": [64, 128], f"{MICRO_ATTENTION}.diff_b": [128]},
     "IA3 for a norm": {"unet.conv_norm_out.weight": [64], "unet.conv_norm_out.on_input": []},
     "a pair for a norm": diffusers_pair("unet.conv_norm_out", 1, 64),
     "a norm's difference for a layer": {f"{MICRO_ATTENTION}.w_norm": [64]},
@@ -166,7 +168,7 @@ def test_a_file_for_a_deeper_backbone_matches_nothing(tmp_path: Path) -> None:
     finding = find(tmp_path, diffusers_pair(MICRO_ATTENTION.replace("down_blocks.0", "down_blocks.4"), 128, 64))
     assert finding.fault is not None
     assert (finding.n_matched, finding.fault[0]) == (0, Reason.NO_MODULE_MATCHES)
-    assert finding.fault[1].endswith("is none")
+    assert finding.fault[1].endswith("is a name that is unknown here")
 
 
 def test_a_file_of_which_only_a_part_matches_is_refused(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_a_good_file(lora: Path) -> None:
         size_bytes=lora.stat().st_size,
         family="diffusers",
         base_model="micro-xl",
-        base_model_evidence="cross-attention reads text features of width 128",
+        base_model_evidence="1 of 1 modules fit by name and size; its metadata say sdxl",
         rank=8,
         n_modules=1,
         n_modules_matched=1,

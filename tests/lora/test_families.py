@@ -72,6 +72,20 @@ LAYOUTS: dict[str, tuple[Family, Shapes]] = {
         },
     ),
     "PEFT's prefix": (Family.PEFT, diffusers_pair(f"base_model.model.{MICRO_ATTENTION}", 128, 64)),
+    "kohya's names beside diffusers'": (Family.KOHYA, KOHYA | DIFFUSERS),
+    "a bias beside a pair": (Family.KOHYA, KOHYA | {f"{SD15_KOHYA}.diff_b": [320]}),
+    "PEFT's lora_bias": (Family.DIFFUSERS, DIFFUSERS | {f"{MICRO_ATTENTION}.lora_B.bias": [64]}),
+    "an adapter with a name of its own": (
+        Family.DIFFUSERS,
+        {
+            f"{MICRO_ATTENTION}.lora_A.my-style_2.weight": [4, 128],
+            f"{MICRO_ATTENTION}.lora_B.my-style_2.weight": [64, 4],
+        },
+    ),
+    "a convolution over time": (
+        Family.KOHYA,
+        {"lora_unet_patch.lora_down.weight": [4, 16, 1, 2, 2], "lora_unet_patch.lora_up.weight": [64, 4, 1, 1, 1]},
+    ),
     "no prefix": (Family.PEFT, diffusers_pair("down_blocks.0.attentions.0.proj_in", 64, 64)),
     "ai-toolkit": (Family.AI_TOOLKIT, diffusers_pair("diffusion_model.double_blocks.0.img_attn.qkv", 3072, 9216)),
     "xlabs": (
@@ -113,7 +127,6 @@ NEVER_LOADED: dict[str, tuple[Family, Shapes]] = {
     "textual inversion": (Family.TEXTUAL_INVERSION, {"emb_params": [8, 768]}),
     "textual inversion, SDXL": (Family.TEXTUAL_INVERSION, {"clip_l": [8, 768], "clip_g": [8, 1280]}),
     "checkpoint": (Family.CHECKPOINT, {"model.diffusion_model.input_blocks.0.0.weight": [320, 4, 3, 3]}),
-    "two families": (Family.UNKNOWN, KOHYA | DIFFUSERS),
     "nothing known": (Family.UNKNOWN, {"secret_sauce": [4, 4]}),
 }
 
@@ -148,6 +161,10 @@ FAULTS: dict[str, tuple[Reason, Shapes]] = {
     "LoKr without its second factor": (Reason.PAIR_INCOMPLETE, without(LOKR, "w2")),
     "GLoRA without b1": (Reason.PAIR_INCOMPLETE, without(GLORA, "b1.weight")),
     "IA3 without its vector": (Reason.PAIR_INCOMPLETE, {f"{SD15_KOHYA}.on_input": []}),
+    "a bias of other rows than the pair": (
+        Reason.RANK_MISMATCH,
+        DIFFUSERS | {f"{MICRO_ATTENTION}.lora_B.bias": [32]},
+    ),
     "IA3 with a side for each value": (
         Reason.RANK_MISMATCH,
         {f"{SD15_KOHYA}.weight": [320], f"{SD15_KOHYA}.on_input": [320]},

@@ -29,9 +29,9 @@ def test_a_sound_header_is_read_without_its_tensors(tmp_path: Path) -> None:
     path = write_file(tmp_path / "lora", {"a": [2, 3], "b": [], "c": [1]}, metadata={"ss_seed": "42"})
     header = read_header(path)
     assert header.tensors == {
-        "a": Tensor("F16", (2, 3), 0, 12),
-        "b": Tensor("F16", (), 12, 14),
-        "c": Tensor("F16", (1,), 14, 16),
+        "a": Tensor("F16", (2, 3), (0, 12)),
+        "b": Tensor("F16", (), (12, 14)),
+        "c": Tensor("F16", (1,), (14, 16)),
     }
     assert header.metadata == {"ss_seed": "42"}
     assert header.size_bytes == path.stat().st_size == 8 + header.header_bytes + 16

@@ -1,37 +1,29 @@
 """The modules of each backbone, with the shapes of their weights: which of them a LoRA file is for.
 
 diffusers passes over tensors that match no module with no more than a warning, so the match is decided here, from the
-header alone and before anything is loaded. The shapes stand in data files beside this module, one line a module;
+header alone and before anything is loaded. The shapes stand in data files (`lora/architectures`), one line a module;
 `architecture_data` writes them from the models' own classes.
 """
 
 import json
 import math
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 
-from carlos_tasks.lora.backbones.base_model import FLUX, MICRO_XL, QWEN_IMAGE, SD3, SD15, SD21, SDXL
+from carlos_tasks.lora.backbones.file_names import read_name
+from carlos_tasks.lora.backbones.known import DATA_FILES, UNKNOWN
 from carlos_tasks.lora.backbones.loading import why_not_loaded
-from carlos_tasks.lora.backbones.module_names import fused_names, names_of
+from carlos_tasks.lora.backbones.module_names import cores_of, original_transformer_names, original_unet_names
 from carlos_tasks.lora.container.header import Header
 from carlos_tasks.lora.families import Family
 from carlos_tasks.lora.layout.parts import Kind
-from carlos_tasks.lora.layout.tensor_layout import Module
+from carlos_tasks.lora.layout.tensor_layout import Module, Size
 from carlos_tasks.untrusted.reasons import Reason
 
 FOLDER = Path(__file__).parents[1] / "architectures"
-# Backbones that share one name here and differ in depth or width
-DATA_FILES: Mapping[str, tuple[str, ...]] = {
-    MICRO_XL: ("micro-xl",),
-    SD15: ("sd-1.5",),
-    SD21: ("sd-2.1",),
-    SDXL: ("sdxl",),
-    SD3: ("sd-3-medium", "sd-3.5-medium", "sd-3.5-large"),
-    FLUX: ("flux",),
-    QWEN_IMAGE: ("qwen-image",),
-}
 
 
 @dataclass(frozen=True)
@@ -48,6 +40,22 @@ class Slot:
         """Values of one row of the weight."""
         return math.prod(self.shape[1:])
 
+    @cached_property
+    def is_layer(self) -> bool:
+        """Whether it is a linear layer or a convolution, not a norm."""
+        return len(self.shape) > 1
+
+
+@dataclass(frozen=True)
+class Target:
+    """The modules that one name means: one, or several whose rows follow each other in an original layer.
+
+    `has_swapped_halves`: the original layer has the two halves of its rows the other way round.
+    """
+
+    slots: tuple[Slot, ...]
+    has_swapped_halves: bool = False
+
 
 @dataclass(frozen=True)
 class ModuleFinding:
@@ -63,26 +71,51 @@ class ModuleFinding:
 class Architecture:
     """The modules of one backbone, found by any name that a file may use."""
 
-    def __init__(self, base_model: str, slots: tuple[Slot, ...]) -> None:
+    def __init__(self, slots: Iterable[Slot], base_model: str = UNKNOWN) -> None:
         self.base_model = base_model
-        self.slots = slots
-        self._by_name: dict[str, tuple[Slot, ...]] = {
-            name: (slot,) for slot in slots for name in names_of(base_model, slot.component, slot.module)
-        }
-        transformer = {slot.module: slot for slot in slots if slot.component == "transformer"}
-        for names, modules in fused_names(base_model):
-            if all(module in transformer for module in modules):
-                fused = tuple(transformer[module] for module in modules)
-                self._by_name.update(dict.fromkeys(names, fused))
+        self.slots = tuple(slots)
+        self._by_core: dict[str, tuple[Target, ...]] = {}
+        for core, target in self._names():
+            self._by_core[core] = (*self._by_core.get(core, ()), target)
 
     def find(self, name: str) -> tuple[Slot, ...]:
         """Return the modules that a file's module name means: none, one, or several whose rows follow each other."""
-        return self._by_name.get(name, ())
+        targets = self.targets(name)
+        return targets[0].slots if targets else ()
 
-    def fit(self, name: str, module: Module) -> tuple[Slot, ...]:
-        """Return the modules as `find` does, and none where the tensors do not have their size."""
-        slots = self._by_name.get(name, ())
-        return slots if slots and _fits(module, slots) else ()
+    def fit(self, name: str, module: Module) -> Target | None:
+        """Return what a module's name means, and None where the tensors do not have the size."""
+        return _fit(self, name, module.size)
+
+    def targets(self, name: str) -> tuple[Target, ...]:
+        """Return all that a name may mean: without a prefix, a text encoder's module can be either encoder's."""
+        components, core, _, _ = read_name(name)
+        targets = self._by_core.get(core, ())
+        if not components or not targets:
+            return targets
+        return tuple(target for target in targets if target.slots[0].component in components)
+
+    @cached_property
+    def entries(self) -> Mapping[str, tuple[Target, ...]]:
+        """What each name means, by the name without prefixes."""
+        return self._by_core
+
+    @cached_property
+    def n_of_pattern(self) -> Mapping[str, int]:
+        """How many names there are of each pattern."""
+        return Counter(read_name(core).pattern for core in self._by_core)
+
+    def _names(self) -> Iterator[tuple[str, Target]]:
+        by_path = {(slot.component, slot.module): Target((slot,)) for slot in self.slots}
+        for (component, module), target in by_path.items():
+            yield from ((core, target) for core in dict.fromkeys(cores_of(component, module)))
+        unet = [module for component, module in by_path if component == "unet"]
+        for core, module in original_unet_names(unet):
+            yield core, by_path["unet", module]
+        transformer = [module for component, module in by_path if component == "transformer"]
+        for core, modules, has_swapped_halves in original_transformer_names(transformer):
+            slots = tuple(by_path["transformer", module].slots[0] for module in modules)
+            yield core, Target(slots, has_swapped_halves)
 
 
 def match_modules(header: Header, family: Family, base_model: str) -> ModuleFinding:
@@ -106,7 +139,7 @@ def match_modules(header: Header, family: Family, base_model: str) -> ModuleFind
 def load_architectures(base_model: str) -> tuple[Architecture, ...]:
     """Return the backbones of this name; none for a backbone whose architecture is not known here."""
     return tuple(
-        Architecture(base_model, read_slots(FOLDER / f"{name}.json")) for name in DATA_FILES.get(base_model, ())
+        Architecture(read_slots(FOLDER / f"{name}.json"), base_model) for name in DATA_FILES.get(base_model, ())
     )
 
 
@@ -120,41 +153,49 @@ def read_slots(path: Path) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
-Matches = Mapping[str, tuple[Slot, ...]]
+@lru_cache(maxsize=2**15)  # all files of a trainer share their names
+def _fit(architecture: Architecture, name: str, size: Size) -> Target | None:
+    return next((target for target in architecture.targets(name) if fits(size, target.slots)), None)
+
+
+def fits(size: Size, slots: tuple[Slot, ...]) -> bool:
+    """Tell whether the tensors of a file's module have the size of these modules."""
+    first = slots[0]
+    rows = first.shape[0] if len(slots) == 1 else sum(slot.shape[0] for slot in slots)
+    if size.biases:
+        # A layer without a bias gets one for as long as the LoRA is attached; a norm without one does not.
+        has_place = all(slot.has_bias or slot.is_layer for slot in slots)
+        if not has_place or set(size.biases) != {rows}:
+            return False
+    if not first.is_layer and size.kind is not Kind.FULL:
+        return False  # a norm
+    if size.kind is Kind.PAIR:  # nearly all modules of nearly all files
+        return size.rows == rows and all(slot.fan_in == size.fan_in for slot in slots)
+    if any(slot.fan_in != first.fan_in for slot in slots) or size.rows not in (None, rows):
+        return False
+    if size.kind is Kind.IA3:
+        return size.vector in (rows, first.shape[1])
+    return size.fan_in in (None, first.fan_in)
+
+
+Matches = Mapping[str, Target | None]
 
 
 def _match(architecture: Architecture, modules: Mapping[str, Module]) -> Matches:
     return {name: architecture.fit(name, module) for name, module in modules.items()}
 
 
-def _fits(module: Module, slots: tuple[Slot, ...]) -> bool:
-    change, shapes = module.change, module.shapes
-    if len(slots[0].shape) < 2 and change.kind is not Kind.FULL:
-        return False  # a norm
-    if len(slots) == 1 and change.kind is Kind.PAIR:  # nearly all modules of nearly all files
-        return change.rows == slots[0].shape[0] and change.fan_in == slots[0].fan_in
-    rows, fan_in = sum(slot.shape[0] for slot in slots), slots[0].fan_in
-    if any(slot.fan_in != fan_in for slot in slots) or change.rows not in (None, rows):
-        return False
-    if change.kind is Kind.IA3:
-        return math.prod(shapes.get("weight", ())) in (rows, slots[0].shape[1])
-    has_bias = all(slot.has_bias for slot in slots)
-    if any(part in shapes and (not has_bias or math.prod(shapes[part]) != rows) for part in ("diff_b", "b_norm")):
-        return False
-    return change.fan_in in (None, fan_in)
-
-
 def _fault_of(matches: Matches, n_matched: int, architecture: Architecture) -> tuple[Reason, str] | None:
-    example = next((name for name, slots in matches.items() if not slots), None)
+    example = next((name for name, target in matches.items() if target is None), None)
     if example is not None:
-        why = "has tensors of another size" if architecture.find(example) else "is none"
+        why = "has tensors of another size" if architecture.find(example) else "is a name that is unknown here"
         words = (
             f"{n_matched} of {len(matches)} modules are modules of {architecture.base_model}; {example[:80]!r} {why}"
         )
         return (Reason.MODULES_UNMATCHED if n_matched else Reason.NO_MODULE_MATCHES), words
-    taken: dict[Slot, str] = {}
-    for name, slots in matches.items():
-        for slot in slots:
-            if (other := taken.setdefault(slot, name)) != name:
-                return Reason.MIXED_LAYOUT, f"{other[:80]!r} and {name[:80]!r} are for one module"
-    return None
+    places = [(id(slot), name) for name, target in matches.items() for slot in (target.slots if target else ())]
+    if len(dict(places)) == len(places):
+        return None
+    taken: dict[int, str] = {}
+    twice = next((taken[place], name) for place, name in places if taken.setdefault(place, name) != name)
+    return Reason.MIXED_LAYOUT, f"{twice[0][:80]!r} and {twice[1][:80]!r} are for one module"

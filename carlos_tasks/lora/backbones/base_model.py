@@ -1,179 +1,110 @@
-"""For which backbone a file was made, told from its keys and shapes alone; what the listing says is only compared.
+"""For which backbone a file was made: told by names, numbers of blocks and sizes of its modules, and its own metadata.
 
-The surest sign is the width of the text features that the UNet's cross-attention reads (`attn2.to_k`,
-`attn2.to_v`). Files without it (SDXL "sliders") are told by which blocks have attention: a UNet of SD 1.5 or
-2.1 has one transformer block per attention, SDXL up to ten. Transformer backbones are told by the names of
-their blocks.
+Keys decide which backbones it can be for (`candidates`). Where several fit it as well, the file's own metadata choose
+among them; without a word there, the one of which the file has the larger part. Metadata that name a backbone whose
+keys the file cannot have are a contradiction: the keys win, and a signal tells of it (`mart.signal`). What the listing
+says is only compared.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from carlos_tasks.lora.backbones.name_signs import Blocks, Signs, read_signs
+from carlos_tasks.lora.backbones.candidates import Candidate, find_candidates
+from carlos_tasks.lora.backbones.claims import claim_in_metadata
+from carlos_tasks.lora.backbones.known import DATA_FILES, UNKNOWN
+from carlos_tasks.lora.backbones.others import load_others
+from carlos_tasks.lora.backbones.single_signs import tell_by_signs
 from carlos_tasks.lora.container.header import Header
-from carlos_tasks.lora.layout.tensor_layout import Layout, Module
+from carlos_tasks.lora.layout.parts import Kind
+from carlos_tasks.lora.layout.tensor_layout import Layout
 
-SD15, SD21, SDXL, SD3 = "sd-1.5", "sd-2.1", "sdxl", "sd-3"
-FLUX, QWEN_IMAGE, ANIMA, MICRO_XL, UNKNOWN = "flux", "qwen-image", "anima", "micro-xl", "unknown"
-
-_BY_CROSS_WIDTH = {
-    768: SD15,
-    1024: SD21,
-    2048: SDXL,
-    128: MICRO_XL,
-}  # 128: the UNet of carlos_tasks.microworld
-# What Civitai calls base models that are fine-tunes of SDXL: their LoRAs load into SDXL
-_SDXL_RELATIVES = ("sdxl", "stable diffusion xl", "pony", "illustrious", "noobai", "animagine", "playground v2")
-_CLAIMS = (
-    (MICRO_XL, ("micro-xl", "micro xl")),
-    (SD15, ("sd 1.5", "sd 1.4", "sd1", "sd-1", "stable diffusion 1", "stable diffusion v1")),
-    (SD21, ("sd 2", "sd2", "sd-2", "stable diffusion 2")),
-    (SD3, ("sd 3", "sd3", "sd-3", "stable diffusion 3")),
-    (SDXL, _SDXL_RELATIVES),
-    (FLUX, ("flux",)),
-    (QWEN_IMAGE, ("qwen",)),
-    (ANIMA, ("anima",)),
-)
-_BY_TEXT_WIDTH = {768: SD15, 1024: SD21}
-_BY_TRANSFORMER_BLOCKS = {
-    Blocks.FLUX_DOUBLE: FLUX,
-    Blocks.FLUX_SINGLE: FLUX,
-    Blocks.FLUX_SINGLE_DIFFUSERS: FLUX,
-    Blocks.SD3_JOINT: SD3,
-    Blocks.QWEN: QWEN_IMAGE,
-    Blocks.ANIMA: ANIMA,
-}
-_FLUX_JOINT_BLOCKS = 19  # Qwen-Image has 60, of the same width and names
-_BY_JOINT_WIDTH = {1536: SD3, 2432: SD3, 3072: FLUX}
+Told = tuple[str, str]
+# Kinds whose shapes state a module's size; the factors of a LoKr can be written so that their product does not
+_SIZED = frozenset({Kind.PAIR, Kind.TUCKER, Kind.LOHA, Kind.FULL})
 
 
-Signed = Sequence[tuple[Signs, Module]]
+@dataclass(frozen=True)
+class Keys:
+    """What the keys of a file say of its backbone: `best` fit it equally well, the likeliest first."""
+
+    n_modules: int
+    best: tuple[Candidate, ...]
+    by_signs: Told | None
 
 
-def tell_base_model(header: Header) -> tuple[str, str]:
+def tell_base_model(header: Header) -> Told:
     """Tell the base model and what it was told by.
 
     Returns:
-        (base_model, evidence): one of the names above, and one short sentence.
+        (base_model, evidence): a name of `known` or `claims`, or "unknown"; and one short sentence.
     """
-    layout = header.layout
-    modules = [(read_signs(name), module) for name, module in layout.modules.items()]
-    finding = (
-        _by_transformer_names(modules)
-        or _by_cross_attention(modules)
-        or _by_unet_blocks(modules)
-        or _by_joint_width(modules)
-        or _by_text_encoders(modules)
-        or _by_bare_widths(layout)
-    )
-    return finding or (UNKNOWN, "no key or shape that tells a backbone")
+    return decide(weigh_keys(header.layout), header.metadata)
 
 
-def read_claim(claim: str) -> str | None:
-    """Return the base model that a listing names, or None for words that are not known.
+def weigh_keys(layout: Layout) -> Keys:
+    """Weigh all that names and shapes say."""
+    candidates = find_candidates(layout.modules)
+    best = tuple(one for one in candidates if one.n_fit and one.n_fit == candidates[0].n_fit)
+    n_modules = len(layout.modules)
+    is_sure = bool(best) and (2 * best[0].n_fit >= n_modules or not best[0].is_known)
+    if is_sure and not _is_tied(best):
+        return Keys(n_modules, best, None)
+    by_signs = tell_by_signs(layout)
+    if is_sure:
+        return Keys(n_modules, best, by_signs if by_signs and by_signs[0] in {one.name for one in best} else None)
+    return Keys(n_modules, (), _contradicted(layout, candidates, by_signs))
+
+
+def decide(keys: Keys, metadata: Mapping[str, str]) -> Told:
+    """Choose among the backbones that the keys leave.
 
     Args:
-        claim: Civitai's words ("SD 1.5", "Pony"), or a repository ("stabilityai/stable-diffusion-xl-base-1.0").
+        metadata: the header's.
     """
-    words = claim.lower().strip().rpartition("/")[2]
-    spaced = words.replace("-", " ").replace("_", " ")
-    for base_model, starts in _CLAIMS:
-        if words == base_model or words.startswith(starts) or spaced.startswith(starts):
-            return base_model
-    return None
+    claim = claim_in_metadata(metadata)
+    names = {one.name for one in keys.best}
+    if claim and (claim in names or not _can_contradict(claim)):
+        return claim, _evidence(keys, claim, "; its metadata name it")
+    said = f"; its metadata say {claim}" if claim and keys.best else ""
+    if not keys.best:
+        if keys.by_signs is None:
+            return (claim, "its metadata, and no key or shape") if claim else (UNKNOWN, _NO_SIGN)
+        return keys.by_signs
+    if keys.by_signs is not None:
+        return keys.by_signs
+    if _is_tied(keys.best):
+        tied = sorted(names)
+        return UNKNOWN, f"names and sizes are those of {', '.join(tied)} alike"[:95]
+    return keys.best[0].name, _evidence(keys, keys.best[0].name, said)
 
 
-def _by_transformer_names(modules: Signed) -> tuple[str, str] | None:
-    found = {signs.blocks for signs, _ in modules}
-    return next(
-        ((model, f"keys name the {kind}") for kind, model in _BY_TRANSFORMER_BLOCKS.items() if kind in found), None
-    )
+_NO_SIGN = "no key or shape that tells a backbone"
 
 
-def _by_cross_attention(modules: Signed) -> tuple[str, str] | None:
-    widths = _widths(module for signs, module in modules if signs.is_cross_attention)
-    if not widths:
-        return None
-    if len(widths) > 1:
-        return UNKNOWN, f"cross-attention widths {_join(widths)} disagree"
-    width = next(iter(widths))
-    return _BY_CROSS_WIDTH.get(width, UNKNOWN), f"cross-attention reads text features of width {width}"
+def _is_tied(best: Sequence[Candidate]) -> bool:
+    """Tell whether two backbones that can be attached to fit a file alike, and it has the same part of both."""
+    first = [one for one in best if one.is_known and one.share == best[0].share]
+    return best[0].is_known and len({one.name for one in first}) > 1
 
 
-def _by_unet_blocks(modules: Signed) -> tuple[str, str] | None:
-    attention = [module for signs, module in modules if signs.is_unet_attention]
-    widths = _widths(attention) or _out_widths(attention)
-    if widths and widths <= {64, 128}:
-        return MICRO_XL, "attention of width 64 and 128"
-    if any(signs.is_deep for signs, _ in modules):
-        return SDXL, "more than one transformer block in one attention"
-    if any(signs.is_sd1 for signs, _ in modules):
-        return _by_projection(modules)
-    if any(signs.is_sdxl_level for signs, _ in modules):
-        return SDXL, "attention in up_blocks.0"
-    if any(signs.is_sdxl for signs, _ in modules):
-        return SDXL, "kohya's block names for SDXL (input_blocks, output_blocks)"
-    return None
+def _can_contradict(claim: str) -> bool:
+    """Tell whether the keys of a backbone are known here; Kolors, say, has those of SDXL, and no others are known."""
+    return claim in DATA_FILES or any(other.name == claim for other in load_others()[0])
 
 
-def _by_projection(modules: Signed) -> tuple[str, str]:
-    """Tell SD 1.5 (proj_in is a convolution) from SD 2.1 (it is linear), both with attention at the finest level."""
-    for signs, module in modules:
-        if signs.is_projection and (down := module.shapes.get("down")):
-            if len(down) == 4:
-                return SD15, "attention at the finest level, proj_in is a convolution"
-            return SD21, "attention at the finest level, proj_in is linear"
-    return _by_first_encoder(modules) or (UNKNOWN, "a UNet of SD 1.5 or 2.1: no key that tells which")
+def _evidence(keys: Keys, name: str, said: str) -> str:
+    titles = dict.fromkeys(one.title for one in keys.best if one.name != name)
+    also = f" (also {', '.join(titles)})" if titles else ""
+    n_fit = keys.best[0].n_fit if keys.best else 0
+    return f"{n_fit} of {keys.n_modules} modules fit by name and size{also[:40]}{said}"[:99]
 
 
-def _by_joint_width(modules: Signed) -> tuple[str, str] | None:
-    joint = [(signs.joint_block, module) for signs, module in modules if signs.joint_block is not None]
-    widths = _widths(module for _, module in joint)
-    for width in sorted(widths & _BY_JOINT_WIDTH.keys()):
-        deepest = max(number for number, _ in joint)
-        if _BY_JOINT_WIDTH[width] == FLUX and deepest >= _FLUX_JOINT_BLOCKS:
-            return QWEN_IMAGE, f"joint transformer blocks of width {width}, up to number {deepest}"
-        return _BY_JOINT_WIDTH[width], f"joint transformer blocks of width {width}"
-    return None
-
-
-def _by_text_encoders(modules: Signed) -> tuple[str, str] | None:
-    starts = {signs.text_encoder for signs, _ in modules}
-    if starts & {"lora_te3", "text_encoder_3"}:
-        return SD3, "a third text encoder"
-    if starts & {"lora_te2", "text_encoder_2"}:
-        return SDXL, "a second text encoder"
-    return _by_first_encoder(modules)
-
-
-def _by_first_encoder(modules: Signed) -> tuple[str, str] | None:
-    first = {"lora_te", "text_encoder"}
-    encoder = [module for signs, module in modules if signs.text_encoder in first]
-    widths = _widths(encoder) or _out_widths(encoder)
-    for width in sorted(widths & _BY_TEXT_WIDTH.keys()):
-        return _BY_TEXT_WIDTH[width], f"text encoder of width {width}"
-    return None
-
-
-def _by_bare_widths(layout: Layout) -> tuple[str, str] | None:
-    """Tell files that name no module: cloneofsimo's numbered layers and textual inversions."""
-    if {"clip_g", "clip_l"} <= layout.widths.keys():
-        return SDXL, "embeddings for two text encoders"
-    numbered = _widths(module for name, module in layout.modules.items() if name.startswith("unet:"))
-    sign = "numbered UNet layers that read text features" if numbered else "an embedding"
-    widths = numbered & _BY_TEXT_WIDTH.keys() or set(layout.widths.values())
-    if len(widths) == 1 and widths <= _BY_TEXT_WIDTH.keys():
-        return _BY_TEXT_WIDTH[min(widths)], f"{sign} of width {min(widths)}"
-    return None
-
-
-def _widths(modules: Iterable[Module]) -> set[int]:
-    return {width for module in modules if (width := module.in_width) is not None}
-
-
-def _out_widths(modules: Iterable[Module]) -> set[int]:
-    """For the families whose tensors say nothing of a module's input."""
-    return {width for module in modules if (width := module.out_width) is not None}
-
-
-def _join(widths: Iterable[int]) -> str:
-    return ", ".join(map(str, sorted(widths)))
+def _contradicted(layout: Layout, candidates: Sequence[Candidate], by_signs: Told | None) -> Told | None:
+    """Take back what block names say, where the sizes are those of none of that backbone's modules."""
+    if by_signs is None or any(module.change.kind not in _SIZED for module in layout.modules.values()):
+        return by_signs
+    of_it = [one for one in candidates if one.name == by_signs[0]]
+    is_named = any(2 * one.n_named >= len(layout.modules) for one in of_it) and not any(one.n_fit for one in of_it)
+    if is_named and by_signs[1].startswith("keys name"):
+        return UNKNOWN, f"names of {by_signs[0]}'s modules, and sizes of another backbone"
+    return by_signs

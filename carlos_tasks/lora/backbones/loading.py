@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from carlos_tasks.lora.backbones.base_model import ANIMA, UNKNOWN
+from carlos_tasks.lora.backbones.known import DATA_FILES, UNKNOWN
 from carlos_tasks.lora.families import NEVER_LOADED, Family
 from carlos_tasks.untrusted.reasons import Reason
 
@@ -39,6 +39,9 @@ def why_not_loaded(family: Family, base_model: str) -> tuple[Reason, str] | None
         return Reason.FAMILY_NOT_SUPPORTED, f"family {family}: {why}"
     if base_model == UNKNOWN:
         return Reason.BASE_MODEL_NOT_INDEXED, "no key or shape tells which backbone it is for"
-    if base_model == ANIMA:
-        return Reason.BASE_MODEL_NOT_INDEXED, "the modules of anima are not known here, so nothing can be attached"
+    if base_model not in DATA_FILES:
+        return (
+            Reason.BASE_MODEL_NOT_INDEXED,
+            f"the modules of {base_model} are not known here: nothing can be attached",
+        )
     return None

@@ -23,8 +23,7 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     Raises:
         RejectedFile: HEADER_INVALID or DUPLICATE_KEY.
     """
-    if len(raw) > HARMLESS_BYTES:
-        _check_marks(raw)
+    check_marks(raw)
     try:
         fields = orjson.loads(raw)
     except orjson.JSONDecodeError:
@@ -34,8 +33,8 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     if len(fields) > MAX_TENSORS:
         invalid(f"more than {MAX_TENSORS} tensors")
     # The parser keeps the last of two equal keys without a word: fewer keys came out than stand in the text.
-    if _count_keys(raw) != len(fields) + sum(len(entry) for entry in fields.values() if isinstance(entry, dict)):
-        _refuse_duplicates(raw)
+    if count_keys(raw) != len(fields) + sum(len(entry) for entry in fields.values() if isinstance(entry, dict)):
+        refuse_duplicates(raw)
     return fields
 
 
@@ -58,8 +57,10 @@ def invalid(fault: str) -> NoReturn:
     raise RejectedFile(Reason.HEADER_INVALID, fault)
 
 
-def _check_marks(raw: bytes) -> None:
+def check_marks(raw: bytes) -> None:
     """Refuse a header that would be millions of objects in memory."""
+    if len(raw) <= HARMLESS_BYTES:
+        return
     if raw.count(b'"') - raw.count(rb"\"") > _MAX_MARKS:
         invalid("more names than a LoRA has tensors")
     outside = _outside_of_strings(raw)
@@ -67,7 +68,7 @@ def _check_marks(raw: bytes) -> None:
         invalid("more lists and numbers than a LoRA has tensors")
 
 
-def _count_keys(raw: bytes) -> int:
+def count_keys(raw: bytes) -> int:
     """Count the keys of all objects in a JSON text that has been parsed."""
     if any(mark in raw for mark in _UNCLEAR):
         return _outside_of_strings(raw).count(b":")
@@ -83,7 +84,7 @@ def _outside_of_strings(raw: bytes) -> bytes:
     return b"".join(plain.split(b'"')[::2])
 
 
-def _refuse_duplicates(raw: bytes) -> None:
+def refuse_duplicates(raw: bytes) -> None:
     """Refuse a key that stands twice; what is nested where nothing may be is left to the checks of the entries."""
     try:
         json.loads(raw, object_pairs_hook=_unique)

@@ -17,7 +17,7 @@ def read_pair(shapes: Shapes) -> Reading:
     if down is None or up is None:
         missing = [half for half, shape in (("down", down), ("up", up)) if shape is None]
         return None, None, None, incomplete(*missing)
-    if len(down) not in (2, 4) or len(up) != len(down) or down[0] != up[1]:
+    if not 2 <= len(down) <= 5 or len(up) != len(down) or down[0] != up[1]:
         return None, None, None, _mismatch(f"has down {list(down)} and up {list(up)} that are no pair")
     if math.prod(up[2:]) != 1:
         return None, None, None, _mismatch(f"has an up half {list(up)} that is a convolution")

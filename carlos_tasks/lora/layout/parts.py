@@ -4,6 +4,7 @@ Only names and shapes are read here. The shapes of each kind are read in `part_s
 the same kinds with the weights themselves.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -31,6 +32,8 @@ from carlos_tasks.untrusted.reasons import Reason
 class Kind(StrEnum):
     """The formulas by which the tensors of a module change its weight W."""
 
+    __hash__ = str.__hash__  # as for Style
+
     PAIR = "pair"  # W + up · down · alpha / rank
     TUCKER = "tucker"  # the same, with a core between the halves
     LOHA = "loha"  # the product of two such pairs, element by element
@@ -39,7 +42,7 @@ class Kind(StrEnum):
     OFT = "oft"  # blocks of rows of W rotated
     BOFT = "boft"  # the same, in several stages
     GLORA = "glora"  # W + W · a1 · a2 + b1 · b2
-    FULL = "full"  # W + diff, bias + diff_b, for norms too
+    FULL = "full"  # W + diff, for norms too; every kind may change the bias beside W
 
 
 @dataclass(frozen=True)
@@ -51,9 +54,12 @@ class Change:
     fan_in: int | None = None
     rank: int | None = None
     has_dora: bool = False
+    has_bias: bool = False
     fault: Fault | None = None  # the text goes on behind the module's name
 
 
+#: Parts that change a module's bias: a difference, that of a norm, and the bias of a pair's up half.
+BIASES = ("diff_b", "b_norm", "up_bias")
 _PAIR_STYLES = (
     *(Style.PEFT_NAMES, Style.OLD_DIFFUSERS, Style.KOHYA),
     *(Style.ATTENTION_PROCESSOR, Style.XLABS, Style.NUMBERED),
@@ -72,6 +78,9 @@ def read_change(styles: frozenset[Style], parts: tuple[tuple[str, Shape], ...]) 
     found = {_KIND_OF_STYLE[style] for style in styles if style in _KIND_OF_STYLE}
     if found == {Kind.PAIR, Kind.TUCKER}:
         found = {Kind.TUCKER}
+    has_bias = not shapes.keys().isdisjoint(BIASES)
+    if not found and "diff_b" in shapes and styles == {Style.BIAS}:
+        found = {Kind.FULL}
     if not found:  # alpha or a DoRA scale alone, or a plain weight
         return Change(Kind.PAIR, fault=incomplete("down", "up"))
     if len(found) > 1 or (Style.WEIGHT in styles and found != {Kind.IA3}):
@@ -85,7 +94,9 @@ def read_change(styles: frozenset[Style], parts: tuple[tuple[str, Shape], ...]) 
     rows, fan_in, rank, fault = _READERS[kind](shapes)
     if fault is None and has_dora and rows is not None and fan_in is not None:
         fault = fault_of_scale(shapes, rows, fan_in)
-    return Change(kind, rows, fan_in, rank, has_dora, fault)
+    if fault is None and "up_bias" in shapes and rows != math.prod(shapes["up_bias"]):
+        fault = Reason.RANK_MISMATCH, f"has an up half with a bias {list(shapes['up_bias'])} for {rows} rows"
+    return Change(kind, rows, fan_in, rank, has_dora, has_bias, fault)
 
 
 _KIND_OF_STYLE: Mapping[Style, Kind] = {

@@ -6,6 +6,8 @@ from enum import StrEnum
 class Style(StrEnum):
     """How a tensor's name ends."""
 
+    __hash__ = str.__hash__  # Enum's is written in Python, and the tensors of a file ask for it thousands of times
+
     PEFT_NAMES = "lora_A/lora_B"
     OLD_DIFFUSERS = "lora.down/lora.up"
     KOHYA = "lora_down/lora_up"
@@ -21,6 +23,7 @@ class Style(StrEnum):
     OFT = "oft"
     GLORA = "a1/b1"
     FULL = "diff"
+    BIAS = "diff_b"
     EMBEDDING = "embedding"
     WEIGHT = "weight"
     OTHER = "other"

@@ -8,12 +8,15 @@ the result.
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from carlos_tasks.lora.layout.parts import Change, read_change
+from carlos_tasks.lora.layout.parts import BIASES, Change, Kind, read_change
 from carlos_tasks.lora.layout.styles import Style
+from carlos_tasks.untrusted.reasons import Reason
+
+Part = tuple[tuple[Style, str], tuple[int, ...]]  # how the tensor's name ends, and its shape
 
 
 class Place(NamedTuple):
@@ -24,12 +27,26 @@ class Place(NamedTuple):
     part: str
 
 
-@dataclass
-class Module:
-    """One module of the backbone, as the file names it: its styles and the shapes of its parts."""
+class Size(NamedTuple):
+    """The size of a module's change: None where the tensors do not tell; `biases` are the lengths of its biases."""
 
-    styles: set[Style] = field(default_factory=set)
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    kind: Kind
+    rows: int | None
+    fan_in: int | None
+    vector: int | None  # IA3's, for the rows or for the inputs
+    biases: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Module:
+    """One module of the backbone, as a file names it: its styles and the shapes of its parts.
+
+    Modules with the same parts and shapes are one object, in all files.
+    """
+
+    styles: frozenset[Style]
+    shapes: Mapping[str, tuple[int, ...]]
+    change: Change
 
     @property
     def in_width(self) -> int | None:
@@ -49,16 +66,17 @@ class Module:
         return self.change.rows
 
     @cached_property
-    def change(self) -> Change:
-        """What the parts do to the module's weight, and what is wrong with them."""
-        return read_change(frozenset(self.styles), tuple(self.shapes.items()))
+    def size(self) -> Size:
+        """All that decides whether the module fits one of a backbone."""
+        change, shapes = self.change, self.shapes
+        biases = tuple(math.prod(shapes[part]) for part in BIASES if part in shapes)
+        vector = math.prod(shapes.get("weight", ())) if change.kind is Kind.IA3 else None
+        return Size(change.kind, change.rows, change.fan_in, vector, biases)
 
 
 _ENDS: Mapping[str, tuple[Style, str]] = {
     "lora_A.weight": (Style.PEFT_NAMES, "down"),
     "lora_B.weight": (Style.PEFT_NAMES, "up"),
-    "lora_A.default.weight": (Style.PEFT_NAMES, "down"),
-    "lora_B.default.weight": (Style.PEFT_NAMES, "up"),
     "lora.down.weight": (Style.OLD_DIFFUSERS, "down"),
     "lora.up.weight": (Style.OLD_DIFFUSERS, "up"),
     "lora_linear_layer.down.weight": (Style.OLD_DIFFUSERS, "down"),
@@ -70,13 +88,18 @@ _ENDS: Mapping[str, tuple[Style, str]] = {
     "dora_scale": (Style.DORA, "scale"),
     "lora_magnitude_vector": (Style.DORA, "magnitude"),
     "lora_magnitude_vector.weight": (Style.DORA, "magnitude"),
-    "lora_magnitude_vector.default.weight": (Style.DORA, "magnitude"),
     "on_input": (Style.IA3, "on_input"),
     "ia3_l": (Style.IA3, "on_input"),
     **{f"{part}.weight": (Style.GLORA, part) for part in ("a1", "a2", "b1", "b2", "bm")},
-    **{part: (Style.FULL, part) for part in ("diff", "diff_b", "w_norm", "b_norm")},
+    **{part: (Style.FULL, part) for part in ("diff", "w_norm", "b_norm")},
+    "diff_b": (Style.BIAS, "diff_b"),
+    "lora_B.bias": (Style.BIAS, "up_bias"),
+    "lora_up.bias": (Style.BIAS, "up_bias"),
+    "lora.up.bias": (Style.BIAS, "up_bias"),
     **{part: (Style.OFT, part) for part in ("oft_blocks", "rescale", "oft_diag", "oft_R", "oft_R.weight", "boft_R")},
 }
+# PEFT puts the adapter's own name there: `default` as a rule
+_NAMED_ADAPTER = re.compile(r"(.+)\.(lora_A|lora_B|lora_magnitude_vector)\.[\w-]{1,60}(\.weight|\.bias|)")
 _LYCORIS_PART = re.compile(r"(hada|lokr)_(?:w[12](?:_[ab])?|t[12])")
 _ATTENTION_HALF = re.compile(r"(.+_lora)\.(down|up)\.weight")
 _XLABS_HALF = re.compile(r"(.+\.processor\..+_lora\d)\.(down|up)\.weight")
@@ -86,10 +109,10 @@ _EMBEDDING = re.compile(r"emb_params|clip_[gl]|\*|<.+>")
 
 @dataclass(frozen=True)
 class Layout:
-    """The modules of a file in its own order, and how many tensors each style has."""
+    """The modules of a file in its own order, and the styles of its tensors."""
 
     modules: Mapping[str, Module]
-    counts: Mapping[Style, int]
+    styles: frozenset[Style]
     widths: Mapping[str, int]  # last dimension of each embedding
     strangers: tuple[str, ...]  # names that no style fits
 
@@ -100,27 +123,40 @@ def read_layout(shapes: Mapping[str, tuple[int, ...]]) -> Layout:
     Args:
         shapes: tensor name to shape.
     """
-    modules: dict[str, Module] = {}
-    counts: dict[Style, int] = {}
+    parts: dict[str, list[Part]] = {}
     widths: dict[str, int] = {}
     strangers: list[str] = []
-    for name, shape in shapes.items():
-        place = place_tensor(name)
-        counts[place.style] = counts.get(place.style, 0) + 1
-        if place.style is Style.EMBEDDING:
+    for name, shape, (module, end) in zip(shapes, shapes.values(), map(_place, shapes), strict=True):
+        if end is not None:
+            parts.setdefault(module, []).append((end, shape))
+        elif place_tensor(name).style is Style.EMBEDDING:
             widths[name] = shape[-1] if shape else 1
-        elif place.style is Style.OTHER:
-            strangers.append(name)
         else:
-            module = modules.get(place.module)
-            if module is None:
-                module = modules[place.module] = Module()
-            module.styles.add(place.style)
-            module.shapes[place.part] = shape
-    return Layout(modules, counts, widths, tuple(strangers))
+            strangers.append(name)
+    modules = {name: _module_of(tuple(found)) for name, found in parts.items()}
+    styles = frozenset().union(*(module.styles for module in set(modules.values())))
+    others = {Style.EMBEDDING} if widths else set()
+    return Layout(modules, styles | others, widths, tuple(strangers))
 
 
-@lru_cache(maxsize=2**13)  # all files of a trainer share their names
+@lru_cache(maxsize=2**14)  # a file has hundreds of modules, of a handful of sizes
+def _module_of(parts: tuple[Part, ...]) -> Module:
+    styles = frozenset(style for (style, _), _ in parts)
+    shapes = {part: shape for (_, part), shape in parts}
+    if len(shapes) < len(parts):
+        twice = Reason.FAMILY_NOT_SUPPORTED, "has two tensors for one part: the file holds more than one LoRA"
+        return Module(styles, shapes, Change(Kind.PAIR, fault=twice))
+    return Module(styles, shapes, read_change(styles, tuple(shapes.items())))
+
+
+@lru_cache(maxsize=2**15)  # all files of a trainer share their names
+def _place(name: str) -> tuple[str, tuple[Style, str] | None]:
+    """Return the module, and how the name ends; None where the tensor belongs to no module."""
+    place = place_tensor(name)
+    is_part = place.style not in (Style.EMBEDDING, Style.OTHER)
+    return place.module, (place.style, place.part) if is_part else None
+
+
 def place_tensor(name: str) -> Place:
     """Tell one tensor's place from its name.
 
@@ -144,6 +180,8 @@ def place_tensor(name: str) -> Place:
     ):
         if half := pattern.fullmatch(name):
             return Place(style, half[1], half[2])
+    if ("lora_" in end or "lora_" in module) and (named := _NAMED_ADAPTER.fullmatch(name)):
+        return place_tensor(f"{named[1]}.{named[2]}{named[3]}")
     if _EMBEDDING.fullmatch(name):
         return Place(Style.EMBEDDING, name, "embedding")
     return Place(Style.WEIGHT, module, end) if module and end in {"weight", "bias"} else Place(Style.OTHER, name, "")

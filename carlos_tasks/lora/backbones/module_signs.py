@@ -1,4 +1,4 @@
-"""What the name of one module says of its backbone: the signs that `base_model` decides by."""
+"""What the name of one module says of its backbone: the signs that `single_signs` reads."""
 
 import re
 from dataclasses import dataclass
@@ -25,10 +25,9 @@ _BLOCKS = {
     Blocks.QWEN: re.compile(r"(?:^|_)transformer_blocks_\d+_(?:img|txt)_(?:mlp|mod)_"),
     Blocks.ANIMA: re.compile(r"(?:^|_)blocks_\d+_(?:cross|self)_attn_(?:[qkv]|output)_proj"),
 }
-_CROSS_ATTENTION = re.compile(r"attn2_(?:processor_)?to_[kv]")
-_UNET_ATTENTION = re.compile(
-    r"(?:down_blocks|up_blocks|mid_block|input_blocks|middle_block|output_blocks)_.*_attn[12]_"
-)
+_UNET_BLOCKS = r"(?:down_blocks|up_blocks|mid_block|input_blocks|middle_block|output_blocks)_.*_"
+_CROSS_ATTENTION = re.compile(_UNET_BLOCKS + r"attn2_(?:processor_)?to_[kv]")
+_UNET_ATTENTION = re.compile(_UNET_BLOCKS + r"attn[12]_")
 _DEEP_BLOCK = re.compile(r"(?:_attentions|put_blocks|middle_block)(?:_\d+)+_transformer_blocks_[1-9]\d*_")
 _SDXL_NAMES = re.compile(r"(?:input_blocks_[4-8]_1|middle_block_1|output_blocks_[0-5]_1)_")
 # SD 1.5 and 2.1 have attention at the finest level, SDXL has it at the coarsest of the way up instead
@@ -55,7 +54,7 @@ class Signs:
     text_encoder: str | None
 
 
-@lru_cache(maxsize=2**13)  # all files of a trainer share their names
+@lru_cache(maxsize=2**15)  # all files of a trainer share their names
 def read_signs(module: str) -> Signs:
     """Read the name of a module, flattened by underscores or dotted."""
     name = module.replace(".", "_")
