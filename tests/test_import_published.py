@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from carlos_tasks.commands import cli
+from carlos_tasks import cli
 from carlos_tasks.commit.import_published import PROFILE, import_published
 from carlos_tasks.errors import NotFound, PermanentError, SettingsError
 from carlos_tasks.lake.catalog import connect

@@ -25,12 +25,18 @@ OUTCOME_SCHEMA: pa.Schema = pa.schema(
         ("seconds", pa.float64()),
         ("attempted_at", pa.timestamp("us", tz="UTC")),
         ("code_version", pa.string()),
+        ("measure_key", pa.string()),
+        ("copied_from", pa.string()),
     ]
 )
 
 
 class OutcomeRecord(BaseModel):
-    """One outcome file. `shards` names every shard of an embedded LoRA; `n_pairs` counts flagged pairs too."""
+    """One outcome file. `shards` names every shard of an embedded LoRA; `n_pairs` counts flagged pairs too.
+
+    `measure_key` is that of the plan (`core.measure_key`). `copied_from`: the LoRA whose shards and images these are,
+    where none was drawn with this one. Files of an older version have neither.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +52,8 @@ class OutcomeRecord(BaseModel):
     seconds: float | None = None
     attempted_at: AwareDatetime
     code_version: str | None = None
+    measure_key: str | None = None
+    copied_from: str | None = None
 
     @model_validator(mode="after")
     def _shards_are_its_own(self) -> "OutcomeRecord":

@@ -58,12 +58,17 @@ class BaselineReport:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What became of the LoRAs of one manifest: how many ended how, the images made for them, the time it took."""
+    """What became of the LoRAs of one manifest: how many ended how, the images drawn for them, the time it took.
+
+    `copied` counts those whose measurement was copied from a LoRA with the same weights; each also counts as what it
+    ended as.
+    """
 
     lora_ids: tuple[str, ...]
     embedded: int
     unpatched: int
     failed: int
+    copied: int
     images: int
     seconds: float
 

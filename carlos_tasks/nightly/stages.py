@@ -12,6 +12,7 @@ DAG files import this module while Airflow parses them, so what a stage needs is
 import hashlib
 import logging
 import time
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from carlos_tasks.errors import NotFound, PermanentError
@@ -22,9 +23,11 @@ from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import outcome_key
-from carlos_tasks.worker.plans import LoraTask, Manifest, manifests_of, read_manifest, write_manifest
+from carlos_tasks.worker.plans import LoraTask, Manifest, cut, manifests_of, read_manifest, write_manifest
 
 if TYPE_CHECKING:
+    import duckdb
+
     from carlos_tasks.commit.index import CommitReport
     from carlos_tasks.intake.commit import IntakeCommit
     from carlos_tasks.intake.discovery import Discovery
@@ -98,11 +101,12 @@ def plan(settings: Settings) -> Plan:
     waiting = _backlog(settings, profile)
     ids = [lora.lora_id for lora in waiting]
     plan_id = hashlib.sha256("\n".join([profile.profile_id, *ids]).encode()).hexdigest()[:16]
-    size = settings.loras_per_batch
-    starts = range(0, min(len(waiting), MAX_BATCHES * size), size)
-    batches = [Manifest(profile_id=profile.profile_id, loras=waiting[start : start + size]) for start in starts]
     store = open_store(settings.store)
-    keys = tuple(write_manifest(store, plan_id, number, batch) for number, batch in enumerate(batches))
+    batches = islice(cut(waiting, settings.loras_per_batch), MAX_BATCHES)
+    keys = tuple(
+        write_manifest(store, plan_id, number, Manifest(profile_id=profile.profile_id, loras=loras))
+        for number, loras in enumerate(batches)
+    )
     log.info("%d LoRAs wait for profile %s, %d pairs each", len(ids), profile.name, n_pairs)
     return Plan(profile.profile_id, plan_id, keys, len(ids))
 
@@ -116,14 +120,30 @@ def backlog_size(settings: Settings) -> int:
 
 
 def _backlog(settings: Settings, profile: Profile) -> tuple[LoraTask, ...]:
-    from carlos_tasks.lake.catalog import connect
+    import duckdb
 
-    with connect(settings) as con:
-        rows = con.execute(
-            "select lora_id, file_key, trigger_words from mart.backlog($profile_id, $base_model)",
-            {"profile_id": profile.profile_id, "base_model": profile.identity.backbone.base_model},
-        ).fetchall()
-    return tuple(LoraTask(lora_id, file_key, tuple(words or ())) for lora_id, file_key, words in rows)
+    from carlos_tasks.lake.catalog import connect, migrate
+
+    try:
+        with connect(settings) as con:
+            return _waiting(con, profile)
+    except duckdb.BinderException:  # the backlog of an older version tells less: the lake is brought up to date
+        with connect(settings, read_only=False, create=False) as con:
+            migrate(con)
+            return _waiting(con, profile)
+
+
+def _waiting(con: "duckdb.DuckDBPyConnection", profile: Profile) -> tuple[LoraTask, ...]:
+    rows = con.execute(
+        "select lora_id, file_key, trigger_words, measure_key, measured_as "
+        "from mart.backlog($profile_id, $base_model, words := $words)",
+        {
+            "profile_id": profile.profile_id,
+            "base_model": profile.identity.backbone.base_model,
+            "words": profile.identity.lora.trigger_words,
+        },
+    ).fetchall()
+    return tuple(LoraTask(lora_id, file_key, tuple(words or ()), *same) for lora_id, file_key, words, *same in rows)
 
 
 def make_baseline(settings: Settings) -> BaselineReport:
@@ -155,7 +175,8 @@ def index_batch(settings: Settings, manifest_key: str) -> BatchReport:
         embedded=sum(outcome.status == "embedded" for outcome in outcomes),
         unpatched=sum(outcome.status == "unpatched" for outcome in outcomes),
         failed=sum(outcome.status == "failed" for outcome in outcomes),
-        images=sum(outcome.n_pairs for outcome in outcomes),
+        copied=sum(outcome.copied_from is not None for outcome in outcomes),
+        images=sum(outcome.n_pairs for outcome in outcomes if outcome.copied_from is None),
         seconds=round(time.monotonic() - started, 1),
     )
 

@@ -71,6 +71,10 @@ class FolderStore:
         with _file_errors(key):
             _copy_whole(path, self._path(key))
 
+    def copy(self, source: str, key: str) -> None:
+        with _file_errors(source):
+            _copy_whole(self._path(source), self._path(key))
+
     def delete(self, key: str) -> None:
         with _file_errors(key), suppress(NotFound):
             self._path(key).unlink(missing_ok=True)

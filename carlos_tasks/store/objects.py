@@ -63,6 +63,10 @@ class ObjectStore(Protocol):
         """Stream a local file to the object, whole or not at all."""
         ...
 
+    def copy(self, source: str, key: str) -> None:
+        """Write the bytes of the object `source` under another key, whole or not at all, in place of an older one."""
+        ...
+
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""
         ...

@@ -93,6 +93,13 @@ class S3Store:
         with _s3_errors(self.url(key)):
             self._client.upload_file(str(path), self._bucket, full, Config=_TRANSFER)
 
+    def copy(self, source: str, key: str) -> None:
+        full = self._full(key)
+        place = {"Bucket": self._bucket, "Key": self._full(source)}
+        with _s3_errors(self.url(source)):
+            # The server copies: nothing passes through here. Of an object above the transfer's threshold, in parts.
+            self._client.copy(place, self._bucket, full, Config=_TRANSFER)
+
     def delete(self, key: str) -> None:
         full = self._full(key)
         with _s3_errors(self.url(key)):

@@ -3,7 +3,7 @@
 `plan` writes the manifests, `index_batch` measures the LoRAs of one, and `commit_index` looks up what became of all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
@@ -13,11 +13,17 @@ from carlos_tasks.store.objects import ObjectStore
 
 @dataclass(frozen=True)
 class LoraTask:
-    """One LoRA to index, as a plan's manifest states it."""
+    """One LoRA to index, as a plan's manifest states it: a row of `mart.backlog`.
+
+    `measure_key` says what fixes its images beside the profile. `measured_as` names another LoRA with that key; its
+    measurement is copied if it is there.
+    """
 
     lora_id: str
     file_key: str
     trigger_words: tuple[str, ...]
+    measure_key: str | None = None
+    measured_as: str | None = None
 
 
 class Manifest(BaseModel):
@@ -27,6 +33,34 @@ class Manifest(BaseModel):
 
     profile_id: str
     loras: tuple[LoraTask, ...]
+
+
+def cut(waiting: Iterable[LoraTask], size: int) -> Iterator[tuple[LoraTask, ...]]:
+    """Cut a backlog into batches of `size` LoRAs, in its order.
+
+    A LoRA stays in one batch with those that are copied from it, so that it is drawn when they come, and by no second
+    worker; such a batch may be larger.
+    """
+    batch: list[LoraTask] = []
+    for group in _groups(waiting):
+        if batch and len(batch) + len(group) > size:
+            yield tuple(batch)
+            batch = []
+        batch += group
+    if batch:
+        yield tuple(batch)
+
+
+def _groups(waiting: Iterable[LoraTask]) -> Iterator[list[LoraTask]]:
+    """Yield each LoRA with those behind it that are copied from it."""
+    group: list[LoraTask] = []
+    for task in waiting:
+        if group and task.measured_as != group[0].lora_id:
+            yield group
+            group = []
+        group.append(task)
+    if group:
+        yield group
 
 
 def write_manifest(store: ObjectStore, plan_id: str, number: int, manifest: Manifest) -> str:

@@ -30,6 +30,7 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import BASELINE, evidence_key, outcome_key, shard_key
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.version import __version__
+from carlos_tasks.worker.copying import copy_measured
 from carlos_tasks.worker.plans import LoraTask
 
 log = logging.getLogger(__name__)
@@ -79,7 +80,9 @@ class Worker:
         return self._make_shards(BASELINE, "", advance)
 
     def index(self, task: LoraTask, advance: Callable[[int], None]) -> OutcomeRecord:
-        """Measure one LoRA and record how it went; a LoRA that has an outcome already is left as it is.
+        """Measure one LoRA, or copy its measurement, and record how it went.
+
+        A LoRA that has an outcome already is left as it is.
 
         Raises:
             PassingError: storage or device failed for now; nothing is recorded, so that a retry goes on from here.
@@ -88,7 +91,11 @@ class Worker:
             key = outcome_key(self._profile.profile_id, task.lora_id)
             return read_outcome(self._store, key, self._profile.profile_id)
         except NotFound:
+            outcome = copy_measured(self._store, self._profile.profile_id, task)
+        if outcome is None:
             outcome = self._measure(task, advance)
+        else:
+            advance(outcome.n_pairs)
         write_outcome(self._store, outcome)
         log.info("%s: %s%s", task.lora_id[:12], outcome.status, f" ({outcome.detail})" if outcome.detail else "")
         return outcome
@@ -127,6 +134,7 @@ class Worker:
             seconds=round(time.monotonic() - started, 3),
             attempted_at=datetime.now(UTC),
             code_version=__version__,
+            measure_key=task.measure_key,
         )
 
     def _suffix(self, task: LoraTask) -> str:

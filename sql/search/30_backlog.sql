@@ -1,15 +1,50 @@
-/* mart.backlog(profile, backbone): LoRAs made for a backbone that a profile (its id) has not measured yet, nor tried, and
-   whose file is in the store.
-   Grain: one row per lora_id, the longest known first; the same backlog comes in the same order. */
-create or replace macro mart.backlog(profile, backbone) as table (
-    select lora.lora_id, lora.file_key, lora.trigger_words
-    from core.lora as lora
-    where
-        lora.base_model = backbone
-        and lora.file_key is not null
-        and not exists (
-            from core.representation as done
-            where done.profile_id = profile and done.lora_id = lora.lora_id
-        )
-    order by lora.first_seen_at, lora.lora_id
+/* mart.backlog(profile, backbone, words := 'append'): LoRAs made for a backbone that a profile (its id) has not measured yet,
+   nor tried, and whose file is in the store. words: what the profile does with trigger words, append or ignore.
+   measured_as: a LoRA with the same core.measure_key, from which the measurement is copied: one that has been drawn, or
+   else the first that waits.
+   Grain: one row per lora_id, the longest known first, each followed by those with its key; the same backlog comes in the
+   same order. */
+create or replace macro mart.backlog(profile, backbone, words := 'append') as table (
+    with waiting as (
+        select
+            lora_id,
+            file_key,
+            trigger_words,
+            first_seen_at,
+            core.measure_key(tensors_sha256, metadata, if(words = 'ignore', [], trigger_words)) as measure_key
+        from core.lora as lora
+        where
+            base_model = backbone
+            and file_key is not null
+            and not exists (
+                from core.representation as done
+                where done.profile_id = profile and done.lora_id = lora.lora_id
+            )
+    ),
+
+    drawn as (
+        select measure_key, arg_min(lora_id, (attempted_at, lora_id)) as drawn_as
+        from core.outcome
+        where profile_id = profile and status <> 'failed' and copied_from is null and measure_key is not null
+        group by measure_key
+    ),
+
+    grouped as (
+        select
+            *,
+            first_value(lora_id) over alike as first_id,
+            first_value(first_seen_at) over alike as first_of_group_seen_at
+        from waiting
+        window alike as (partition by coalesce(measure_key, lora_id) order by first_seen_at, lora_id)
+    )
+
+    select
+        lora_id,
+        file_key,
+        trigger_words,
+        measure_key,
+        coalesce(drawn_as, nullif(first_id, lora_id)) as measured_as
+    from grouped
+    left join drawn using (measure_key)
+    order by first_of_group_seen_at, first_id, first_seen_at, lora_id
 );

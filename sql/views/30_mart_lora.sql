@@ -1,6 +1,15 @@
 /* All about a LoRA. Grain: one row per (profile_id, lora_id) that was measured or tried: what its listings claim,
-   what its file shows, what it does, and its status. */
+   what its file shows, what it does, and its status. copied_from: the LoRA with the same weights whose images were
+   measured, where none was drawn with this one. */
 create or replace view mart.lora as
+with
+copied as (
+    select profile_id, lora_id, arg_max(copied_from, attempted_at) as copied_from
+    from core.outcome
+    where copied_from is not null and status <> 'failed'
+    group by profile_id, lora_id
+)
+
 select
     profile_id,
     lora_id,
@@ -46,8 +55,10 @@ select
     lora.first_seen_at,
     lora.taken_in_at,
     computed_at,
+    copied.copied_from,
     direction
 from mart.representation_status
 left join core.lora using (lora_id)
-left join mart.lora_listing as listing using (lora_id);
+left join mart.lora_listing as listing using (lora_id)
+left join copied using (profile_id, lora_id);
 comment on view mart.lora is 'All about a LoRA: claims, file, effect, status; one row per (profile_id, lora_id).';

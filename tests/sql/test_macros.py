@@ -106,6 +106,24 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
         ("any script", "core.words('Виньетка, 晨雾!')", " виньетка 晨雾 "),
         ("nothing", "core.words('--')", "  "),
     ],
+    "measure_key": [
+        (
+            "what no picture shows does not count",
+            "core.measure_key('w', '{\"title\": \"a\"}', null) = core.measure_key('w', null, [])",
+            True,
+        ),
+        (
+            "alphas in the header count",
+            "core.measure_key('w', '{\"lora_adapter_metadata\": \"{}\"}', []) = core.measure_key('w', '{}', [])",
+            False,
+        ),
+        (
+            "words count as they are cut",
+            "core.measure_key('w', '{}', ['a b']) = core.measure_key('w', '{}', ['a', 'b'])",
+            False,
+        ),
+        ("without a hash of the tensors there is none", "core.measure_key(null, '{}', ['a'])", None),
+    ],
     "duplicate_min": [
         ("the profile's own", "core.duplicate_min(0.9)", 0.9),
         ("or the platform's", "core.duplicate_min(null)", 0.98),

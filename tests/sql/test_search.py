@@ -221,7 +221,91 @@ def test_backlog_is_what_the_profile_has_not_tried(con: duckdb.DuckDBPyConnectio
             ],
         },
     )
-    assert answer(con, "from mart.backlog('p', 'micro-xl')") == [
+    assert answer(con, "select lora_id, file_key, trigger_words from mart.backlog('p', 'micro-xl')") == [
         {"lora_id": "zz", "file_key": "files/zz.safetensors", "trigger_words": None},
         {"lora_id": "late", "file_key": "files/x", "trigger_words": ["x"]},
     ]
+
+
+JANUARY, FEBRUARY = "2026-01-01 00:00:00+00", "2026-02-01 00:00:00+00"
+
+
+def measured_as(con: duckdb.DuckDBPyConnection, options: str = "") -> list[tuple[str, str | None]]:
+    rows = answer(con, f"select lora_id, measured_as from mart.backlog('p', 'micro-xl'{options})")  # noqa: S608
+    return [(row["lora_id"], row["measured_as"]) for row in rows]
+
+
+def test_of_equals_that_wait_the_first_is_drawn_and_the_others_follow_it(con: duckdb.DuckDBPyConnection) -> None:
+    fill(
+        con,
+        {
+            "core.lora": [
+                {"lora_id": "a", "tensors_sha256": "w", "first_seen_at": FEBRUARY, "metadata": '{"title": "a"}'},
+                {"lora_id": "first", "tensors_sha256": "w", "metadata": '{"title": "first"}'},
+                {"lora_id": "between", "tensors_sha256": "v", "first_seen_at": "2026-01-15 00:00:00+00"},
+                {"lora_id": "z", "tensors_sha256": "w", "trigger_words": []},
+                {"lora_id": "unknown tensors"},
+                {"lora_id": "unknown tensors too"},
+            ]
+        },
+    )
+    assert measured_as(con) == [
+        ("first", None),
+        ("z", "first"),
+        ("a", "first"),
+        ("unknown tensors", None),
+        ("unknown tensors too", None),
+        ("between", None),
+    ]
+
+
+ADAPTER = '{"lora_adapter_metadata": "{\\"unet.lora_alpha\\": 8}"}'
+
+
+def test_other_weights_alphas_or_trigger_words_are_measured_anew(con: duckdb.DuckDBPyConnection) -> None:
+    fill(
+        con,
+        {
+            "core.lora": [
+                {"lora_id": "a", "tensors_sha256": "w"},
+                {"lora_id": "b", "tensors_sha256": "other"},
+                {"lora_id": "c", "tensors_sha256": "w", "metadata": ADAPTER},
+                {"lora_id": "d", "tensors_sha256": "w", "metadata": ADAPTER.replace("8", "4")},
+                {"lora_id": "e", "tensors_sha256": "w", "trigger_words": ["x", "y"]},
+                {"lora_id": "f", "tensors_sha256": "w", "trigger_words": ["y", "x"]},
+            ]
+        },
+    )
+    assert measured_as(con) == [(lora_id, None) for lora_id in "abcdef"]
+    # A profile may draw without the words.
+    ignoring = dict(measured_as(con, ", words := 'ignore'"))
+    assert ignoring == {"a": None, "b": None, "c": None, "d": None, "e": "a", "f": "a"}
+
+
+def test_the_first_that_was_drawn_is_what_an_equal_is_measured_as(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, {"core.lora": [{"lora_id": "new", "tensors_sha256": "w"}, {"lora_id": "newer", "tensors_sha256": "w"}]})
+    ((key,), _) = (tuple(row.values()) for row in answer(con, "select measure_key from mart.backlog('p', 'micro-xl')"))
+    fill(
+        con,
+        {
+            "core.outcome": [
+                {"lora_id": "failed", "measure_key": key, "status": "failed"},
+                {"lora_id": "elsewhere", "measure_key": key, "profile_id": "q"},
+                {"lora_id": "of an older version"},
+                {"lora_id": "with other words", "measure_key": "k"},
+            ]
+        },
+    )
+    assert measured_as(con) == [("new", None), ("newer", "new")]
+    fill(con, {"core.outcome": [{"lora_id": "copy", "measure_key": key, "copied_from": "gone"}]})
+    assert measured_as(con) == [("new", None), ("newer", "new")]
+    fill(
+        con,
+        {
+            "core.outcome": [
+                {"lora_id": "a", "measure_key": key, "attempted_at": FEBRUARY},
+                {"lora_id": "unpatched", "measure_key": key, "status": "unpatched", "attempted_at": JANUARY},
+            ]
+        },
+    )
+    assert measured_as(con) == [("new", "unpatched"), ("newer", "unpatched")]

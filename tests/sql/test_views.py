@@ -268,6 +268,24 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             | {"n_failing_shards": 0, "failing_since": None, "failing_reason": None}
         ],
     ),
+    ("lora", "whose measurement it is, where none was drawn with it"): (
+        {
+            "core.lora": [{"lora_id": name} for name in ("copy", "drawn", "failed")],
+            "core.representation": [{"lora_id": "copy"}, {"lora_id": "drawn"}, {"lora_id": "failed"}],
+            "core.outcome": [
+                {"lora_id": "drawn"},
+                {"lora_id": "copy", "status": "failed", "copied_from": "other"},
+                {"lora_id": "copy", "copied_from": "drawn", "attempted_at": "2026-01-02 00:00:00+00"},
+                {"lora_id": "failed", "status": "failed", "copied_from": "drawn"},
+            ],
+        },
+        "select lora_id, copied_from from mart.lora order by all",
+        [
+            {"lora_id": "copy", "copied_from": "drawn"},
+            {"lora_id": "drawn", "copied_from": None},
+            {"lora_id": "failed", "copied_from": None},
+        ],
+    ),
     ("same_weights", "files that differ in their metadata only"): (
         {
             "raw.listing": [{"lora_id": "a", "name": "first"}, {"lora_id": "b", "model_id": "2", "name": "edited"}],

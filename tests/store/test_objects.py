@@ -75,6 +75,20 @@ def test_uploads_and_downloads_files(store: ObjectStore, tmp_path: Path) -> None
     assert target.read_bytes() == source.read_bytes()
 
 
+def test_copies(store: ObjectStore, tmp_path: Path) -> None:
+    data = bytes(range(256)) * 10_000
+    store.write("shards/a=1/é b.parquet", data)
+    store.write("shards/a=2/00000.parquet", b"older")
+    store.copy("shards/a=1/é b.parquet", "shards/a=2/00000.parquet")
+    assert store.read("shards/a=2/00000.parquet") == store.read("shards/a=1/é b.parquet") == data
+    with pytest.raises(NotFound, match="nowhere"):
+        store.copy("nowhere/to/be/found", "shards/a=2/00000.parquet")
+    assert store.read("shards/a=2/00000.parquet") == data
+    for source, key in (("../up", "x"), ("shards/a=2/00000.parquet", "../up")):
+        with pytest.raises(ValueError, match="not a key"):
+            store.copy(source, key)
+
+
 def test_deletes(store: ObjectStore) -> None:
     store.write("x/1", b"abc")
     store.delete("x/1")
@@ -152,7 +166,12 @@ def test_links_are_listed_and_not_followed(tmp_path: Path) -> None:
     assert list(store.list("folder/")) == []
     for key in ("x/link", "folder", "folder/key"):
         assert not store.exists(key)
-        for use in (store.read, store.info, lambda key: store.download(key, tmp_path / "copy")):
+        for use in (
+            store.read,
+            store.info,
+            lambda key: store.download(key, tmp_path / "copy"),
+            lambda key: store.copy(key, "copy"),
+        ):
             with pytest.raises(NotFound):
                 use(key)
         with pytest.raises(NotFound, match="links are not followed"):

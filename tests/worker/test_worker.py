@@ -1,7 +1,6 @@
 """The GPU task: killed anywhere and run again, it ends with the same bytes; a LoRA that cannot be measured is a row."""
 
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,94 +10,9 @@ import pytest
 from carlos_tasks.lake.evidence import evidence_pairs
 from carlos_tasks.lake.outcomes import read_outcome
 from carlos_tasks.profiles.profile import Profile
-from carlos_tasks.settings import Settings
-from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import outcome_key
-from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.worker.plans import LoraTask
-from carlos_tasks.worker.worker import Worker
-
-WEIGHTS = Path("carlos_tasks/microworld/weights/zoo")
-
-
-class Killed(BaseException):
-    """What a kill −9 does to a process, as far as one process can show it: no handler runs."""
-
-
-class DyingStore:
-    """A store in front of another one; the worker dies at its n-th write."""
-
-    def __init__(self, store: ObjectStore, dies_at_write: int) -> None:
-        self._store = store
-        self._left = dies_at_write
-
-    def write(self, key: str, data: bytes) -> None:
-        self._left -= 1
-        if self._left == 0:
-            raise Killed
-        self._store.write(key, data)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-
-@pytest.fixture(scope="session")
-def small(micro: Profile) -> Profile:
-    """The micro profile with 8 pairs in 4 shards."""
-    identity = micro.identity.model_copy(update={"seeds": (0,)})
-    profile = micro.model_copy(update={"identity": identity, "pairs_per_shard": 8})
-    assert len(profile.shards()) == 4
-    return profile
-
-
-class Listening:
-    """A pipeline that keeps the prompts it draws."""
-
-    def __init__(self, pipeline: Any) -> None:
-        self._pipeline = pipeline
-        self.prompts: list[str] = []
-
-    def __call__(self, **arguments: Any) -> Any:
-        self.prompts += arguments["prompt"]
-        return self._pipeline(**arguments)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._pipeline, name)
-
-
-@pytest.fixture
-def make_worker(tmp_path: Path, small: Profile, backbone: Any) -> Callable[..., tuple[Worker, ObjectStore]]:
-    def make(
-        folder: str, dies_at_write: int | None = None, profile: Profile = small, pipeline: Any = backbone
-    ) -> tuple[Worker, ObjectStore]:
-        store = open_store(str(tmp_path / folder))
-        seen = store if dies_at_write is None else DyingStore(store, dies_at_write)
-        settings = Settings(store=str(tmp_path / folder), images_per_step=8, evidence_pairs=3)
-        # The backbone is loaded once for all tests: the weights are the same.
-        return Worker(settings, profile, seen, load_pipeline=lambda identity, device: pipeline), store
-
-    return make
-
-
-def put(store: ObjectStore, path: Path, words: tuple[str, ...] = ()) -> LoraTask:
-    lora_id = path.stem.replace("_", "-")
-    store.upload(path, f"files/{lora_id}.safetensors")
-    return LoraTask(lora_id, f"files/{lora_id}.safetensors", words)
-
-
-def content(store: ObjectStore) -> dict[str, bytes]:
-    """Everything in the store but the clock."""
-    kept = {item.key: store.read(item.key) for item in store.list()}
-    for key, data in kept.items():
-        if key.startswith("outcomes/"):
-            outcome = json.loads(data)
-            kept[key] = json.dumps({**outcome, "seconds": 0, "attempted_at": ""}).encode()
-    return kept
-
-
-@pytest.fixture(scope="session")
-def zoo_file() -> Path:
-    return sorted(WEIGHTS.glob("*.safetensors"))[0]
+from tests.worker.workers import Killed, Listening, content, embeddings, put
 
 
 # 3 evidence images, 4 shards, 1 outcome: dying at each of these writes covers every kind of unfinished state.
@@ -138,11 +52,6 @@ def test_the_baseline_is_made_once(make_worker: Callable[..., Any], small: Profi
     worker, _ = make_worker("lake")
     assert worker.make_baseline(lambda _: None) == len(small.pairs())
     assert worker.make_baseline(lambda _: None) == 0
-
-
-def embeddings(store: ObjectStore, keys: Sequence[str]) -> dict[tuple[str, int], list[float]]:
-    rows = [row for key in keys for row in pq.read_table(store.url(key), partitioning=None).to_pylist()]
-    return {(row["prompt_id"], row["seed"]): row["embedding"] for row in rows}
 
 
 def test_trigger_words_stand_behind_every_prompt_and_change_every_picture(
