@@ -46,7 +46,7 @@ TAKEN = pa.schema(
     ]
 )
 _STATEMENTS = (
-    *("add_listings", "add_rejections", "add_loras", "renew_loras"),
+    *("add_listings", "add_rejections", "add_loras", "renew_loras", "renew_listings"),
     *("add_shards", "put_sightings", "remove_shard_failures"),
 )
 

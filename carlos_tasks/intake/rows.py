@@ -63,6 +63,7 @@ def lora_facts(listing: Listing, file: LoraFile) -> dict[str, Any]:
         "modules": canonical_json(file.modules),
         "tensors_sha256": file.tensors_sha256,
         "base_model_in_metadata": file.base_model_in_metadata,
+        "base_model_in_metadata_named": file.base_model_in_metadata_named,
         "license": file.license,
         "trigger_words": list(listing.trained_words or file.trigger_words),
         "frequent_tags": list(file.frequent_tags),

@@ -44,6 +44,7 @@ LORA_FIELDS: tuple[pa.Field, ...] = (
     pa.field("modules", pa.string()),  # JSON object text: modules by component and kind
     pa.field("tensors_sha256", pa.string()),
     pa.field("base_model_in_metadata", pa.string()),
+    pa.field("base_model_in_metadata_named", pa.string()),  # what these words mean in our names
     pa.field("license", pa.string()),
     pa.field("trigger_words", pa.list_(pa.string())),
     pa.field("frequent_tags", pa.list_(pa.string())),

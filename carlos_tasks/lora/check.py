@@ -49,6 +49,7 @@ class LoraFile:
     modules: Mapping[str, int] = field(default_factory=dict)
     tensors_sha256: str | None = None  # of names, shapes and weights, without the metadata
     base_model_in_metadata: str = ""  # ss_base_model_version or modelspec.architecture
+    base_model_in_metadata_named: str | None = None  # which of our base models these and other entries mean
     license: str = ""  # modelspec.license
     trigger_words: tuple[str, ...] = ()
     frequent_tags: tuple[str, ...] = ()  # the most frequent of ss_tag_frequency
@@ -156,6 +157,7 @@ def _tell(header: Header, path: Path, told: Judgement) -> LoraFile:
         n_modules_matched=told.n_modules_matched,
         modules=facts.modules,
         base_model_in_metadata=facts.base_model_in_metadata,
+        base_model_in_metadata_named=facts.base_model_in_metadata_named,
         license=facts.license,
         trigger_words=facts.trigger_words,
         frequent_tags=facts.frequent_tags,

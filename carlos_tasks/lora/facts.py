@@ -18,6 +18,7 @@ from pathlib import Path
 
 import orjson
 
+from carlos_tasks.lora.backbones.claims import claim_in_metadata
 from carlos_tasks.lora.container.header import Header
 from carlos_tasks.lora.container.tensor_table import Tensor
 from carlos_tasks.lora.layout.styles import Style
@@ -55,6 +56,7 @@ class FileFacts:
     frequent_tags: tuple[str, ...]
     license: str
     base_model_in_metadata: str
+    base_model_in_metadata_named: str | None
 
 
 def tell_facts(header: Header, path: Path) -> FileFacts:
@@ -74,6 +76,7 @@ def tell_facts(header: Header, path: Path) -> FileFacts:
         base_model_in_metadata=clean_line(
             metadata.get("ss_base_model_version") or metadata.get("modelspec.architecture"), 200
         ),
+        base_model_in_metadata_named=claim_in_metadata(metadata),
     )
 
 

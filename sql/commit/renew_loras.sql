@@ -12,6 +12,7 @@ set
     modules = told.lora.modules,
     tensors_sha256 = told.lora.tensors_sha256,
     base_model_in_metadata = told.lora.base_model_in_metadata,
+    base_model_in_metadata_named = told.lora.base_model_in_metadata_named,
     license = told.lora.license,
     trigger_words = told.lora.trigger_words,
     frequent_tags = told.lora.frequent_tags,

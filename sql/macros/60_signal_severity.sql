@@ -22,5 +22,7 @@ create or replace macro core.signal_severity(signal, kind) as
         when 'degenerate' then 0.3
         when 'changed_version' then 0.3
         when 'other_base_model' then 0.2
+        when 'base_model_contradicted' then 0.2
+        when 'unknown_base_model' then 0.05
         when 'trigger_words' then 0.2
     end::double;

@@ -45,6 +45,7 @@ select
     lora.n_modules_matched,
     lora.modules,
     lora.base_model_in_metadata,
+    lora.base_model_in_metadata_named,
     lora.trigger_words,
     lora.frequent_tags,
     lora.license,

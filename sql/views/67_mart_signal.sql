@@ -13,6 +13,10 @@ with found as materialized (
     union all by name
     from mart.signal_other_base_model
     union all by name
+    from mart.signal_base_model_contradicted
+    union all by name
+    from mart.signal_unknown_base_model
+    union all by name
     from mart.signal_overpowering
     union all by name
     from mart.signal_degenerate

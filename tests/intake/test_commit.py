@@ -19,7 +19,10 @@ from tests.conftest import Rows
 from tests.intake.small_intake import FACTS, NOW, SHARD, listing, rejection, write_intake
 
 #: Files of sql/commit that are tested here.
-TESTED_SQL = {"add_listings", "add_loras", "add_rejections", "add_shards", "put_sightings", "renew_loras"}
+TESTED_SQL = {
+    *("add_listings", "add_loras", "add_rejections", "add_shards", "put_sightings"),
+    *("renew_listings", "renew_loras"),
+}
 
 Read = Callable[..., IntakeCommit]
 OTHER = "models/00002.json"
@@ -150,6 +153,17 @@ def test_newer_checks_renew_the_facts_and_older_ones_do_not(night: Read, rows: R
         assert rows("select family, alpha, checks_version, first_seen_at from core.lora") == [
             ("lokr", 8.0, 3, NOW + timedelta(days=1))
         ]
+
+
+def test_words_that_the_table_of_base_models_learned_are_renewed(night: Read, rows: Rows) -> None:
+    said = {"base_model_claimed": "Pony V7", "lora_id": "a", "lora": FACTS}
+    night(1, [listing(base_model_named="sdxl", **said), listing(model_id="2", base_model_named="sdxl", **said)])
+    night(2, [listing(base_model_named="auraflow", **said)], OTHER, checks_version=3)
+    night(3, [listing(base_model_named="sdxl", **said)], OTHER, checks_version=2)  # written before, committed late
+    assert rows("select distinct model_id, base_model_named from raw.listing order by all") == [
+        ("1", "auraflow"),
+        ("2", "auraflow"),
+    ]
 
 
 def history(rows: Rows) -> list[tuple[Any, ...]]:

@@ -55,6 +55,7 @@ def test_a_good_file(lora: Path) -> None:
         modules={"unet.attention": 1},
         tensors_sha256=scan_weights(lora, read_header(lora)).tensors_sha256,
         base_model_in_metadata="sdxl_base_v1-0",  # a claim, and wrong
+        base_model_in_metadata_named="sdxl",
         license="CC0",
         trigger_words=("in stripes",),
         frequent_tags=("1girl",),

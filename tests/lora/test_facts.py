@@ -18,7 +18,7 @@ def facts(path: Path) -> FileFacts:
 
 def test_a_file_without_claims_has_no_facts(tmp_path: Path) -> None:
     path = write_file(tmp_path / "lora", micro_lora())
-    assert facts(path) == FileFacts(None, {"unet.attention": 1}, (), (), "", "")
+    assert facts(path) == FileFacts(None, {"unet.attention": 1}, (), (), "", "", None)
 
 
 def test_claims_are_told_clean_and_cut(tmp_path: Path) -> None:
@@ -33,6 +33,7 @@ def test_claims_are_told_clean_and_cut(tmp_path: Path) -> None:
     assert told.trigger_words == ("in stripes",)
     assert told.license == "CC-BY 4.0"
     assert told.base_model_in_metadata == "sdxl_base_v1-0"
+    assert told.base_model_in_metadata_named == "sdxl"
     assert told.frequent_tags == ("smile", "1girl")
 
 

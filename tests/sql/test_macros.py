@@ -1,5 +1,6 @@
 """Macros of sql/macros on values given and expected."""
 
+import json
 import unicodedata
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from carlos_tasks.lake.migrate import sql_folder
+from carlos_tasks.lora.backbones.claims import FILE as CLAIMS
 from tests.sql.lake_rows import answer
 
 #: macro -> (case, expression, expected)
@@ -147,6 +149,15 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
     "restricts": [
         (action, f"core.restricts('{action}')", is_so)
         for action, is_so in {"takedown": True, "label": True, "no_action": False, "uphold": False}.items()
+    ],
+    "says_a_base_model": [
+        *((words, f"core.says_a_base_model('{words}')", True) for words in ("SDXL 1.0", "Flux.3", "somebody/other")),
+        *((words, f"core.says_a_base_model('{words}')", False) for words in ("Other", " un_known ", "", " - ")),
+        ("nothing", "core.says_a_base_model(null)", False),
+        *(
+            (f"the table: {words}", f"core.says_a_base_model('{words}')", False)
+            for words in json.loads(CLAIMS.read_text())["says nothing"]
+        ),
     ],
     "signal_severity": [
         ("a notice by its category", "core.signal_severity('notice', 'ncii')", 0.95),

@@ -18,6 +18,7 @@ TESTED = {
     "removed",
     "shown_concept",
     "signal",
+    "signal_base_model_contradicted",
     "signal_changed_version",
     "signal_declared_other",
     "signal_degenerate",
@@ -28,6 +29,7 @@ TESTED = {
     "signal_shown_concept",
     "signal_trigger_words",
     "signal_understated_nsfw",
+    "signal_unknown_base_model",
 }
 
 
@@ -317,6 +319,80 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
                 "profile_id": None,
                 "lora_id": "a",
                 "detail": "is listed for sdxl, and its file fits sd-1.5",
+                "since": day(1),
+            }
+        ],
+    ),
+    ("signal_unknown_base_model", "words that claim something and mean nothing here"): (
+        {
+            "core.lora": [
+                {"lora_id": name, "base_model": "sdxl"}
+                for name in ("a", "known", "mute", "silent", "late", "put right")
+            ]
+            + [
+                {"lora_id": "in its header", "base_model": "sdxl", "base_model_in_metadata": "sdxl_4"},
+                {
+                    "lora_id": "known there",
+                    "base_model": "sdxl",
+                    "base_model_in_metadata": "sdxl_base_v1-0",
+                    "base_model_in_metadata_named": "sdxl",
+                },
+                {"lora_id": "mute there", "base_model": "sdxl", "base_model_in_metadata": ""},
+            ],
+            "raw.listing": [
+                {"lora_id": "a", "model_id": "1", "base_model_claimed": "SDXL 3.0"},
+                {"lora_id": "a", "model_id": "2", "base_model_claimed": "Flux.3"},
+                {"lora_id": "known", "model_id": "3", "base_model_claimed": "Pony", "base_model_named": "sdxl"},
+                {"lora_id": "mute", "model_id": "4", "base_model_claimed": " Other "},
+                {"lora_id": "silent", "model_id": "5"},
+                {"lora_id": "late", "model_id": "6", "base_model_claimed": "X", "taken_in_at": day(5)},
+                {"lora_id": "put right", "model_id": "7", "base_model_claimed": "X", "seen_at": day(1)},
+                {"lora_id": "put right", "model_id": "7", "base_model_claimed": "Other", "seen_at": day(2)},
+            ],
+        },
+        "select profile_id, lora_id, detail, since::varchar as since from mart.signal_unknown_base_model order by all",
+        [
+            {
+                "profile_id": None,
+                "lora_id": "a",
+                "detail": 'is said to be for "Flux.3", "SDXL 3.0", which is not known here; its file fits sdxl',
+                "since": day(1),
+            },
+            {
+                "profile_id": None,
+                "lora_id": "in its header",
+                "detail": 'is said to be for "sdxl_4", which is not known here; its file fits sdxl',
+                "since": day(1),
+            },
+            {
+                "profile_id": None,
+                "lora_id": "late",
+                "detail": 'is said to be for "X", which is not known here; its file fits sdxl',
+                "since": day(5),
+            },
+        ],
+    ),
+    ("signal_base_model_contradicted", "what the metadata mean against what the keys fit"): (
+        {
+            "core.lora": [
+                {
+                    "lora_id": "a",
+                    "base_model": "sdxl",
+                    "base_model_in_metadata": "Kwai-Kolors/Kolors",
+                    "base_model_in_metadata_named": "kolors",
+                },
+                {"lora_id": "same", "base_model": "sdxl", "base_model_in_metadata_named": "sdxl"},
+                {"lora_id": "unnamed", "base_model": "sdxl", "base_model_in_metadata": "my own"},
+                {"lora_id": "untold", "base_model": None, "base_model_in_metadata_named": "sdxl"},
+            ]
+        },
+        "select lora_id, detail, evidence ->> '$.base_model_in_metadata' as words, since::varchar as since "
+        "from mart.signal_base_model_contradicted",
+        [
+            {
+                "lora_id": "a",
+                "detail": "its metadata name kolors, and its keys fit sdxl",
+                "words": "Kwai-Kolors/Kolors",
                 "since": day(1),
             }
         ],

@@ -29,9 +29,12 @@ _METADATA_ENTRIES = (
 )
 _ADAPTER_ENTRY = "lora_adapter_metadata"  # diffusers: the LoraConfig of each component, as JSON
 _MAX_JSON_CHARS = 1_000_000
+_MAX_CHARS = 4_096  # the longest path there is
 _SEPARATORS = re.compile(r"[\s._\-]+")
 _KIND = re.compile(
-    r"^([^/]+)[/-](?:lora|locon|loha|lokr|lycoris|dora|oft|adapter|textual-inversion|embedding)$", re.IGNORECASE
+    r"^([^/]+)[/-](?:lora(?:-depth|-canny)?|control-lora|locon|loha|lokr|lycoris|dora|oft|adapter"
+    r"|textual-inversion|embedding|inpaint|kontext|depth|canny)$",
+    re.IGNORECASE,
 )
 _WEIGHTS = re.compile(r"\.(?:safetensors|ckpt|pt|pth|bin|gguf)$", re.IGNORECASE)
 
@@ -51,6 +54,8 @@ def read_claim(words: str) -> str | None:
             trainer's ("sdxl_base_v1-0", "flux-1-dev/lora") or the path of a checkpoint.
     """
     words = words.strip()
+    if len(words) > _MAX_CHARS:
+        return None
     table = _table()
     base_model = table.words.get(_comparable(words))
     if base_model is None and (with_kind := _KIND.match(words)):

@@ -28,6 +28,14 @@ SIGNALS = {
         "Names another base model",
         "The listing names a base model that the file's tensors do not fit.",
     ),
+    "base_model_contradicted": Kind(
+        "Metadata and keys disagree",
+        "The file's own metadata name a base model that its tensors do not fit.",
+    ),
+    "unknown_base_model": Kind(
+        "Names a base model that is not known",
+        "The words of the listing or of the file's header are in no table here, so nobody compared them with its keys.",
+    ),
     "overpowering": Kind("Overpowers the prompt", "So strong that little of what the prompt asks for is left."),
     "degenerate": Kind(
         "Broken pictures",
