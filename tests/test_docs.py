@@ -252,6 +252,7 @@ INDEX: Rows = {
         {"lora_id": "hidden"},
         {"decision_id": "d2", "lora_id": "hidden", "action": "appeal", "refers_to": "d1"},
     ],
+    "core.submission": [{}],
 }
 #: Asks for the lake as it was before there was anything in it.
 ANSWERS_NOTHING = "from core.representation at (version => 1)"

@@ -1,13 +1,14 @@
-"""Signing what was decided, and taking complaints in: `carlos decide`, `carlos notice`."""
+"""Signing what was decided, taking complaints in, and what was sent: `carlos decide`, `notice`, `submission`."""
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
 from carlos_tasks.console import print_json, print_table
-from carlos_tasks.moderation.vocabulary import Action, Ground, NoticeCategory, SenderKind
+from carlos_tasks.moderation.vocabulary import Action, Ground, NoticeCategory, SenderKind, SubmissionState
 
 DECISION_COLUMNS = (
     "decision_id",
@@ -21,6 +22,7 @@ DECISION_COLUMNS = (
 )
 COPY_COLUMNS = ("kind", "lora_id", "name", "cosine", "listed_at")
 NOTICE_COLUMNS = ("notice_id", "lora_id", "category", "sender_kind", "received_at", "due_at", "recorded_by")
+SUBMISSION_COLUMNS = ("month", "number", "state", "n_statements", "submitted_at", "submitted_by", "answered_at")
 
 Text = str | None
 
@@ -144,4 +146,34 @@ def notice(
         print_json([taken])
     else:
         print_table([taken], NOTICE_COLUMNS)
+    return 0
+
+
+@app.command(cls=LakeCommand)
+def submission(
+    state: Annotated[SubmissionState, typer.Argument(metavar="STATE", help="what became of the files")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE", help="statements/0001.json of a report; all or none is recorded")
+    ],
+    by: Annotated[str, typer.Option(metavar="NAME", help="who sent them, or records the answer")],
+    at: Annotated[
+        datetime | None,
+        typer.Option(metavar="TIME", parser=_time, help="ISO 8601, UTC without a zone (default: now)"),
+    ] = None,
+    answer: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="what the database answered; needed where it refused")
+    ] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Record what was sent to the transparency database.
+
+    And what it answered; nothing is sent: docs/moderation.md#statements-of-reasons.
+    """
+    from carlos_tasks.moderation.submissions import record_submissions
+
+    recorded = record_submissions(load_settings(), state, files, by, at=at, answer=answer)
+    if as_json:
+        print_json(recorded)
+    else:
+        print_table(recorded, SUBMISSION_COLUMNS)
     return 0

@@ -18,6 +18,7 @@ KEYS = {
     "core.embedding": ["profile_id", "lora_id", "prompt_id", "seed"],
     "core.lora": ["lora_id"],
     "core.representation": ["profile_id", "lora_id"],
+    "core.submission": ["submission_id"],
     "raw.sighting": ["source", "model_id", "version_id", "file_id", "source_uri", "shard_key"],
 }
 

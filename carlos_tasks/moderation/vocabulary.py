@@ -14,6 +14,8 @@ Ground = Literal["illegal_content", "incompatible_content"]
 
 NoticeCategory = Literal["ncii", "minors", "likeness", "copyright", "trademark", "hate", "violence", "other"]
 SenderKind = Literal["user", "rights_holder", "trusted_flagger", "authority", "person_shown"]
+#: What becomes of a file of statements that is sent to the transparency database.
+SubmissionState = Literal["submitted", "accepted", "refused"]
 
 DECISIONS: tuple[str, ...] = get_args(Decision)
 #: Those that do something to the content: they need a ground.

@@ -11,6 +11,8 @@ from carlos_tasks.aliases import Json
 
 PUID = re.compile(r"[a-zA-Z0-9-_]{1,500}")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+#: Most statements that the database takes in one call; it takes all of them or none.
+MOST_IN_A_CALL = 100
 FIRST_CONTENT_DAY, FIRST_DECISION_DAY, END_OF_DAYS = date(2000, 1, 1), date(2020, 1, 1), date(2038, 1, 1)
 
 ILLEGAL, INCOMPATIBLE = "DECISION_GROUND_ILLEGAL_CONTENT", "DECISION_GROUND_INCOMPATIBLE_CONTENT"

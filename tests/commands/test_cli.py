@@ -210,8 +210,8 @@ def test_help_names_every_command_with_a_line(capsys: pytest.CaptureFixture[str]
     with pytest.raises(SystemExit):
         main(["--help"])
     out = capsys.readouterr().out
-    told = "search similar show sql queries thresholds evaluate concepts score decide notice report validate index up"
-    for command in told.split():
+    told = "search similar show sql queries thresholds evaluate concepts score decide notice submission report validate"
+    for command in (*told.split(), "index", "up"):
         assert re.search(rf"^  {command} +[A-Z].*\.$", out, re.MULTILINE), command
 
 

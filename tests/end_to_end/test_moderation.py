@@ -123,6 +123,6 @@ class TestATransparencyReportIsReleasedByAPerson:
         assert prefix in question["body"]
         [release] = stack.objects(prefix + "release.json")
         assert orjson.loads(release.read_bytes())["approved_by"] == "admin"
-        [statements] = stack.objects(prefix + "statements.json")
+        [statements] = stack.objects(prefix + "statements/0001.json")
         [statement] = orjson.loads(statements.read_bytes())["statements"]
         assert statement["category"] == "STATEMENT_CATEGORY_OTHER_VIOLATION_TC"

@@ -54,7 +54,7 @@ def test_a_month_ends_where_the_next_begins(filled: Settings) -> None:
 
 def test_every_restriction_has_a_statement_or_a_reason_why_not(march: Document, tmp_path: Path) -> None:
     march.write(tmp_path)
-    statements = json.loads((tmp_path / "statements.json").read_text())["statements"]
+    statements = json.loads((tmp_path / "statements/0001.json").read_text())["statements"]
     assert [statement["puid"] for statement in statements] == ["takedown-c", "restrict-d"]
     assert statements[0]["content_date"] == "2024-05-06" and statements[1]["content_date"] == "2025-12-01"
     ends = [statement["end_date_visibility_restriction"] for statement in statements]
@@ -81,7 +81,7 @@ def test_no_name_does_harm_and_nobody_is_named(march: Document, tmp_path: Path) 
         assert is_harmless(read_page(html))
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in files if SENDER.encode() in path.read_bytes() or b"SECRET-TEXT" in path.read_bytes()]
-    assert '"ana"' not in (tmp_path / "statements.json").read_text()
+    assert '"ana"' not in (tmp_path / "statements/0001.json").read_text()
 
 
 @pytest.mark.parametrize("month", ["2026-13", "2026", "march", "2026-1", "2026-01-01", ""])

@@ -177,6 +177,20 @@ DEFAULTS: Rows = {
             "decided_at": _TIME,
         }
     ],
+    "core.submission": [
+        {
+            "submission_id": "s1",
+            "month": "2026-01-01",
+            "number": 1,
+            "state": "submitted",
+            "sha256": "x",
+            "puids": ["d1"],
+            "body": "{}",
+            "happened_at": _TIME,
+            "recorded_by": "ana",
+            "recorded_at": _TIME,
+        }
+    ],
 }
 
 

@@ -25,6 +25,7 @@ SOUND: Rows = {
         {"lora_id": "broken", "measured": "failed", "direction": None, "strength": None, "consistency": None},
     ],
     "core.prompt_difference": [{}],
+    "core.submission": [{}],
     "core.compared": [{}],
     "core.alike": [{}],
 }
@@ -43,6 +44,7 @@ SPOILT: dict[str, Rows] = {
     "representation_without_embedding": {"core.representation": [{"lora_id": "b"}]},
     "embedding_without_representation": {"core.embedding": [{"lora_id": "broken"}]},
     "duplicate_representation": {"core.representation": [{}]},
+    "duplicate_submission": {"core.submission": [{}]},
     "representation_not_finite": {"core.representation": [{"lora_id": "b", "direction": [1.0, float("nan")]}]},
     "pair_count": {"core.representation": [{"lora_id": "b", "n_pairs": 1, "n_flagged": 0}]},
     "listing_without_lora": {"raw.listing": [{"file_id": "3", "lora_id": "stranger"}]},

@@ -7,7 +7,10 @@ import duckdb
 
 from tests.sql.lake_rows import answer, fill
 
-TESTED = {"notice_outcome", "appeal_outcome", "transparency_month", "moderation_day"}
+TESTED = {
+    *("notice_outcome", "appeal_outcome", "transparency_month", "moderation_day"),
+    *("submission", "statement_submission"),
+}
 
 
 def notice(notice_id: str, received_at: str, lora_id: str = "a", due_at: str | None = None) -> dict[str, Any]:
@@ -138,4 +141,40 @@ def test_a_day_counts_what_happened_in_utc(con: duckdb.DuckDBPyConnection) -> No
     assert [tuple(row.values()) for row in answer(con, "from mart.moderation_day")] == [
         (date(2026, 1, 2), 1, 1, 1, 0, 0),
         (date(2026, 1, 3), 0, 0, 0, 1, 1),
+    ]
+
+
+def sent(submission_id: str, state: str, hour: int, **more: Any) -> dict[str, Any]:
+    moment = f"2026-01-02 {hour:02}:00:00+00"
+    return {"submission_id": submission_id, "state": state, "happened_at": moment, "recorded_at": moment, **more}
+
+
+def test_a_file_stands_where_its_newest_step_says(con: duckdb.DuckDBPyConnection) -> None:
+    steps = [
+        sent("s1", "submitted", 1, body="old", puids=["a", "b", "c"]),
+        sent("s2", "refused", 2, puids=["a", "b", "c"], faults='{"a": "no"}', known_puids=["b"], recorded_by="ben"),
+        sent("s3", "submitted", 3, body="new", puids=["a"]),
+        sent("t1", "submitted", 1, number=2, puids=["d"]),
+        sent("t2", "accepted", 2, number=2, puids=["d"], body=None, answer="{}", recorded_by="ben"),
+    ]
+    fill(con, {"core.submission": steps})
+    query = "select number, state, n_statements, n_times_submitted, submitted_by, answered_by, answer, body"
+    assert [tuple(row.values()) for row in answer(con, f"{query} from mart.submission order by number")] == [
+        (1, "submitted", 1, 2, "ana", None, None, "new"),
+        (2, "accepted", 1, 1, "ana", "ben", "{}", "{}"),
+    ]
+
+
+def test_a_statement_stands_where_the_newest_step_of_its_file_says(con: duckdb.DuckDBPyConnection) -> None:
+    steps = [
+        sent("s1", "submitted", 1, puids=["a", "b", "c"]),
+        sent("s2", "refused", 2, puids=["a", "b", "c"], faults='{"a": "no", "b": "known"}', known_puids=["b"]),
+        sent("s3", "submitted", 3, puids=["a"]),
+    ]
+    fill(con, {"core.submission": steps})
+    found = answer(con, "select puid, number, state, said from mart.statement_submission order by puid")
+    assert [tuple(row.values()) for row in found] == [
+        ("a", 1, "submitted", None),
+        ("b", 1, "accepted", "known"),
+        ("c", 1, "refused", None),
     ]

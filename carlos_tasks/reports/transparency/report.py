@@ -8,18 +8,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from carlos_tasks.aliases import Json
+from carlos_tasks.aliases import Json, Row
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.reports.bundles.bundle import json_bytes
 from carlos_tasks.reports.bundles.document import Document, query_table, reading
 from carlos_tasks.reports.bundles.stored import KeptReport, keep_report
 from carlos_tasks.reports.bundles.tables import arrow_table
+from carlos_tasks.reports.transparency.files import FOLDER, StatementFile, statement_files
 from carlos_tasks.reports.transparency.statement import statements_of
 from carlos_tasks.settings import Settings
 
 NAME = "transparency"
-STATEMENTS = "statements.json"
-#: Statements that the page shows; the file and the table have all.
+#: Statements that the page shows; the files and the table have all.
 N_STATEMENTS = 50
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 
@@ -42,16 +41,25 @@ def transparency_report(settings: Settings, month: str | None = None, now: datet
         raise CarlosError(f"{first:%Y-%m} has not begun: name a month that has")
     with reading(settings, now) as (con, state):
         period = {"first": first, "next": following}
+        month_days = {"first": first.date(), "next": following.date()}
         tables = {
             "months": query_table(con, "transparency_months", first=first.date()),
             "notices": query_table(con, "transparency_notices", **period),
             "actions": query_table(con, "transparency_actions", **period),
             "appeals": query_table(con, "transparency_appeals", **period),
             "detection": query_table(con, "transparency_detection", **period),
+            "statements_sent": query_table(con, "transparency_statement_states", **month_days),
         }
+        submitted = query_table(con, "transparency_submissions", **month_days).to_pylist()
         decisions = query_table(con, "transparency_restrictions", **period).to_pylist()
     statements, refused = statements_of(decisions)
-    tables |= {"statements": arrow_table(statements), "statements_refused": arrow_table(refused)}
+    sent = tables["statements_sent"].to_pylist()
+    files = statement_files(statements, submitted, sent)
+    tables |= {
+        "statements": arrow_table(statements),
+        "statements_refused": arrow_table(refused),
+        "statement_files": arrow_table([file.row() for file in files]),
+    }
     summary = {
         "n_notices": _sum(tables["notices"], "n_notices"),
         "n_decisions": _sum(tables["actions"], "n_decisions"),
@@ -60,9 +68,10 @@ def transparency_report(settings: Settings, month: str | None = None, now: datet
         "n_statements_refused": len(refused),
     }
     facts = state.facts() | {"month": f"{first:%Y-%m}", "is_over": following <= now, "summary": summary}
-    context = _context(tables, statements, refused, decisions) | {"state": state}
-    files = {STATEMENTS: json_bytes({"statements": statements})}
-    return Document(NAME, "transparency.html.j2", facts, tables, context, files)
+    facts |= {"statement_files": [file.fact() for file in files]}
+    context = _context(tables, statements, refused, decisions) | _sent_context(files, sent) | {"state": state}
+    bodies = {file.path: file.body for file in files}
+    return Document(NAME, "transparency.html.j2", facts, tables, context, bodies)
 
 
 def write_transparency(settings: Settings, out: Path, month: str | None = None) -> Json:
@@ -118,7 +127,17 @@ def _context(
         "n_statements": len(statements),
         "refused": refused[:N_STATEMENTS],
         "n_refused": len(refused),
-        "statements_file": STATEMENTS,
+    }
+
+
+def _sent_context(files: list[StatementFile], sent: list[Row]) -> dict[str, Any]:
+    """What the page says of the files, and of statements that the database refused."""
+    not_taken = [row for row in sent if row["state"] == "refused" and row["said"]]
+    return {
+        "statement_files": [file.row() for file in files],
+        "statement_folder": FOLDER,
+        "not_taken": not_taken[:N_STATEMENTS],
+        "n_not_taken": len(not_taken),
     }
 
 
