@@ -43,6 +43,14 @@ def test_tensors_may_lie_in_another_order_than_they_are_named(tmp_path: Path) ->
     assert [tensor.start for tensor in read_header(path).tensors.values()] == [4, 0]
 
 
+def test_metadata_that_are_null_are_none(tmp_path: Path) -> None:
+    """Some tools write it so, and the safetensors library reads it so; wherever it stands in the header."""
+    for number, fields in enumerate(({"__metadata__": None} | ONE, ONE | {"__metadata__": None})):
+        path = tmp_path / f"{number}"
+        path.write_bytes(with_header(fields, bytes(4)))
+        assert (read_header(path).metadata, list(read_header(path).tensors)) == ({}, ["t"])
+
+
 def compact(fields: dict[str, Any]) -> bytes:
     """A header as the safetensors library writes it, padded."""
     return json.dumps(fields, separators=(",", ":")).encode() + b" " * 5

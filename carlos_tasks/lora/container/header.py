@@ -70,6 +70,8 @@ def _read_parts(raw: bytes) -> tuple[dict[str, str], Table]:
 
 
 def _checked(metadata: object) -> dict[str, str]:
+    if metadata is None:  # as some tools write it where there are none, and the safetensors library reads it so
+        return {}
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         invalid("__metadata__ is not an object of strings")
     return metadata
