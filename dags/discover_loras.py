@@ -17,6 +17,9 @@ query per source, and one query more, are all it costs.
 **Sweep.** The nights read what is newest at a live source. A run with the parameter `sweep` reads its whole listing,
 and asks by id for what is no longer in it: so it learns what was changed or taken down. Hours; once a month.
 `evaluate_index` measures the index every week.
+
+**Again.** A run with the parameter `again` announces every shard, whatever the lake has read of it. It is seldom
+needed: a shard with files that came later, or that were refused or not answered, is found by itself.
 """
 
 from typing import Any
@@ -36,7 +39,10 @@ from carlos_tasks.settings import load_settings
     catchup=False,
     max_active_runs=1,
     default_args=default_args(),
-    params={"sweep": Param(False, type="boolean", description="Read live sources whole; ask for what is missing.")},
+    params={
+        "sweep": Param(False, type="boolean", description="Read live sources whole; ask for what is missing."),
+        "again": Param(False, type="boolean", description="Announce every shard, also those that did not change."),
+    },
     doc_md=__doc__,
     tags=["carlos"],
 )
@@ -49,7 +55,7 @@ def discover_loras() -> None:
 
     @task(outlets=[LORA_SHARDS], map_index_template="{{ task.op_kwargs['source'] }}")
     def announce_shards(source: str, n_queued: int, *, params: Any, outlet_events: Any) -> Any:
-        shards = nightly.discover(load_settings(), source, sweep=params["sweep"]).shards
+        shards = nightly.discover(load_settings(), source, params.get("again"), sweep=params["sweep"]).shards
         if not shards or n_queued:
             raise nothing_to_do(f"{len(shards)} shards of {source} are unread, {n_queued} runs of index_loras wait.")
         outlet_events[LORA_SHARDS].add_partitions([partition_of(source, shard) for shard in shards])

@@ -26,7 +26,7 @@ def rows(printed: str) -> dict[str, list[str]]:
     [
         ("docs/operations.md", "| `CARLOS_MAX_FILE_MB` | `4096` |", "| `CARLOS_MAX_FILE_MB` | `8192` |"),
         ("docs/operations.md", "| `decide_batch` | By hand |", "| `decide_batch` | At 02:00 (UTC) |"),
-        ("docs/command-line.md", "`carlos ingest SOURCE [--again]`", "`carlos ingest SOURCE`"),
+        ("docs/command-line.md", "`carlos ingest SOURCE [--again] [--sweep]`", "`carlos ingest SOURCE`"),
         ("docs/refusals.md", "| `empty_file` | The file has no bytes. |\n", ""),
         ("CONTRIBUTING.md", "| `make check` | ruff, ruff format", "| `make check` | ruff format"),
     ],

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,7 +13,13 @@ from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.errors import CarlosError
 
+if TYPE_CHECKING:
+    from carlos_tasks.intake.source_intake import IngestReport
+
 app = typer.Typer()
+Sweep = Annotated[
+    bool, typer.Option("--sweep", help="read a live source whole, and ask for what it lists no more; takes hours")
+]
 
 
 @app.command(cls=Command)
@@ -38,6 +44,7 @@ def index(
     source: Annotated[
         str | None, typer.Argument(metavar="SOURCE", help="default: CARLOS_SOURCES; e.g. folder:/my/loras")
     ] = None,
+    sweep: Sweep = False,
     as_json: AsJson = False,
 ) -> int:
     """Index a source in this process, without Airflow.
@@ -51,8 +58,11 @@ def index(
     sources = [source] if source else settings.source_uris
     if not sources:
         raise CarlosError("no source: name one (carlos index folder:/my/loras) or set CARLOS_SOURCES")
-    reports = [report_json(index_all(settings, uri)) for uri in sources]
+    indexed = [index_all(settings, uri, sweep=sweep) for uri in sources]
+    reports = [report_json(report) for report in indexed]
     _print_reports(as_json, *reports)
+    if not as_json:
+        _print_passed(*(report.ingested for report in indexed))
     return 1 if any(report["check_failures"] for report in reports) else 0
 
 
@@ -62,16 +72,20 @@ def ingest(
         str, typer.Argument(metavar="SOURCE", help="e.g. civitai-dump:s3://bucket/prefix, folder:/my/loras")
     ],
     again: Annotated[bool, typer.Option("--again", help="read every shard, also those that did not change")] = False,
+    sweep: Sweep = False,
     as_json: AsJson = False,
 ) -> int:
     """Take in what a source lists, without measuring it.
 
-    A shard that did not change is not read again.
+    A shard that did not change is not read again, unless a file that it lists was not to be had.
     """
     from carlos_tasks.intake.source_intake import ingest_source
 
-    _print_reports(as_json, asdict(ingest_source(load_settings(), source, again=again)))
-    return 0
+    report = ingest_source(load_settings(), source, again=again, sweep=sweep)
+    _print_reports(as_json, asdict(report))
+    if not as_json:
+        _print_passed(report)
+    return 1 if report.n_shards_failed else 0
 
 
 @app.command(cls=LakeCommand)
@@ -87,6 +101,23 @@ def import_published(
     if not as_json:
         print(f"read it with CARLOS_PROFILE={report['profile']}: carlos sql, similar, show, search")
     return 0
+
+
+def passed(report: "IngestReport") -> str:
+    """Say what got no answer of the source's own; nothing where everything did."""
+    counts = {"files": report.n_unanswered, "models that were looked up": report.n_look_ups_unanswered}
+    told = " and ".join(f"{n} {what}" for what, n in counts.items() if n)
+    if not told:
+        return ""
+    return (
+        f"{told} got no answer of the source's own: something in its place answered, as a challenge or a proxy does. "
+        "They stay as they were known, and are asked for again."
+    )
+
+
+def _print_passed(*reports: "IngestReport") -> None:
+    for said in filter(None, map(passed, reports)):
+        print(said)
 
 
 def _print_reports(as_json: bool, *reports: Mapping[str, Any]) -> None:

@@ -2,7 +2,8 @@
 
 DuckDB streams the intake file from the store; it is never whole in memory. Before anything is added, its rows are
 counted: the listings that were not refused and the rejections must be the records that the reader counted.
-It makes one snapshot; a second commit of the same file changes nothing and makes none.
+It makes one snapshot; a second commit of the same file changes nothing and makes none, unless a live source did not
+give a file: when it was last asked is dated anew.
 """
 
 import tempfile
@@ -47,7 +48,7 @@ TAKEN = pa.schema(
 )
 _STATEMENTS = (
     *("add_listings", "add_rejections", "add_loras", "renew_loras", "renew_listings"),
-    *("add_shards", "put_sightings", "remove_shard_failures"),
+    *("add_shards", "put_sightings", "put_awaited", "remove_awaited", "remove_shard_failures"),
 )
 
 

@@ -3,10 +3,14 @@
 The lake's own record (`raw.shard`, `raw.shard_failure`) is the only memory, for the DAGs and for the command line. What
 was announced is not remembered: where an announcement was lost, or reading failed, the shard is still unread in the
 lake, and so it is found again. Times are not trusted (copying tools keep old ones): a shard changed when its etag did.
+
+An unchanged shard can have something to ask again (`raw.awaited`): files of a dump that were missing and are there now,
+and what a live source refused, or did not answer at all.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import duckdb
 
@@ -22,6 +26,8 @@ from carlos_tasks.sources import open_source, poll_source
 from carlos_tasks.sources.listing import Source
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectInfo
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ class Rules:
 class Discovery:
     """What is to be read of a source: `unread` shards, oldest first, and those that have `gone` from it.
 
-    `n_known` counts the shards that the lake has read before, or tried to.
+    `n_known` counts the shards that the lake has read before, or tried to; `n_unanswered` the items that a poll asked
+    for by id without an answer.
     """
 
     source_uri: str
@@ -50,6 +57,7 @@ class Discovery:
     n_known: int
     unread: tuple[str, ...]
     gone: tuple[str, ...]
+    n_unanswered: int = 0
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -64,10 +72,17 @@ class ShardState:
     etag: str | None
     etag_under_rules: str | None
     has_failed: bool
+    missing: list[str]
+    asked_at: datetime | None
 
     def is_read(self, shard: ObjectInfo) -> bool:
         """Whether the shard was read as it is now, under these rules, and no reading has failed since."""
         return self.etag == self.etag_under_rules == shard.etag and not self.has_failed
+
+    def has_to_ask(self, source: Source) -> bool:
+        """Whether a file that the source did not give may be had now."""
+        told = {source.gives_now(file_id) for file_id in self.missing}
+        return True in told or (self.asked_at is not None and told <= {None})
 
     @property
     def is_there(self) -> bool:
@@ -78,8 +93,9 @@ class ShardState:
 def find_new(settings: Settings, source: Source, *, sweep: bool = False, again: bool = False) -> Discovery:
     """Poll a live source, list its shards, and tell which of them are to be read: one listing and one query.
 
-    To be read is what is new or changed, what was read under other rules or by an older version of the checks, and
-    what could not be read. Where there is no lake yet, that is everything, and none is made.
+    To be read is what is new or changed, what was read under other rules or by an older version of the checks, what
+    could not be read, and last what has something to ask again, the longest unasked first. Where there is no lake yet,
+    that is everything, and none is made.
 
     Args:
         settings: where the lake lies; profile and size limit are the rules.
@@ -91,14 +107,20 @@ def find_new(settings: Settings, source: Source, *, sweep: bool = False, again: 
         PassingError: the source lists nothing at all any more, as a folder does that is not mounted; or source or
             catalog does not answer.
     """
-    poll_source(source, sweep=sweep)
+    n_unanswered = poll_source(source, sweep=sweep)
     shards = sorted(source.shards(), key=lambda shard: (shard.last_modified, shard.key))
     known = _known_shards(settings, source.uri)
     unread = [shard.key for shard in shards if again or shard.key not in known or not known[shard.key].is_read(shard)]
+    asking = [
+        shard.key
+        for shard in shards
+        if not again and shard.key in known and known[shard.key].is_read(shard) and known[shard.key].has_to_ask(source)
+    ]
+    asking.sort(key=lambda key: known[key].asked_at or _NEVER)
     gone = sorted(key for key in known.keys() - {shard.key for shard in shards} if known[key].is_there)
     if gone and not shards:
         raise PassingError(f"{source.uri} lists no shard any more, and had {len(gone)}: is it there?")
-    return Discovery(source.uri, len(shards), len(known), tuple(unread), tuple(gone))
+    return Discovery(source.uri, len(shards), len(known), (*unread, *asking), tuple(gone), n_unanswered)
 
 
 def shard_named(settings: Settings, source_uri: str, name: str) -> str:

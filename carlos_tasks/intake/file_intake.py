@@ -1,5 +1,10 @@
-"""Judging one listed file: fetched, examined, kept in the store or quarantined, and remembered by a receipt."""
+"""Judging one listed file: fetched, examined, kept in the store or quarantined, and remembered by a receipt.
 
+A verdict on bytes is remembered. What a live source refuses or answers in place of a file is no verdict on bytes: it
+gets no receipt, so that the file is asked for again when its shard is (`raw.awaited`).
+"""
+
+import logging
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -8,10 +13,16 @@ from carlos_tasks.errors import NotFound, RejectedFile
 from carlos_tasks.intake.receipts import Verdict, read_receipt, receipt_key, write_receipt
 from carlos_tasks.intake.rows import canonical_json
 from carlos_tasks.lora.check import Examined, examine_file
+from carlos_tasks.sources.back_off import NoAnswer
 from carlos_tasks.sources.listing import Listing, Source
+from carlos_tasks.sources.live import LiveSource
 from carlos_tasks.store.keys import file_key, quarantine_prefix
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.untrusted.reasons import Reason
+
+# What a source said of a file without giving its bytes.
+_NOT_GIVEN = frozenset({Reason.NOT_PUBLIC, Reason.MISSING_FILE})
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -25,24 +36,33 @@ class FileIntake:
     path: Path
 
     def judge(self, listing: Listing) -> tuple[Verdict, bool]:
-        """Return the verdict on a listed file, and whether the store had its bytes before."""
+        """Return the verdict on a listed file, and whether the store had its bytes before.
+
+        A verdict without a file and a reason: something else answered in the source's place.
+        """
         try:
             state = self.source.fingerprint(listing)
             receipt = receipt_key(self.source.uri, listing, state, self.accepted_base_models, self.max_bytes)
             verdict = read_receipt(self.store, receipt)
-            if verdict is not None and self._is_kept(verdict):
+            if verdict is not None and self._is_remembered(verdict) and self._is_kept(verdict):
                 return verdict, True
             self.source.fetch(listing, self.path, self.max_bytes)
+        except NoAnswer as exc:
+            log.warning("file %s of model %s is asked for again: %s", listing.file_id, listing.model_id, exc)
+            return Verdict(None), False
         except NotFound:
             return Verdict(None, Reason.MISSING_FILE, "the source lists it and has no bytes for it"), False
         except RejectedFile as exc:
             verdict, is_known = Verdict(None, Reason(exc.reason), exc.detail), False
-            if verdict.reason is Reason.NOT_PUBLIC:  # as long as its owner wants, whatever the bytes are
-                return verdict, is_known
         else:
             verdict, is_known = self._examine(listing)
-        write_receipt(self.store, receipt, verdict)
+        if self._is_remembered(verdict):
+            write_receipt(self.store, receipt, verdict)
         return verdict, is_known
+
+    def _is_remembered(self, verdict: Verdict) -> bool:
+        is_page = verdict.reason is Reason.WEB_PAGE and isinstance(self.source, LiveSource)
+        return verdict.reason not in _NOT_GIVEN and not is_page
 
     def _is_kept(self, verdict: Verdict) -> bool:
         """Tell whether the bytes of a verdict are still where it put them."""

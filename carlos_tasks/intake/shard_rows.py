@@ -16,7 +16,10 @@ from carlos_tasks.untrusted.reasons import Reason
 
 @dataclass(frozen=True)
 class IntakeReport:
-    """What became of the records of one shard: n_records = n_accepted + n_known + n_without_bytes + n_rejected."""
+    """What became of the records of one shard.
+
+    n_records = n_accepted + n_known + n_without_bytes + n_unanswered + n_rejected.
+    """
 
     intake_key: str
     n_records: int
@@ -24,6 +27,7 @@ class IntakeReport:
     n_accepted: int  # files that are new to the store
     n_known: int  # files whose bytes the store had: re-uploads, earlier nights
     n_without_bytes: int  # listings of a source that holds metadata alone
+    n_unanswered: int  # files in whose place something else answered, a challenge say: they are asked for again
     n_rejected: int
     n_claims_wrong: int  # accepted files whose listing names another base model than their keys do
     by_reason: dict[str, int] = field(default_factory=dict)
@@ -56,7 +60,7 @@ class ShardRows:
             self._tally["known" if is_known else "accepted"] += 1
             self._tally["claims_wrong"] += _is_claim_wrong(listing, file)
         else:
-            self._tally["without_bytes"] += 1
+            self._tally["unanswered" if listing.has_bytes else "without_bytes"] += 1
 
     def report(self, key: str, n_records: int) -> IntakeReport:
         """Sum up."""
@@ -67,6 +71,7 @@ class ShardRows:
             n_accepted=self._tally["accepted"],
             n_known=self._tally["known"],
             n_without_bytes=self._tally["without_bytes"],
+            n_unanswered=self._tally["unanswered"],
             n_rejected=self._reasons.total(),
             n_claims_wrong=self._tally["claims_wrong"],
             by_reason={str(reason): self._reasons[reason] for reason in sorted(self._reasons)},

@@ -40,17 +40,18 @@ log = logging.getLogger(__name__)
 MAX_BATCHES = 1000
 
 
-def discover(settings: Settings, source_uri: str, *, sweep: bool = False) -> "Discovery":
+def discover(settings: Settings, source_uri: str, again: bool | None = False, *, sweep: bool = False) -> "Discovery":
     """Tell which shards of a source are to be read (`carlos_tasks.intake.discovery.find_new`).
 
     Args:
         source_uri: e.g. `civitai-dump:s3://bucket/prefix`; a live source is polled into its mirror first.
+        again: every shard is to be read, whatever the lake knows of it.
         sweep: reconcile a live source by id, which reads all of it.
     """
     from carlos_tasks.intake.discovery import find_new
     from carlos_tasks.sources import open_source
 
-    return find_new(settings, open_source(source_uri, open_store(settings.store)), sweep=sweep)
+    return find_new(settings, open_source(source_uri, open_store(settings.store)), sweep=sweep, again=bool(again))
 
 
 def shard_of(settings: Settings, partition_key: str | None) -> tuple[str, str] | None:
@@ -215,11 +216,15 @@ def contact_sheet(settings: Settings) -> str:
     return write_contact_sheet(settings, load_profile(settings.profile))
 
 
-def index_all(settings: Settings, source_uri: str) -> IndexReport:
-    """Run every stage in this process: what `carlos index` does where there is no Airflow."""
+def index_all(settings: Settings, source_uri: str, *, sweep: bool = False) -> IndexReport:
+    """Run every stage in this process: what `carlos index` does where there is no Airflow.
+
+    Args:
+        sweep: reconcile a live source by id, which reads all of it.
+    """
     from carlos_tasks.intake.source_intake import ingest_source
 
-    ingested = ingest_source(settings, source_uri)
+    ingested = ingest_source(settings, source_uri, sweep=sweep)
     planned = plan(settings)
     if not planned.batches:
         return IndexReport(ingested, planned.n_loras, tuple(run_checks(settings)))

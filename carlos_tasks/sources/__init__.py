@@ -57,8 +57,10 @@ def open_source(uri: str, store: "ObjectStore | None" = None) -> Source:
     return Hub(uri, store)
 
 
-def poll_source(source: Source, *, sweep: bool = False) -> None:
+def poll_source(source: Source, *, sweep: bool = False) -> int:
     """Bring the mirror of a live source up to date; a dump or a folder has none and is left as it is.
+
+    Returns how many items were asked for by id and gave no answer: they stay as they are known.
 
     Args:
         source: what `open_source` returned.
@@ -70,5 +72,4 @@ def poll_source(source: Source, *, sweep: bool = False) -> None:
     from carlos_tasks.sources.live import LiveSource
     from carlos_tasks.sources.poll import poll
 
-    if isinstance(source, LiveSource):
-        poll(source, sweep=sweep)
+    return poll(source, sweep=sweep).n_unanswered if isinstance(source, LiveSource) else 0

@@ -30,6 +30,13 @@ class BusyServer(PassingError):
         self.status = status
 
 
+class NoAnswer(BusyServer):
+    """Something in front of the source answered: a challenge, a proxy, a page of its host.
+
+    It says nothing of what was asked for, so that this is neither gone nor refused: it is asked for again.
+    """
+
+
 @dataclass(frozen=True)
 class BackOff:
     """How often a request is tried, and how long the waits between are, in seconds.

@@ -163,11 +163,16 @@ def _facts_of_version(facts: dict[str, Any], version: dict[str, Any], n_files: i
 
 
 def _is_model_file(file: Mapping[str, Any]) -> bool:
-    """Tell the weights from training data, configurations and the like; the type goes before `primary`."""
+    """Tell the weights from training data, configurations and the like.
+
+    What the source calls a version's primary file is its weights, whatever type it has: new types come without notice.
+    """
+    if file.get("primary") is True:
+        return True
     kind = file.get("type")
     if isinstance(kind, str) and kind:
         return kind.lower() in MODEL_FILE_TYPES
-    return file.get("primary") is True or clean_line(file.get("name")).lower().endswith(".safetensors")
+    return clean_line(file.get("name")).lower().endswith(".safetensors")
 
 
 def _read_file(facts: dict[str, Any], file_id: str, file: dict[str, Any], clean: Clean) -> Listing:

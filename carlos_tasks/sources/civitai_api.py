@@ -7,19 +7,18 @@ CIVITAI_TOKEN, if it is set, travels as a bearer header to that host and no othe
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-import httpx
-
 from carlos_tasks.errors import NotFound, PermanentError, SettingsError
-from carlos_tasks.sources.back_off import BackOff, BusyServer
+from carlos_tasks.sources.back_off import BackOff, BusyServer, NoAnswer
 from carlos_tasks.sources.civitai import SOURCE, read_id, read_model
 from carlos_tasks.sources.download import Downloader
 from carlos_tasks.sources.listing import Listing, Rejection
-from carlos_tasks.sources.live import Answer, LiveSource
+from carlos_tasks.sources.live import Answer, KeptPage, LiveSource
 from carlos_tasks.sources.web import Refused, checked_endpoint, get_json, new_client
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.untrusted.reasons import Reason
@@ -28,6 +27,8 @@ TOKEN = "CIVITAI_TOKEN"  # noqa: S105 - the variable's name
 PAGE_SIZE = 100
 _FILTERS = frozenset({"tag", "username", "baseModels"})
 _LISTING = [("types", "LORA"), ("types", "LoCon"), ("types", "DoRA"), ("sort", "Newest"), ("nsfw", "true")]
+# Words of a refusal that mean a model is gone for everybody, not for us alone.
+_TAKEN_DOWN = re.compile(r"taken down|takedown|\bremoved\b|\bdeleted\b|\bdmca\b|terms of service", re.IGNORECASE)
 _VOLATILE = frozenset({"stats", "images", "rank"})  # they change every day and say nothing of the file
 
 
@@ -89,29 +90,37 @@ class CivitaiApi(LiveSource):
         return model_id, hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def look_up(self, item_id: str) -> Any | None:
-        """Ask for one model by its id."""
+        """Ask for one model by its id; what is not for us any more is Refused, and gone only where the API says so."""
         try:
-            return self._back_off.call(lambda: self._get(f"/api/v1/models/{item_id}", []))[0]
+            return self._back_off.call(lambda: _read_model(self._get(f"/api/v1/models/{item_id}", [])[0]))
         except NotFound:
             return None
         except Refused as exc:
-            if exc.status == httpx.codes.FORBIDDEN:  # this one model is not for us any more
+            if _TAKEN_DOWN.search(str(exc)):
                 return None
             raise
+        except PermanentError as exc:  # an answer that leads elsewhere, as to a page of a proxy
+            raise NoAnswer(str(exc)) from exc
 
-    def enrich(self, answer: Answer, changed: set[str]) -> bytes:
+    def enrich(self, answer: Answer, changed: set[str]) -> KeptPage:
         """Keep the page as it came: it says all there is."""
-        return answer.raw
+        return KeptPage(answer.raw)
 
     def _get(self, path: str, params: list[tuple[str, str]]) -> tuple[dict[str, Any], bytes]:
         headers = {"Accept": "application/json"} | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
         return get_json(self._client, self._endpoint + path, params, headers)
 
 
+def _read_model(parsed: dict[str, Any]) -> dict[str, Any]:
+    if read_id(parsed.get("id")) is None:
+        raise NoAnswer("a look-up is answered with something that is no model")
+    return parsed
+
+
 def _read_page(parsed: dict[str, Any], raw: bytes) -> Answer:
     items, metadata = parsed.get("items"), parsed.get("metadata")
     if not isinstance(items, list):
-        raise BusyServer("the listing answers without a list of items")
+        raise NoAnswer("the listing answers without a list of items")
     cursor = metadata.get("nextCursor") if isinstance(metadata, dict) else None
     if cursor is not None and not isinstance(cursor, str | int):
         raise BusyServer("the listing answers with a cursor that is no text")

@@ -3,6 +3,9 @@
 The first request goes to the source's own server, with the token. Where that leads elsewhere (to a storage host, as a
 rule) the token stays behind, and the address must be a public one: a redirect must not make us read what only machines
 of our network may. Whether the bytes are a LoRA is judged later, by the bytes.
+
+A web page in place of the file says nothing of the file, whatever its status: it is asked for again, then left to a
+later night (`NoAnswer`). Where several files in a row got no answer, each further one is asked for once only.
 """
 
 import ipaddress
@@ -10,16 +13,17 @@ import re
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import httpx
 
 from carlos_tasks.errors import NotFound, PermanentError, RejectedFile
-from carlos_tasks.sources.back_off import BackOff, BusyServer
-from carlos_tasks.sources.web import Refused, check_status, connection_errors, origin, place
+from carlos_tasks.sources.back_off import BackOff, BusyServer, NoAnswer
+from carlos_tasks.sources.web import Refused, check_status, connection_errors, is_web_page, no_answer, origin, place
 from carlos_tasks.untrusted.reasons import Reason
 
 MAX_HOPS = 5
@@ -68,6 +72,7 @@ class Downloader:
     back_off: BackOff
     accepts: Callable[[str], bool] = is_public
     _n_broken: int = field(default=0, init=False)
+    _n_unanswered: int = field(default=0, init=False)
 
     def fetch(self, url: str, path: Path, max_bytes: int) -> None:
         """Download a file; nothing is left at the path when that fails.
@@ -75,6 +80,7 @@ class Downloader:
         Raises:
             NotFound: the source has no bytes for it, or its server breaks on this file alone.
             RejectedFile: it is too large, not public, or lies where nothing is fetched from.
+            NoAnswer: something else answers in the source's place.
             PassingError: the source does not answer.
         """
         if origin(url) != origin(self.endpoint):
@@ -90,8 +96,15 @@ class Downloader:
     def _fetch_with_patience(self, url: str, part: _Part, max_bytes: int) -> None:
         while True:
             before = part.size
+            back_off = self.back_off if self._n_unanswered < _BROKEN_IN_A_ROW else replace(self.back_off, tries=1)
             try:
-                self.back_off.call(partial(self._go_on, url, part, max_bytes))
+                back_off.call(partial(self._go_on, url, part, max_bytes))
+            except NoAnswer:
+                self._n_unanswered += 1
+                raise
+            except (NotFound, PermanentError):
+                self._n_unanswered = 0  # that is an answer too
+                raise
             except BusyServer as exc:
                 if part.size - before >= _PROGRESS_BYTES:
                     continue
@@ -100,7 +113,7 @@ class Downloader:
                 if exc.status != httpx.codes.INTERNAL_SERVER_ERROR or self._n_broken >= _BROKEN_IN_A_ROW:
                     raise
                 raise NotFound(f"no bytes: {exc}") from exc
-            self._n_broken = 0
+            self._n_broken = self._n_unanswered = 0
             return
 
     def _go_on(self, url: str, part: _Part, max_bytes: int) -> None:
@@ -117,8 +130,10 @@ class Downloader:
                 if not is_own:
                     self._check_peer(response)
                 if not response.has_redirect_location:
-                    return _receive(response, part, max_bytes)
+                    return _receive(response, part, max_bytes, is_storage=not is_own)
                 url = str(response.url.join(response.headers["Location"]))
+                if urlsplit(url).path.endswith("/login"):  # Civitai's answer to who may not have the file
+                    raise RejectedFile(Reason.NOT_PUBLIC, f"leads to {place(url)}, where accounts log in")
         raise RejectedFile(Reason.MISSING_FILE, f"more than {MAX_HOPS} redirects, the last to {place(url)}")
 
     def _check_target(self, url: str) -> None:
@@ -143,10 +158,10 @@ class Downloader:
             raise RejectedFile(Reason.MISSING_FILE, f"leads to {place(url)}, an address inside a network")
 
 
-def _receive(response: httpx.Response, part: _Part, max_bytes: int) -> None:
+def _receive(response: httpx.Response, part: _Part, max_bytes: int, *, is_storage: bool) -> None:
     """Append what an answer holds to the part."""
     try:
-        _fit_to(response, part)
+        _fit_to(response, part, is_storage=is_storage)
     except Refused as exc:
         raise RejectedFile(Reason.NOT_PUBLIC, str(exc)) from exc
     except PermanentError as exc:
@@ -166,9 +181,11 @@ def _receive(response: httpx.Response, part: _Part, max_bytes: int) -> None:
                 raise BusyServer(f"{place(str(response.url))} sends less than {MIN_BYTES_PER_S} bytes a second")
 
 
-def _fit_to(response: httpx.Response, part: _Part) -> None:
+def _fit_to(response: httpx.Response, part: _Part, *, is_storage: bool) -> None:
     """Check an answer against what has arrived; begin anew where the two do not fit together."""
     where = place(str(response.url))
+    if response.is_success and is_web_page(response.headers):
+        raise no_answer(where, response.status_code, response.headers)
     if response.status_code == httpx.codes.PARTIAL_CONTENT:
         match = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if match and int(match[1]) == part.size and match[2] in {"*", str(part.total)}:
@@ -178,7 +195,7 @@ def _fit_to(response: httpx.Response, part: _Part) -> None:
     if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE and part.size:
         part.restart()
         raise BusyServer(f"{where} has fewer bytes than it sent before")
-    check_status(response)
+    check_status(response, is_storage=is_storage)
     part.restart()
     is_plain = response.headers.get("Content-Encoding", "identity") == "identity"
     length = response.headers.get("Content-Length", "")

@@ -55,6 +55,10 @@ class Folder:
             if _is_record(info):
                 yield self._listing(info, members)
 
+    def gives_now(self, file_id: str) -> bool:
+        """Say no: a file that comes back is a change of its directory."""
+        return False
+
     def fingerprint(self, listing: Listing) -> str:
         """Return the size and etag of the file."""
         info = self._store.info(listing.file_id)

@@ -2,6 +2,9 @@
 
 `hub:https://huggingface.co?filter=lora` lists the repositories with a tag; `author=` narrows it further. HF_TOKEN, if
 it is set, goes to that host alone. A listing says little, so what is new or changed in it is asked for one by one.
+
+The Hub's library takes any 401 for a repository that is not there. Here only the Hub's own words count (`own_words`):
+without a token it answers 401 also for what is private, so that a sweep with a token finds more that is gone.
 """
 
 import hashlib
@@ -16,21 +19,22 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 from huggingface_hub import HfApi, ModelInfo, hf_hub_url
-from huggingface_hub.errors import DisabledRepoError, GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import DisabledRepoError, GatedRepoError, HfHubHTTPError
 
-from carlos_tasks.errors import CarlosError, PermanentError, RejectedFile, SettingsError
-from carlos_tasks.sources.back_off import BackOff, BusyServer, retry_after_s
+from carlos_tasks.errors import CarlosError, NotFound, PermanentError, RejectedFile, SettingsError
+from carlos_tasks.sources.back_off import BackOff, BusyServer, NoAnswer
 from carlos_tasks.sources.download import Downloader
 from carlos_tasks.sources.hub_repo import SOURCE, read_repo, read_repo_id
 from carlos_tasks.sources.listing import Listing, Rejection
-from carlos_tasks.sources.live import Answer, LiveSource
+from carlos_tasks.sources.live import Answer, KeptPage, LiveSource
 from carlos_tasks.sources.poll import MAX_FAILED_LOOK_UPS
-from carlos_tasks.sources.web import Refused, checked_endpoint, new_client
+from carlos_tasks.sources.web import Refused, checked_endpoint, error_of, new_client, own_words
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.untrusted.reasons import Reason
 
 TOKEN = "HF_TOKEN"  # noqa: S105 - the variable's name
 PAGE_SIZE = 100
+_NO_REPO = "RepoNotFound"  # in the header X-Error-Code
 _FILTERS = frozenset({"filter", "author"})
 _STATE = ("id", "sha", "lastModified", "private", "gated", "disabled")
 _KEPT = (*_STATE, "author", "createdAt", "library_name", "pipeline_tag", "tags")
@@ -98,26 +102,42 @@ class Hub(LiveSource):
 
     def look_up(self, item_id: str) -> Any | None:
         """Ask for one repository with its card and files."""
-        return self._back_off.call(lambda: self._ask(item_id))
+        try:
+            return self._back_off.call(lambda: self._ask(item_id))
+        except NotFound:
+            return None
+        except PermanentError as exc:
+            raise NoAnswer(str(exc)) from exc
 
-    def enrich(self, answer: Answer, changed: set[str]) -> bytes:
-        """Ask for the repositories that are new or changed; the listing itself names no files."""
+    def enrich(self, answer: Answer, changed: set[str]) -> KeptPage:
+        """Ask for the repositories that are new or changed; the listing itself names no files.
+
+        One that the Hub breaks on is a refusal, one that gets no answer or is not for us is asked for in the next poll,
+        and several in a row are an outage, or a token that has no right to any of them.
+        """
         found: dict[str, Any | None] = {}
+        unanswered = set()
         n_failed = 0
         for repo_id in sorted(changed):
             if read_repo_id(repo_id) is None:
                 continue
             try:
                 found[repo_id] = self.look_up(repo_id)
-            except BusyServer as exc:  # one that the Hub breaks on is a refusal, several are an outage
+                n_failed = 0
+            except (BusyServer, Refused) as exc:
                 n_failed += 1
-                if exc.status != httpx2.codes.INTERNAL_SERVER_ERROR or n_failed >= MAX_FAILED_LOOK_UPS:
+                is_broken = exc.status == httpx2.codes.INTERNAL_SERVER_ERROR and not isinstance(exc, NoAnswer)
+                if n_failed >= MAX_FAILED_LOOK_UPS or not (is_broken or isinstance(exc, NoAnswer | Refused)):
                     raise
-                found[repo_id] = {"id": repo_id, "fault": str(exc)}
+                if is_broken:
+                    found[repo_id] = {"id": repo_id, "fault": str(exc)}
+                else:
+                    log.warning("%s is asked for in the next poll: %s", repo_id, exc)
+                    unanswered.add(repo_id)
         nameless = [item for item in answer.items if read_repo_id(item.get("id")) is None]
         gone = [repo_id for repo_id, repo in found.items() if repo is None]
         items = [repo for repo in found.values() if repo is not None]
-        return json.dumps({"items": items + nameless, "gone": gone}).encode()
+        return KeptPage(json.dumps({"items": items + nameless, "gone": gone}).encode(), frozenset(unanswered))
 
     def _read_on(self, start: int) -> Answer:
         if self._position != start or start == 0:
@@ -143,17 +163,18 @@ class Hub(LiveSource):
             return list(islice(self._repos, n))
         except Exception as exc:
             self._position = None  # the listing has to begin anew
-            if error := _as_ours(exc):
+            error = _as_ours(exc)
+            if isinstance(error, NotFound):
+                raise PermanentError(f"there is no such listing: {error}") from exc
+            if error:
                 raise error from exc
             raise
 
-    def _ask(self, repo_id: str) -> dict[str, Any] | None:
+    def _ask(self, repo_id: str) -> dict[str, Any]:
         try:
             info = self._api.model_info(repo_id, files_metadata=True)
         except GatedRepoError:
             return {"id": repo_id, "fault": "a gated repository that does not show its files"}
-        except (RepositoryNotFoundError, DisabledRepoError):
-            return None
         except (KeyError, TypeError, AttributeError) as exc:
             return {"id": repo_id, "fault": f"the answer cannot be read: {type(exc).__name__}"}
         except Exception as exc:
@@ -179,13 +200,15 @@ def _as_item(info: ModelInfo, names: tuple[str, ...]) -> dict[str, Any]:
 
 def _as_ours(exc: Exception) -> CarlosError | None:
     """Turn what the Hub's library raises into our errors; None for what is no error of the Hub."""
+    if isinstance(exc, DisabledRepoError):
+        return NotFound("the Hub has disabled it")
     if isinstance(exc, HfHubHTTPError):
         status, headers = exc.response.status_code, exc.response.headers
-        if status in {408, 425, 429} or status >= 500:
-            return BusyServer(f"the Hub answers {status}", retry_after_s(headers.get("Retry-After")), status)
-        if status in {401, 403}:
-            return Refused(f"the Hub answers {status}: {TOKEN} is missing, or has no right to this", status)
-        return PermanentError(f"the Hub answers {status}")
+        words = own_words(headers, exc.response.content)
+        if words == _NO_REPO:
+            return NotFound("the Hub says that there is no such repository")
+        error = error_of("the Hub", status, words, headers)
+        return Refused(f"{error} ({TOKEN})", status) if isinstance(error, Refused) else error
     if isinstance(exc, httpx2.HTTPError | ValueError | KeyError | TypeError | AttributeError):  # also an odd shape
-        return BusyServer(f"the Hub does not answer as it should: {type(exc).__name__}")
+        return NoAnswer(f"the Hub does not answer as it should: {type(exc).__name__}")
     return None

@@ -19,8 +19,12 @@ SOURCE = "hub"
 _REPO_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,95})?")
 _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
+# PEFT saves an adapter for each part of a pipeline in a folder of that part's name, as diffusers does a whole part.
+_NAMED_LORA = re.compile(r"lora|lycoris|locon|loha|lokr|adapter", re.IGNORECASE)
 # Weights that lie beside a LoRA or in place of one, told by the names that diffusers, transformers and accelerate give.
-_PIPELINE_PARTS = re.compile(r"(unet|vae|transformer|text_encoder|image_encoder|safety_checker|controlnet)(_\d+)?")
+_PIPELINE_PARTS = re.compile(
+    r"(unet|vae|transformer|text_encoder|image_encoder|safety_checker|controlnet)(_\d+|_one|_two|_three)?"
+)
 _WHOLE_MODELS = re.compile(r"(model|pytorch_model|diffusion_pytorch_model|open_clip_pytorch_model)(\.[a-z0-9]+)?")
 _TRAINING_STATES = re.compile(r"optimizer|scheduler|training_args|scaler|random_states_\d+|rng_state.*")
 _SHARD_OF_A_MODEL = re.compile(r"-\d{5}-of-\d{5}$")
@@ -102,6 +106,8 @@ def _is_usable(path: str) -> bool:
 
 
 def _is_companion(path: PurePosixPath) -> bool:
+    if _SHARD_OF_A_MODEL.search(path.stem) is None and _NAMED_LORA.search(path.stem):
+        return False
     return (
         any(_PIPELINE_PARTS.fullmatch(part) for part in path.parts[:-1])
         or _WHOLE_MODELS.fullmatch(path.stem) is not None

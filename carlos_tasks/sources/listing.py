@@ -70,6 +70,10 @@ class Source(Protocol):
     def listings(self, shard_key: str) -> Iterator[Listing | Rejection]:
         """Read one shard."""
 
+    def gives_now(self, file_id: str) -> bool | None:
+        """Tell whether a file is to be had that was missing, None where only asking for it tells; an empty id asks
+        whether a source that was metadata alone has any file."""
+
     def fingerprint(self, listing: Listing) -> str:
         """Name the state of the file's bytes without reading them; NotFound when they are gone."""
 

@@ -18,6 +18,14 @@ class Answer:
     raw: bytes
 
 
+@dataclass(frozen=True)
+class KeptPage:
+    """A page as the mirror keeps it, and the ids on it that were asked for and got no answer: they are not in it."""
+
+    raw: bytes
+    unanswered: frozenset[str] = frozenset()
+
+
 class LiveSource(ABC):
     """A source that is polled into its mirror (`poll`); subclasses ask the server, and read the kept pages."""
 
@@ -33,6 +41,10 @@ class LiveSource(ABC):
         """Look one page up."""
         return self.mirror.shard(shard_key)
 
+    def gives_now(self, file_id: str) -> bool | None:
+        """Say nothing of a file that was not to be had: only asking for it tells."""
+        return None
+
     @abstractmethod
     def page(self, cursor: str | None) -> Answer:
         """Ask for the page at a cursor, the first without one; PermanentError when the cursor is refused."""
@@ -43,8 +55,13 @@ class LiveSource(ABC):
 
     @abstractmethod
     def look_up(self, item_id: str) -> Any | None:
-        """Ask for one item, as a listing gives it; None if it is gone."""
+        """Ask for one item, as a listing gives it; None if the source says that it is gone.
+
+        Raises:
+            Refused: the source says that it is not for us.
+            PassingError: there is no answer of the source's own.
+        """
 
     @abstractmethod
-    def enrich(self, answer: Answer, changed: set[str]) -> bytes:
+    def enrich(self, answer: Answer, changed: set[str]) -> KeptPage:
         """Return the page that is kept, given which ids on it are new or changed."""

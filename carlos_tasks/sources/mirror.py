@@ -42,7 +42,8 @@ class Known:
 class Step:
     """What one page of a poll brought: states of items, ids that are gone, and the cursor to go on with.
 
-    `is_end`: the listing has no further page. A sweep goes on by id after that.
+    `is_end`: the listing has no further page. A sweep goes on by id after that. `n_unanswered` items of the page were
+    asked for and gave no answer.
     """
 
     is_sweep: bool
@@ -50,6 +51,7 @@ class Step:
     gone: list[str] = field(default_factory=list)
     cursor: str | None = None
     is_end: bool = False
+    n_unanswered: int = 0
 
 
 class Mirror:

@@ -4,7 +4,8 @@ A poll reads a listing from its newest end. It stops at the first page on which 
 source that was never read to its end without a fault is read to its end. A sweep always is, and then asks by id for
 what was known and not seen: paging loses items, and a model that was taken down is in no listing.
 
-An item is unchanged when its state is: what the catalogue says matters of it, so not its download count.
+An item is unchanged when its state is: what the catalogue says matters of it, so not its download count. One that was
+asked for by id and got no answer of the source's own stays as it was known, and is asked for again.
 """
 
 import json
@@ -16,8 +17,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from carlos_tasks.errors import PassingError, PermanentError
-from carlos_tasks.sources.live import LiveSource
+from carlos_tasks.sources.live import KeptPage, LiveSource
 from carlos_tasks.sources.mirror import Known, Step
+from carlos_tasks.sources.web import Refused
 
 MAX_STALE_PAGES = 3
 """Pages in a row without an item that the poll has not seen, after which the listing is taken to go in circles."""
@@ -31,11 +33,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PollReport:
-    """What a poll added to the mirror. `is_complete`: nothing that was new can have been left out."""
+    """What a poll added to the mirror.
+
+    `is_complete`: nothing that was new can have been left out. `n_unanswered` items were asked for by id, and the
+    answer was not the source's own, or was that they are not for us.
+    """
 
     n_pages: int = 0
     n_gone: int = 0
     is_complete: bool = True
+    n_unanswered: int = 0
 
 
 def poll(source: LiveSource, *, sweep: bool = False) -> PollReport:
@@ -69,7 +76,12 @@ def poll(source: LiveSource, *, sweep: bool = False) -> PollReport:
             raise
         log.warning("the poll stops before its end, and what it has read is used: %s", exc)
         report = replace(new.report(), is_complete=False)
-    return PollReport(done.n_pages + report.n_pages, done.n_gone + report.n_gone, report.is_complete)
+    return PollReport(
+        done.n_pages + report.n_pages,
+        done.n_gone + report.n_gone,
+        report.is_complete,
+        done.n_unanswered + report.n_unanswered,
+    )
 
 
 class _Poll:
@@ -83,6 +95,8 @@ class _Poll:
         self._n_steps = self._n_resumed = len(steps)
         self._seen: dict[str, str] = {}
         self._gone: list[str] = []
+        self._n_unlisted = sum(step.n_unanswered for step in steps)  # items of the listing that gave no answer
+        self._n_unanswered = 0
         self._asked: set[str | None] = {None} if steps else set()
         for step in steps:
             self._seen |= step.states
@@ -97,6 +111,8 @@ class _Poll:
         fault = None if self._last.is_end else self._read_pages()
         if self._is_sweep and fault is None:
             fault = self._reconcile()
+        if fault is None and self._n_unlisted:
+            fault = f"{self._n_unlisted} items of the listing gave no answer of their own"
         return self.close(fault)
 
     @property
@@ -106,7 +122,7 @@ class _Poll:
 
     def report(self) -> PollReport:
         """Sum this run up."""
-        return PollReport(self._n_kept, len(self._gone))
+        return PollReport(self._n_kept, len(self._gone), n_unanswered=self._n_unanswered)
 
     def close(self, fault: str | None) -> PollReport:
         """Keep what is known now; with a fault, something may be missing in it."""
@@ -139,7 +155,11 @@ class _Poll:
                 return None
             n_stale = 0 if states.keys() - self._seen.keys() else n_stale + 1
             changed = self._changed(states)
-            self._keep(states, self._source.enrich(answer, changed) if changed else None, answer.cursor)
+            kept = self._source.enrich(answer, changed) if changed else KeptPage(b"")
+            self._n_unlisted += len(kept.unanswered)
+            self._n_unanswered += len(kept.unanswered)
+            known = {key: state for key, state in states.items() if key not in kept.unanswered}
+            self._keep(known, kept.raw or None, answer.cursor, n_unanswered=len(kept.unanswered))
             if answer.cursor is None:
                 return None
             if answer.cursor in self._asked:
@@ -160,27 +180,36 @@ class _Poll:
             gone = [key for key, item in found.items() if item is None]
             # An item counts under the id that it was asked for by, whatever it says of itself.
             states = {key: self._source.item_state(item)[1] for key, item in found.items() if item is not None}
-            page = json.dumps({"items": items, "gone": gone}).encode()
+            page = json.dumps({"items": items, "gone": gone}).encode() if found else None
             self._keep(states, page, None, gone)
         return None
 
     def _look_up(self, ids: Sequence[str]) -> dict[str, Any | None]:
-        """Ask by id; an item that the server breaks on stays as it is known, and several are an outage."""
+        """Ask by id; an item that gives no answer, or is not for us, stays as it is known. Several are an outage."""
         found, n_failed = {}, 0
         for item_id in ids:
             try:
                 found[item_id] = self._source.look_up(item_id)
-            except PassingError:
-                n_failed += 1
+            except (PassingError, Refused) as exc:
+                self._n_unanswered += 1
+                n_failed += isinstance(exc, PassingError)
+                log.warning("%s stays as it is known: %s", item_id, exc)
                 if n_failed >= MAX_FAILED_LOOK_UPS:
                     raise
         return found
 
-    def _keep(self, states: dict[str, str], page: bytes | None, cursor: str | None, gone: Sequence[str] = ()) -> None:
+    def _keep(
+        self,
+        states: dict[str, str],
+        page: bytes | None,
+        cursor: str | None,
+        gone: Sequence[str] = (),
+        n_unanswered: int = 0,
+    ) -> None:
         if page is not None:
             self._mirror.write_page(self._id, self._n_steps, page)
             self._n_kept += 1
-        step = Step(self._is_sweep, states, list(gone), cursor, is_end=cursor is None)
+        step = Step(self._is_sweep, states, list(gone), cursor, cursor is None, n_unanswered)
         self._mirror.write_step(self._id, self._n_steps, step)
         self._n_steps += 1
         self._seen |= states

@@ -66,14 +66,14 @@ def function(dag: str, task: str) -> Any:
     return getattr(import_module(dag), dag)().get_task(task).python_callable
 
 
-def announce(source: str, n_queued: int = 0, *, sweep: bool = False) -> list[str]:
+def announce(source: str, n_queued: int = 0, *, sweep: bool = False, again: bool = False) -> list[str]:
     """What `announce_shards` announces of a source."""
     from airflow.sdk.exceptions import AirflowSkipException
 
     events = Events()
     task = function("discover_loras", "announce_shards")
     try:
-        told = task(source, n_queued, params={"sweep": sweep}, outlet_events=events)
+        told = task(source, n_queued, params={"sweep": sweep, "again": again}, outlet_events=events)
     except AirflowSkipException:
         assert events.partitions == []
         return []
@@ -102,7 +102,11 @@ def test_nothing_is_announced_while_runs_wait_in_the_queue(place: Settings, tmp_
     (tmp_path / "dump" / "models" / "1.json").write_text("[]")
     source = f"civitai-dump:{tmp_path}/dump"
     assert announce(source, n_queued=1) == []
-    assert announce(source) == announce(source) == [partition_of(source, "models/1.json")]
+    partitions = [partition_of(source, "models/1.json")]
+    assert announce(source) == announce(source) == partitions
+    commit_intake(place, ingest(place, source, "models/1.json").intake_key)
+    assert announce(source) == []
+    assert announce(source, again=True) == partitions
 
 
 def test_a_shard_that_cannot_be_read_is_noted_with_what_its_task_left(place: Settings) -> None:

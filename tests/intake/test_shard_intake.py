@@ -71,7 +71,7 @@ def dump(tmp_path: Path) -> FolderStore:
         lists(17, 37, **claim(good)),
         lists(18, 38),
         lists(19, 39, **claim(good)),
-        lists(20, 40, type="Training Data"),
+        lists(20, 40, type="Training Data", primary=False),
         a_model(21, type="Checkpoint"),
         a_model(22, modelVersions=[a_version(1022, files=[])]),
         "broken",
@@ -106,6 +106,7 @@ def test_one_page_with_every_case(dump: FolderStore, kept: FolderStore) -> None:
         n_accepted=2,
         n_known=1,
         n_without_bytes=0,
+        n_unanswered=0,
         n_rejected=11,
         n_claims_wrong=2,  # two listings say SDXL 1.0
         by_reason={

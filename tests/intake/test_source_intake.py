@@ -131,14 +131,13 @@ def test_a_source_that_lists_nothing_any_more_is_asked_again(
     assert ask(settings, STATES) == [("1", "listed")]
 
 
-def test_files_that_were_added_beside_an_unchanged_shard_are_taken_in_on_request(
+def test_files_that_were_added_beside_an_unchanged_shard_are_taken_in(
     dump: Dump, take: Callable[..., IngestReport], settings: Settings, tmp_path: Path
 ) -> None:
     dump.put("models/1.jsonl", model(1), model(2))
     take()
     dump.write("files/1", write_file(tmp_path / "lora", micro_lora(), None).read_bytes())
-    assert take().n_shards_read == 0
-    report = take(again=True)
+    report = take()
     assert (report.n_accepted, report.n_new_loras, report.by_reason) == (1, 1, {"missing_file": 1})
     assert ask(settings, "select model_id, lora_id is not null from mart.listing_history order by all") == [
         ("1", True),
@@ -146,6 +145,28 @@ def test_files_that_were_added_beside_an_unchanged_shard_are_taken_in_on_request
     ]
     with connect(settings) as con:
         assert run_checks(con) == []
+
+
+def test_a_shard_that_stays_unreadable_costs_itself_only(
+    dump: Dump, take: Callable[..., IngestReport], settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2, 3):
+        dump.put(f"models/{number}.jsonl", model(number))
+    download = Dump.download
+
+    def broken(self: Dump, key: str, path: Path) -> None:
+        if key == "models/2.jsonl":
+            raise PermanentError("it is what it is")
+        download(self, key, path)
+
+    monkeypatch.setattr(FolderStore, "download", broken)
+    report = take()
+    assert (report.n_shards_read, report.n_shards_failed, report.n_new_listings) == (2, 1, 2)
+    assert ask(settings, "select shard_key, reason, detail from raw.shard_failure") == [
+        ("models/2.jsonl", "PermanentError", "it is what it is")
+    ]
+    monkeypatch.undo()
+    assert (take().n_shards_read, ask(settings, "from raw.shard_failure")) == (1, [])
 
 
 def test_many_small_shards_share_their_commits(
@@ -200,7 +221,7 @@ def test_the_command_tells_what_it_did(
         assert main(["ingest", uri, "--json"]) == 0
         (report,) = json.loads(capsys.readouterr().out)
         assert (report["source_uri"], report["n_records"], report["n_new_listings"]) == (uri, 1, 1)
-        assert main(["ingest", uri, "--again"]) == 0
+        assert main(["ingest", uri, "--again", "--sweep"]) == 0
         assert "n_shards_read" in capsys.readouterr().out
         assert main(["ingest", "ftp://host"]) == 1
         assert "names no source" in capsys.readouterr().err

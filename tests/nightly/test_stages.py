@@ -74,6 +74,10 @@ class CountingSource:
         self.asked.append("listings")
         return self._source.listings(shard_key)
 
+    def gives_now(self, file_id: str) -> bool | None:
+        self.asked.append("gives_now")
+        return self._source.gives_now(file_id)
+
     def fingerprint(self, listing: Listing) -> str:
         self.asked.append("fingerprint")
         return self._source.fingerprint(listing)
@@ -142,6 +146,13 @@ def test_the_first_night_finds_every_shard_oldest_first(settings: Settings, dump
     late, early = dump.put("1.json", second=2000), dump.put("2.json", second=1000)
     found = discover(settings, dump.uri)
     assert (found.shards, found.n_listed, found.n_known) == ((early, late), 2, 0)
+
+
+def test_again_finds_every_shard_whatever_was_read(settings: Settings, dump: Dump, night: Night) -> None:
+    shards = tuple(dump.put(f"{number}.json", second=number) for number in (1, 2))
+    assert [night(), night()] == [shards, ()]
+    assert discover(settings, dump.uri, True).shards == shards
+    assert discover(settings, dump.uri, None, sweep=True).shards == ()  # there is nothing to sweep
 
 
 def test_discovery_makes_no_lake(settings: Settings, dump: Dump) -> None:

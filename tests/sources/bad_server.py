@@ -8,6 +8,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+# What a protection in front of a site answers until a browser has solved its riddle.
+CHALLENGE = b"<!DOCTYPE html><html><head><title>Just a moment...</title></head><body>Enable cookies</body></html>"
+
 
 class Server:
     """What the server holds, what it does wrong, and what it was asked.
@@ -72,7 +75,11 @@ class Handler(BaseHTTPRequestHandler):
             self.send(200, body)
 
     def misbehave(self, fault: str, body: bytes) -> None:
-        """Answer wrongly in one of the ways that servers have."""
+        """Answer wrongly in one of the ways that servers have.
+
+        "challenge", "page 404", "gateway 404" are answers of what stands in front of the server; "words 404 No model"
+        is one of its own.
+        """
         if fault == "drop":
             self.close_connection = True
         elif fault == "cut":
@@ -87,6 +94,15 @@ class Handler(BaseHTTPRequestHandler):
             self.send(200, b'{"items": null}')
         elif fault == "garbled":
             self.send(200, b"\x1f\x8b not gzip", headers={"Content-Encoding": "gzip"})
+        elif fault == "challenge":
+            self.send(403, CHALLENGE, kind="text/html; charset=UTF-8", headers={"cf-mitigated": "challenge"})
+        elif fault.startswith("page "):
+            self.send(int(fault.removeprefix("page ")), CHALLENGE, kind="text/html")
+        elif fault.startswith("gateway "):
+            self.send(int(fault.removeprefix("gateway ")), b'{"message": "no Route matched with those values"}')
+        elif fault.startswith("words "):
+            status, _, words = fault.removeprefix("words ").partition(" ")
+            self.send(int(status), json.dumps({"error": words or "No"}).encode())
         else:
             status, _, wait = fault.partition(" ")
             self.send(int(status), b"busy", headers={"Retry-After": wait} if wait else {})

@@ -68,7 +68,7 @@ class HubHandler(Handler):
         self.state.requests.append((self.path, dict(self.headers)))
         parts = urlsplit(self.path)
         if "/resolve/" in parts.path:
-            status, body = self.state.files.get(unquote(parts.path), (404, b"{}"))
+            status, body = self.state.files.get(unquote(parts.path), (404, b'{"error": "Entry not found"}'))
             self.send(status, body)
             return
         fault = self.state.faults.pop(0) if self.state.faults else None

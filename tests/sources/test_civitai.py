@@ -27,6 +27,11 @@ def read_one(model: object) -> Listing:
     return listing
 
 
+def of_file(**changes: Any) -> dict[str, Any]:
+    """A model with one file."""
+    return a_model(modelVersions=[a_version(files=[a_file(**changes)])])
+
+
 def test_a_whole_record() -> None:
     listing = read_one(a_model())
     assert listing == Listing(
@@ -131,12 +136,10 @@ def test_missing_and_null_fields_leave_a_listing() -> None:
         (a_model(modelVersions=[a_version(files={"a": 1})]), Reason.RECORD_INVALID),
         (a_model(modelVersions=[a_version(files=["x"])]), Reason.RECORD_INVALID),
         (a_model(modelVersions=[a_version(files=[a_file(id="a/b")])]), Reason.RECORD_INVALID),
-        (a_model(modelVersions=[a_version(files=[a_file(type="Training Data")])]), Reason.NOT_A_MODEL_FILE),
-        (a_model(modelVersions=[a_version(files=[a_file(type="Config", primary=True)])]), Reason.NOT_A_MODEL_FILE),
-        (
-            a_model(modelVersions=[a_version(files=[a_file(type=None, primary=None, name="a.zip")])]),
-            Reason.NOT_A_MODEL_FILE,
-        ),
+        (of_file(type="Training Data", primary=False), Reason.NOT_A_MODEL_FILE),
+        (of_file(type="Config", primary="true"), Reason.NOT_A_MODEL_FILE),
+        (of_file(type="Enhancement LoRA", primary=None), Reason.NOT_A_MODEL_FILE),
+        (of_file(type=None, primary=None, name="a.zip"), Reason.NOT_A_MODEL_FILE),
     ],
 )
 def test_what_cannot_be_listed_is_one_rejection(model: object, reason: Reason) -> None:
@@ -146,6 +149,11 @@ def test_what_cannot_be_listed_is_one_rejection(model: object, reason: Reason) -
     assert rejection.detail.isprintable()
 
 
+@pytest.mark.parametrize("kind", ["Enhancement LoRA", "Training Data", "Archive", "", None, 7])
+def test_the_primary_file_of_a_version_is_its_weights_whatever_its_type(kind: object) -> None:
+    assert read_one(of_file(type=kind, name="x.zip", primary=True)).file_id == "31"
+
+
 @pytest.mark.parametrize("kind", ["LORA", "LoCon", "DoRA", "locon"])
 def test_lora_types_are_listed(kind: str) -> None:
     assert read_one(a_model(type=kind)).model_id == "11"
@@ -153,7 +161,7 @@ def test_lora_types_are_listed(kind: str) -> None:
 
 def test_every_file_of_every_version_is_one_record() -> None:
     versions = [
-        a_version(1, files=[a_file(1), a_file(2, type="Training Data"), a_file(3, type="Pruned Model")]),
+        a_version(1, files=[a_file(1), a_file(2, type="Training Data", primary=False), a_file(3, type="Pruned Model")]),
         a_version(2, files=[]),
         "broken",
         a_version(4, files=[a_file(4), None]),

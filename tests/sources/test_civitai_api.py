@@ -196,7 +196,7 @@ def test_a_cursor_that_is_refused_after_a_break_begins_anew(server: Server, sour
     server.models, server.faults = models(5, 4, 3, 2, 1), [None, *["503"] * 4]
     with pytest.raises(PassingError):
         poll(source)
-    server.faults = ["400"]
+    server.faults = ["words 400"]
     assert poll(source).is_complete
     assert sorted(set(ids(source))) == ["1", "2", "3", "4", "5"]
 
@@ -235,7 +235,7 @@ def test_one_model_that_the_server_breaks_on_stays_known(server: Server, source:
     server.models = models(4, 3, 2, 1)
     poll(source)
     server.hidden, server.faults = {1, 2}, [None, *["500"] * 4]
-    assert poll(source, sweep=True) == PollReport(n_pages=1)  # 2 is found, 1 gave no answer
+    assert poll(source, sweep=True) == PollReport(n_pages=1, n_unanswered=1)  # 2 is found, 1 gave no answer
     server.models, server.hidden = models(4, 3, 2), set()
     assert poll(source, sweep=True).n_gone == 1
 
@@ -344,7 +344,7 @@ def test_a_redirect_of_the_listing_is_not_followed(server: Server, source: Civit
 
 @pytest.mark.parametrize("status", ["401", "403"])
 def test_a_refused_token_is_a_matter_of_settings(status: str, server: Server, source: CivitaiApi) -> None:
-    server.faults = [status]
+    server.faults = [f"words {status}"]
     with pytest.raises(SettingsError, match="a token is missing"):
         poll(source)
 

@@ -222,20 +222,20 @@ def test_a_listing_names_files_of_its_own_server_only(
 def test_a_file_for_some_accounts_only_is_not_public(
     status: int, server: Server, downloader: Downloader, path: Path
 ) -> None:
-    server.files[PATH] = lambda handler: handler.send(status, b"{}")
+    server.files[PATH] = lambda handler: handler.send(status, b'{"error": "No"}')
     with pytest.raises(RejectedFile, match="not_public"):
         downloader.fetch(server.address + PATH, path, 9)
 
 
 @pytest.mark.parametrize("status", [404, 410, 451])
 def test_a_file_that_is_gone_is_not_found(status: int, server: Server, downloader: Downloader, path: Path) -> None:
-    server.files[PATH] = lambda handler: handler.send(status, b"{}")
+    server.files[PATH] = lambda handler: handler.send(status, b'{"error": "No"}')
     with pytest.raises(NotFound):
         downloader.fetch(server.address + PATH, path, 9)
 
 
 def test_a_file_that_the_server_refuses_otherwise_is_a_row(server: Server, downloader: Downloader, path: Path) -> None:
-    server.files[PATH] = lambda handler: handler.send(400, b"{}")
+    server.files[PATH] = lambda handler: handler.send(400, b'{"error": "No"}')
     with pytest.raises(RejectedFile, match=r"missing_file.*answers 400"):
         downloader.fetch(server.address + PATH, path, 9)
 

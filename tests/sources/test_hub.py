@@ -176,7 +176,7 @@ def test_a_listing_that_breaks_off_is_read_again(fault: str, server: HubServer, 
 
 def test_a_poll_that_is_broken_off_goes_on_near_where_it_was(server: HubServer, source: Hub) -> None:
     server.repos = numbered(*range(9, 0, -1))
-    server.faults = [*[None] * 8, "403"]
+    server.faults = [*[None] * 6, *["words 403"] * 3]
     with pytest.raises(SettingsError, match="HF_TOKEN"):
         poll(source)
     assert len(ids(source)) == 3
@@ -234,7 +234,10 @@ def test_a_file_is_fetched_at_its_commit_with_the_token(
 
 def test_gated_and_private_repositories_are_not_public(server: HubServer, source: Hub, tmp_path: Path) -> None:
     server.repos = [a_repo("zebra/gated", gated="auto"), a_repo("zebra/private", private=True), a_repo("zebra/gone")]
-    server.files[f"/zebra/gated/resolve/{SHA}/stripes.safetensors"] = (401, b"{}")
+    server.files[f"/zebra/gated/resolve/{SHA}/stripes.safetensors"] = (
+        401,
+        b'{"error": "Access to this repository is restricted"}',
+    )
     poll(source)
     found = {record.model_id: record for record in records(source) if isinstance(record, Listing)}
     for name in ("zebra/gated", "zebra/private"):

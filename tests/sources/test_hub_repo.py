@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -50,3 +51,21 @@ def test_every_weight_file_comes_out_once(names: list[str]) -> None:
     else:
         (only,) = records
         assert not isinstance(only, Listing) and only.reason is Reason.NO_FILES
+
+
+@pytest.mark.parametrize(
+    ("path", "is_lora"),
+    [
+        *(("unet/adapter_model.safetensors", True), ("text_encoder_one/adapter_model.safetensors", True)),
+        *(("transformer/pytorch_lora_weights.safetensors", True), ("checkpoint-500/adapter_model.bin", True)),
+        *(("adapter_model.safetensors", True), ("text_encoder_2/my-LoRA.safetensors", True)),
+        *(("unet/diffusion_pytorch_model.lora.safetensors", True), ("style.safetensors", True)),
+        *(("unet/diffusion_pytorch_model.safetensors", False), ("text_encoder/model.safetensors", False)),
+        *(("vae/model.safetensors", False), ("text_encoder_two/x.safetensors", False), ("transformer/x.pt", False)),
+        *(("lora/optimizer.bin", False), ("unet/lora-00001-of-00002.safetensors", False)),
+    ],
+)
+def test_an_adapter_is_a_lora_whatever_folder_it_is_in(path: str, is_lora: bool) -> None:
+    (record,) = read_repo(a_repo(siblings=[weights(path)]), "where")
+    assert isinstance(record, Listing) is is_lora
+    assert isinstance(record, Listing) or record.reason is Reason.NOT_A_MODEL_FILE

@@ -10,6 +10,7 @@ from carlos_tasks.lake.migrate import FOLDERS, SqlFile, sql_files, sql_folder
 from tests import test_import_published
 from tests.commit import test_index as test_commit
 from tests.commit import test_representation, test_thresholds
+from tests.intake import test_asked_again
 from tests.intake import test_commit as test_intake_commit
 from tests.moderation import test_decisions, test_notices, test_scoring, test_submissions
 from tests.nightly import test_stages as test_nightly
@@ -104,7 +105,7 @@ def test_every_object_is_tested() -> None:
     assert set(check_names()) == set(test_checks.SPOILT)
     commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
     tests = (test_commit, test_intake_commit, test_representation, test_import_published, test_queries, test_thresholds)
-    others = (test_decisions, test_notices, test_scoring, test_submissions, test_nightly)
+    others = (test_decisions, test_notices, test_scoring, test_submissions, test_nightly, test_asked_again)
     assert commits == {name for test in (*tests, *others) for name in test.TESTED_SQL}
 
 
