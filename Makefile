@@ -7,7 +7,7 @@ SHELL := /bin/bash
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.complete
-PAGES := CONTRIBUTING.md docs/command-line.md docs/operations.md docs/refusals.md
+PAGES := CONTRIBUTING.md docs/command-line.md docs/operations.md docs/refusals.md docs/sources.md
 COG := $(BIN)/cog -e -P -I scripts -p "import tables" --verbosity=1
 
 help: ## print this list

@@ -1,4 +1,4 @@
-"""Tables of the documentation, from what the code says: commands, settings, DAGs, reasons of refusals, recipes.
+"""Tables of the documentation, from what the code says: commands, settings, DAGs, reasons, sidecars, recipes.
 
 The pages name them where they stand: cog runs `<!-- [[[cog tables.settings() ]]] -->` and puts what is printed below.
 `make tables` writes them anew; `make check` fails where one differs. A text that names a page, as in
@@ -75,6 +75,14 @@ def reasons() -> None:
     from carlos_tasks.untrusted.reasons import Reason
 
     _print_table(("code", "what it means"), [(f"`{reason.value}`", reason.meaning) for reason in Reason])
+
+
+def sidecars() -> None:
+    """Each sidecar in the order in which they count: its name, who writes it, what it holds."""
+    from carlos_tasks.sources.beside.forms import FORMS
+
+    rows = [(f"`x{form.ending}`", form.writers, form.holds) for form in FORMS]
+    _print_table(("beside `x.safetensors`", "written by", "holds"), rows)
 
 
 def recipes() -> None:

@@ -28,6 +28,7 @@ def rows(printed: str) -> dict[str, list[str]]:
         ("docs/operations.md", "| `decide_batch` | By hand |", "| `decide_batch` | At 02:00 (UTC) |"),
         ("docs/command-line.md", "`carlos ingest SOURCE [--again] [--sweep]`", "`carlos ingest SOURCE`"),
         ("docs/refusals.md", "| `empty_file` | The file has no bytes. |\n", ""),
+        ("docs/sources.md", "| `x.cm-info.json` | Stability Matrix |", "| `x.cm-info.json` | somebody |"),
         ("CONTRIBUTING.md", "| `make check` | ruff, ruff format", "| `make check` | ruff format"),
     ],
 )

@@ -28,13 +28,14 @@ class Attachment:
 
 
 @contextmanager
-def attached(pipeline: Any, path: Path, scale: float) -> Iterator[Attachment]:
+def attached(pipeline: Any, path: Path, scale: float, stated_scale: str | None = None) -> Iterator[Attachment]:
     """Attach the LoRA at `path` for the body of the `with`, and restore the bare backbone exactly after it.
 
     Args:
         pipeline: as `load_backbone` gives it.
         path: a checked safetensors file.
         scale: the weight of the LoRA.
+        stated_scale: what an adapter_config.json beside the file says of the scale that it was trained with.
 
     Yields:
         The number of modules saved and patched. With none patched the backbone is bare: nothing to measure.
@@ -43,7 +44,7 @@ def attached(pipeline: Any, path: Path, scale: float) -> Iterator[Attachment]:
         IndexingFailed: `load_failed` where the file cannot be attached, `partly_patched` where some modules of the
             file matched nothing, so that what would be measured is not what the file holds.
     """
-    file = match_file(path, slots_of(pipeline))
+    file = match_file(path, slots_of(pipeline), stated_scale)
     if not file.modules:
         yield Attachment(file.n_modules, 0)
         return

@@ -15,10 +15,10 @@ from carlos_tasks.lora.backbones.architecture import Architecture, Slot
 from carlos_tasks.lora.backbones.architecture_data import slots_of_model
 from carlos_tasks.lora.backbones.loading import WAYS, Way
 from carlos_tasks.lora.container.header import Header, read_header
-from carlos_tasks.lora.facts import adapter_configs, read_alphas
 from carlos_tasks.lora.families import tell_family
 from carlos_tasks.lora.layout.parts import Change
 from carlos_tasks.lora.layout.tensor_layout import Module, place_tensor
+from carlos_tasks.lora.scale.tell import ModuleScales
 
 COMPONENTS = ("unet", "transformer", "text_encoder", "text_encoder_2", "text_encoder_3")
 
@@ -39,12 +39,16 @@ class MatchedModule:
 
 @dataclass(frozen=True)
 class MatchedFile:
-    """A file whose modules were looked for in a pipeline; `modules` holds those that are there."""
+    """A file whose modules were looked for in a pipeline; `modules` holds those that are there.
+
+    `stated_scale` is what an adapter_config.json beside the file says of its scale.
+    """
 
     path: Path
     header: Header
     way: Way
     modules: tuple[MatchedModule, ...]
+    stated_scale: str | None = None
 
     @property
     def components(self) -> frozenset[str]:
@@ -66,28 +70,12 @@ class MatchedFile:
                 yield module, {part: file.get_tensor(names[module.name, part]) for part in module.parts}
 
     def alpha(self, module: MatchedModule) -> float | None:
-        """Return a module's alpha: a tensor of the file, or what diffusers wrote into the header."""
-        if (alpha := self._alphas.get(module.name)) is not None:
-            return alpha
-        slot = module.slots[0]
-        config = self._configs.get(slot.component, {})
-        patterns = config.get("alpha_pattern")
-        places = patterns if isinstance(patterns, dict) else {}
-        # peft looks for the end of a module's name
-        own = next((alpha for end, alpha in places.items() if f".{slot.module}".endswith(f".{end}")), None)
-        stated = config.get("lora_alpha") if own is None else own
-        if isinstance(stated, bool) or not isinstance(stated, int | float) or module.change.rank is None:
-            return None
-        # rank-stabilised LoRA divides by the root of the rank
-        return stated * module.change.rank**0.5 if config.get("use_rslora") is True else float(stated)
+        """Return a module's alpha, None where it is the rank (`lora.scale`)."""
+        return self._scales.alpha(module.name, tuple(slot.module for slot in module.slots), module.slots[0].component)
 
     @cached_property
-    def _alphas(self) -> Mapping[str, float]:
-        return read_alphas(self.header, self.path)
-
-    @cached_property
-    def _configs(self) -> Mapping[str, Mapping[str, object]]:
-        return adapter_configs(self.header.metadata)
+    def _scales(self) -> ModuleScales:
+        return ModuleScales(self.header, self.path, self.stated_scale)
 
     @cached_property
     def _names(self) -> Mapping[tuple[str, str], str]:
@@ -95,8 +83,11 @@ class MatchedFile:
         return {(place.module, place.part): name for name, place in places}
 
 
-def match_file(path: Path, slots: Iterable[Slot]) -> MatchedFile:
+def match_file(path: Path, slots: Iterable[Slot], stated_scale: str | None = None) -> MatchedFile:
     """Match a file with the modules of a backbone.
+
+    Args:
+        stated_scale: what an adapter_config.json beside the file says (`lora.scale.config.state_config`).
 
     Raises:
         IndexingFailed: `load_failed`, where this file cannot be attached to any backbone, or a tensor has another
@@ -118,7 +109,7 @@ def match_file(path: Path, slots: Iterable[Slot]) -> MatchedFile:
         elif found := architecture.find(name):
             raise IndexingFailed("load_failed", _of_another_size(name, module, found)[:500])
     way = Way.MERGE if any(module.change.has_bias for module in matched) else WAYS[family.family]
-    return MatchedFile(path, header, way, tuple(matched))
+    return MatchedFile(path, header, way, tuple(matched), stated_scale)
 
 
 def slots_of(pipeline: Any) -> Iterator[Slot]:

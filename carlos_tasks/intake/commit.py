@@ -47,7 +47,7 @@ TAKEN = pa.schema(
     ]
 )
 _STATEMENTS = (
-    *("add_listings", "add_rejections", "add_loras", "renew_loras", "renew_listings"),
+    *("add_listings", "add_rejections", "add_loras", "renew_scales", "renew_loras", "renew_listings"),
     *("add_shards", "put_sightings", "put_awaited", "remove_awaited", "remove_shard_failures"),
 )
 

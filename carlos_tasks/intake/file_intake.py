@@ -13,8 +13,9 @@ from carlos_tasks.errors import NotFound, RejectedFile
 from carlos_tasks.intake.receipts import Verdict, read_receipt, receipt_key, write_receipt
 from carlos_tasks.intake.rows import canonical_json
 from carlos_tasks.lora.check import Examined, examine_file
+from carlos_tasks.lora.scale.config import MAX_BYTES, state_config, state_fault
 from carlos_tasks.sources.back_off import NoAnswer
-from carlos_tasks.sources.listing import Listing, Source
+from carlos_tasks.sources.listing import FetchesConfigs, Listing, Source
 from carlos_tasks.sources.live import LiveSource
 from carlos_tasks.store.keys import file_key, quarantine_prefix
 from carlos_tasks.store.objects import ObjectStore
@@ -80,6 +81,7 @@ class FileIntake:
                 accepted_base_models=self.accepted_base_models,
                 unpack_to=unpack_to,
                 max_bytes=self.max_bytes,
+                stated_scale=self._stated_scale(listing),
             )
             path = examined.unpacked or self.path  # of a zip, what was in it is the LoRA
             if examined.reason is None:
@@ -89,6 +91,19 @@ class FileIntake:
             self.path.unlink(missing_ok=True)
             unpack_to.unlink(missing_ok=True)
         return Verdict(examined.file, examined.reason, examined.detail, quarantine_key), False
+
+    def _stated_scale(self, listing: Listing) -> str | None:
+        """Return what the configuration beside the file states; a live source fetches it now."""
+        if listing.config_path is None or not isinstance(self.source, FetchesConfigs):
+            return listing.stated_scale
+        try:
+            return state_config(self.source.fetch_config(listing, MAX_BYTES))
+        except NotFound:
+            return state_fault("is listed, and cannot be fetched")
+        except RejectedFile as exc:
+            return state_fault(f"cannot be read: {exc.detail}")
+        except ValueError as exc:
+            return state_fault(f"is {exc}")
 
     def _keep(self, path: Path, key: str) -> bool:
         """Store a local file under a key that its hash gives, unless it is there; tell whether it was."""

@@ -39,7 +39,7 @@ def receipt_key(
     """Name the receipt of one file in one state, as these checks would judge it."""
     accepted = None if accepted_base_models is None else sorted(accepted_base_models)
     state: list[Any] = [CHECKS_VERSION, source_uri, listing.file_id, fingerprint]
-    state += [listing.sha256_claimed, listing.size_bytes, accepted, max_bytes]
+    state += [listing.sha256_claimed, listing.size_bytes, accepted, max_bytes, listing.stated_scale]
     return verdict_key(state)
 
 

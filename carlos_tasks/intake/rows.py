@@ -17,8 +17,15 @@ def canonical_json(value: Any) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def listing_row(listing: Listing, shard: ObjectInfo, file: LoraFile | None) -> dict[str, Any]:
-    """Return the row of a listing; `file` is None where its bytes were not taken in."""
+def listing_row(
+    listing: Listing, shard: ObjectInfo, file: LoraFile | None, sha256: str | None = None
+) -> dict[str, Any]:
+    """Return the row of a listing.
+
+    Args:
+        file: None where its bytes were not taken in.
+        sha256: of its bytes, where they were read.
+    """
     payload = canonical_json(listing.payload)
     return {
         "kind": "listing",
@@ -46,8 +53,20 @@ def listing_row(listing: Listing, shard: ObjectInfo, file: LoraFile | None) -> d
         "published_at": listing.published_at,
         "license": canonical_json(listing.license),
         "payload": payload,
+        "notes": [*listing.notes, *notes_on_hashes(listing, sha256)],
         "lora": lora_facts(listing, file) if file else None,
     }
+
+
+def notes_on_hashes(listing: Listing, sha256: str | None) -> list[str]:
+    """Return a note for each sidecar whose SHA-256 is not the file's: one of the two was changed since."""
+    if sha256 is None:
+        return []
+    return [
+        f"{name}: its SHA-256 is not the file's, which is {sha256}"
+        for name, stated in listing.sha256s_beside.items()
+        if sha256 not in stated
+    ]
 
 
 def lora_facts(listing: Listing, file: LoraFile) -> dict[str, Any]:
@@ -71,6 +90,11 @@ def lora_facts(listing: Listing, file: LoraFile) -> dict[str, Any]:
         "metadata": canonical_json(file.metadata),
         "file_key": file_key(file.lora_id),
         "checks_version": CHECKS_VERSION,
+        "scale_told_by": file.scale_told_by,
+        "is_scale_known": file.is_scale_known,
+        "scale_detail": file.scale_detail,
+        "stated_scale": file.stated_scale,
+        "scale_key": file.scale_key,
     }
 
 

@@ -52,6 +52,11 @@ LORA_FIELDS: tuple[pa.Field, ...] = (
     pa.field("metadata", pa.string()),  # JSON object text: the safetensors header's __metadata__
     pa.field("file_key", pa.string()),  # files/<lora_id>.safetensors
     pa.field("checks_version", pa.int32()),
+    pa.field("scale_told_by", pa.string()),
+    pa.field("is_scale_known", pa.bool_()),
+    pa.field("scale_detail", pa.string()),
+    pa.field("scale_key", pa.string()),  # hash of what is stated of the scale in the header and beside the file
+    pa.field("stated_scale", pa.string()),  # JSON object text: of an adapter_config.json beside the file
 )
 
 #: Why a file was refused, null in listing rows.
@@ -90,6 +95,7 @@ INTAKE_SCHEMA: pa.Schema = pa.schema(
         pa.field("published_at", pa.string()),  # as the source writes it (ISO 8601), not parsed
         pa.field("license", pa.string()),  # JSON object text
         pa.field("payload", pa.string()),  # JSON text: {"model": …, "version": …, "file": …}
+        pa.field("notes", pa.list_(pa.string())),  # what was passed over in reading it
         pa.field("lora", pa.struct(LORA_FIELDS)),
         pa.field("rejection", pa.struct(REJECTION_FIELDS)),
     ]

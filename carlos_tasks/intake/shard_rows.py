@@ -30,6 +30,8 @@ class IntakeReport:
     n_unanswered: int  # files in whose place something else answered, a challenge say: they are asked for again
     n_rejected: int
     n_claims_wrong: int  # accepted files whose listing names another base model than their keys do
+    n_scale_unknown: int  # accepted files of which nobody can tell by how much the weights are multiplied
+    n_noted: int  # listings of which something was passed over: raw.listing.notes
     by_reason: dict[str, int] = field(default_factory=dict)
 
 
@@ -51,7 +53,9 @@ class ShardRows:
         """Add a listed file with what became of it; a verdict on no bytes leaves the listing alone."""
         self._tally["listings"] += 1
         file = verdict.file if verdict.reason is None else None
-        self._writer.add(listing_row(listing, self._shard, file))
+        row = listing_row(listing, self._shard, file, verdict.file.lora_id if verdict.file else None)
+        self._tally["noted"] += bool(row["notes"])
+        self._writer.add(row)
         if verdict.reason is not None:
             self._reasons[verdict.reason] += 1
             refusal = _rejection_of(listing, verdict, verdict.reason)
@@ -59,6 +63,7 @@ class ShardRows:
         elif file is not None:
             self._tally["known" if is_known else "accepted"] += 1
             self._tally["claims_wrong"] += _is_claim_wrong(listing, file)
+            self._tally["scale_unknown"] += file.is_scale_known is False
         else:
             self._tally["unanswered" if listing.has_bytes else "without_bytes"] += 1
 
@@ -74,6 +79,8 @@ class ShardRows:
             n_unanswered=self._tally["unanswered"],
             n_rejected=self._reasons.total(),
             n_claims_wrong=self._tally["claims_wrong"],
+            n_scale_unknown=self._tally["scale_unknown"],
+            n_noted=self._tally["noted"],
             by_reason={str(reason): self._reasons[reason] for reason in sorted(self._reasons)},
         )
 

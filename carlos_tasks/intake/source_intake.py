@@ -51,6 +51,8 @@ class IngestReport:
     n_look_ups_unanswered: int
     n_rejected: int
     n_claims_wrong: int
+    n_scale_unknown: int
+    n_noted: int
     n_new_listings: int
     n_new_rejections: int
     n_new_loras: int

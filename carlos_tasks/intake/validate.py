@@ -15,6 +15,7 @@ from pathlib import Path
 from carlos_tasks.aliases import Row
 from carlos_tasks.console import print_json, print_table, printable
 from carlos_tasks.lora.check import Examined, examine_file, inspect_header
+from carlos_tasks.sources.beside.adapter_config import stated_beside
 from carlos_tasks.sources.folder import MODEL_ENDINGS
 from carlos_tasks.untrusted.reasons import Reason
 
@@ -118,10 +119,11 @@ def _validated(found: tuple[Path, bool], *, headers_only: bool, with_metadata: b
 
 
 def _examined(path: Path, headers_only: bool) -> Examined:
+    stated_scale = stated_beside(path)
     if headers_only:
-        return inspect_header(path)
+        return inspect_header(path, stated_scale)
     with tempfile.TemporaryDirectory(prefix="carlos-validate-") as room:
-        return examine_file(path, unpack_to=Path(room) / "unpacked")
+        return examine_file(path, unpack_to=Path(room) / "unpacked", stated_scale=stated_scale)
 
 
 def _refused(path: str, reason: Reason, detail: str) -> Row:

@@ -13,10 +13,13 @@ from carlos_tasks.errors import RejectedFile
 from carlos_tasks.lora.backbones.known import UNKNOWN
 from carlos_tasks.lora.container.header import Header, read_header
 from carlos_tasks.lora.container.weights import SLICE_BYTES, scan_weights
-from carlos_tasks.lora.container.zip_file import MAX_UNPACKED_BYTES, is_zip, unpack
+from carlos_tasks.lora.container.zip_file import MAX_UNPACKED_BYTES, is_zip, read_beside, unpack
 from carlos_tasks.lora.facts import tell_facts
 from carlos_tasks.lora.families import Family
 from carlos_tasks.lora.judgement import Fault, Judgement, judge, not_indexed
+from carlos_tasks.lora.scale.config import FILE_NAME, MAX_BYTES, state_config, state_fault
+from carlos_tasks.lora.scale.statements import scale_key
+from carlos_tasks.lora.scale.tell import tell_scale
 from carlos_tasks.untrusted.reasons import Reason
 from carlos_tasks.untrusted.text import clean_line, clean_text
 
@@ -34,7 +37,8 @@ class LoraFile:
     """What one file is.
 
     `rank` and `alpha` are those that most modules have. `modules` counts modules by component and kind
-    (`unet.attention`, `text_encoder.feed_forward`). Texts of the header are claims of its author.
+    (`unet.attention`, `text_encoder.feed_forward`). Texts of the header are claims of its author. `scale_told_by` names
+    what tells by how much the weights are multiplied (`lora.scale`).
     """
 
     lora_id: str
@@ -54,6 +58,11 @@ class LoraFile:
     trigger_words: tuple[str, ...] = ()
     frequent_tags: tuple[str, ...] = ()  # the most frequent of ss_tag_frequency
     metadata: Mapping[str, str] = field(default_factory=dict)
+    scale_told_by: str | None = None
+    is_scale_known: bool | None = None
+    scale_detail: str = ""  # why the scale is not known
+    stated_scale: str | None = None  # what an adapter_config.json beside the file says of it, canonical JSON
+    scale_key: str | None = None  # hash of all that is stated of it, in the header and beside the file
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,7 @@ def examine_file(
     accepted_base_models: Collection[str] | None = None,
     unpack_to: Path | None = None,
     max_bytes: int = MAX_UNPACKED_BYTES,
+    stated_scale: str | None = None,
 ) -> Examined:
     """Tell what a file is and whether the index can use it. Its weights are hashed and looked at, never loaded.
 
@@ -84,6 +94,8 @@ def examine_file(
         accepted_base_models: base models that the index uses; None accepts every one.
         unpack_to: where the file in a zip is written; None refuses every zip.
         max_bytes: how large the file in a zip may be.
+        stated_scale: what an adapter_config.json beside the file says (`lora.scale.config.state_config`); one inside
+            the zip goes before it.
     """
     try:
         header = read_header(path)
@@ -100,20 +112,23 @@ def examine_file(
             unpack(path, unpack_to, max_bytes)
         except RejectedFile as refused:
             return Examined(blank, Reason(refused.reason), refused.detail)
-        return replace(examine_file(unpack_to, accepted_base_models=accepted_base_models), unpacked=unpack_to)
+        stated_scale = _stated_in(path) or stated_scale
+        examined = examine_file(unpack_to, accepted_base_models=accepted_base_models, stated_scale=stated_scale)
+        return replace(examined, unpacked=unpack_to)
     told = judge(header)
-    file = replace(_tell(header, path, told), lora_id=scan.sha256, tensors_sha256=scan.tensors_sha256)
+    file = replace(_tell(header, path, told, stated_scale), lora_id=scan.sha256, tensors_sha256=scan.tensors_sha256)
     is_ours = accepted_base_models is None or told.base_model in accepted_base_models or not told.is_lora
     foreign = None if is_ours else not_indexed(told.base_model, told.evidence)
     fault = _compare(file, sha256_claimed, size_claimed) or foreign or told.fault or scan.fault
     return Examined(file, *fault) if fault else Examined(file)
 
 
-def inspect_header(path: Path) -> Examined:
+def inspect_header(path: Path, stated_scale: str | None = None) -> Examined:
     """Tell what the header alone tells: milliseconds for a file of any size, and neither hash nor weights.
 
     Args:
         path: a safetensors file; a zip is refused unopened.
+        stated_scale: as for `examine_file`.
     """
     blank = LoraFile("", path.stat().st_size)
     try:
@@ -121,7 +136,7 @@ def inspect_header(path: Path) -> Examined:
     except RejectedFile as exc:
         return Examined(blank, Reason(exc.reason), exc.detail)
     told = judge(header)
-    file = _tell(header, path, told)
+    file = _tell(header, path, told, stated_scale)
     return Examined(file, *told.fault) if told.fault else Examined(file)
 
 
@@ -142,9 +157,10 @@ def clean_metadata(metadata: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def _tell(header: Header, path: Path, told: Judgement) -> LoraFile:
+def _tell(header: Header, path: Path, told: Judgement, stated_scale: str | None) -> LoraFile:
     """Tell what names, shapes and metadata say; the hashes are left out."""
-    facts = tell_facts(header, path)
+    facts = tell_facts(header)
+    scale = tell_scale(header, path, stated_scale)
     return LoraFile(
         lora_id="",
         size_bytes=header.size_bytes,
@@ -152,7 +168,7 @@ def _tell(header: Header, path: Path, told: Judgement) -> LoraFile:
         base_model=told.base_model,
         base_model_evidence=told.evidence,
         rank=told.family.rank,
-        alpha=facts.alpha,
+        alpha=scale.alpha,
         n_modules=told.family.n_modules,
         n_modules_matched=told.n_modules_matched,
         modules=facts.modules,
@@ -162,7 +178,21 @@ def _tell(header: Header, path: Path, told: Judgement) -> LoraFile:
         trigger_words=facts.trigger_words,
         frequent_tags=facts.frequent_tags,
         metadata=clean_metadata(header.metadata),
+        scale_told_by=scale.told_by.value,
+        is_scale_known=scale.is_known,
+        scale_detail=clean_line(scale.detail),
+        stated_scale=stated_scale,
+        scale_key=scale_key(header.metadata, stated_scale),
     )
+
+
+def _stated_in(zip_path: Path) -> str | None:
+    """Return what the configuration beside the file in a zip says."""
+    data = read_beside(zip_path, FILE_NAME, MAX_BYTES + 1)
+    try:
+        return None if data is None else state_config(data)
+    except ValueError as exc:
+        return state_fault(f"is {exc}")
 
 
 def _compare(file: LoraFile, sha256_claimed: str | None, size_claimed: int | None) -> Fault | None:

@@ -136,7 +136,7 @@ def _backlog(settings: Settings, profile: Profile) -> tuple[LoraTask, ...]:
 
 def _waiting(con: "duckdb.DuckDBPyConnection", profile: Profile) -> tuple[LoraTask, ...]:
     rows = con.execute(
-        "select lora_id, file_key, trigger_words, measure_key, measured_as "
+        "select lora_id, file_key, trigger_words, measure_key, measured_as, stated_scale "
         "from mart.backlog($profile_id, $base_model, words := $words)",
         {
             "profile_id": profile.profile_id,
@@ -144,7 +144,7 @@ def _waiting(con: "duckdb.DuckDBPyConnection", profile: Profile) -> tuple[LoraTa
             "words": profile.identity.lora.trigger_words,
         },
     ).fetchall()
-    return tuple(LoraTask(lora_id, file_key, tuple(words or ()), *same) for lora_id, file_key, words, *same in rows)
+    return tuple(LoraTask(lora_id, file_key, tuple(words or ()), *rest) for lora_id, file_key, words, *rest in rows)
 
 
 def make_baseline(settings: Settings) -> BaselineReport:

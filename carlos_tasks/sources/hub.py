@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import tempfile
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -69,6 +70,8 @@ class Hub(LiveSource):
     def fingerprint(self, listing: Listing) -> str:
         """Name the state by the file's hash or commit, and by who may have it."""
         model, content = listing.payload["model"], listing.sha256_claimed or listing.version_id
+        if listing.config_path:  # which may change while the weights do not
+            content = f"{content}-{listing.version_id}"
         state = [
             listing.model_id,
             content,
@@ -83,8 +86,14 @@ class Hub(LiveSource):
         """Download the file at its commit; a gated one only where the token has been granted it."""
         if listing.payload["model"].get("private"):
             raise RejectedFile(Reason.NOT_PUBLIC, "a private repository")
-        url = hf_hub_url(listing.model_id, listing.file_id, revision=listing.version_id, endpoint=self._endpoint)
-        self._downloader.fetch(url, path, max_bytes)
+        self._download(listing, listing.file_id, path, max_bytes)
+
+    def fetch_config(self, listing: Listing, max_bytes: int) -> bytes:
+        """Download the configuration beside the file, at the same commit."""
+        with tempfile.TemporaryDirectory(prefix="carlos-config-") as room:
+            path = Path(room) / "config"
+            self._download(listing, listing.config_path or "", path, max_bytes)
+            return path.read_bytes()
 
     def page(self, cursor: str | None) -> Answer:
         """Return the next repositories; after a break, those of the page before come again with them.
@@ -138,6 +147,10 @@ class Hub(LiveSource):
         gone = [repo_id for repo_id, repo in found.items() if repo is None]
         items = [repo for repo in found.values() if repo is not None]
         return KeptPage(json.dumps({"items": items + nameless, "gone": gone}).encode(), frozenset(unanswered))
+
+    def _download(self, listing: Listing, name: str, path: Path, max_bytes: int) -> None:
+        url = hf_hub_url(listing.model_id, name, revision=listing.version_id, endpoint=self._endpoint)
+        self._downloader.fetch(url, path, max_bytes)
 
     def _read_on(self, start: int) -> Answer:
         if self._position != start or start == 0:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
 
+from carlos_tasks.sources.beside.adapter_config import SHARED, config_key, is_config_of
 from carlos_tasks.sources.civitai import MAX_TAGS, MAX_WORD_CHARS, read_sha256
-from carlos_tasks.sources.folder import MAX_PATH_CHARS, MODEL_ENDINGS
+from carlos_tasks.sources.folder import FORMATS, MAX_PATH_CHARS, MODEL_ENDINGS
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.store.objects import checked_key
 from carlos_tasks.untrusted.reasons import Reason
@@ -66,6 +67,7 @@ def read_repo_id(value: object) -> str | None:
 
 
 def _read_file(repo: dict[str, Any], repo_id: str, commit: str, file: dict[str, Any]) -> Listing:
+    ending = PurePosixPath(file["rfilename"]).suffix.removeprefix(".")
     path, card, lfs = file["rfilename"], _object(repo.get("cardData")), _object(file.get("lfs"))
     size, license_name = lfs.get("size", file.get("size")), clean_line(card.get("license"), 100)
     prompt = clean_line(card.get("instance_prompt"), MAX_WORD_CHARS)
@@ -80,17 +82,29 @@ def _read_file(repo: dict[str, Any], repo_id: str, commit: str, file: dict[str, 
         base_model_claimed=clean_line(_first(card.get("base_model"))),
         trained_words=(prompt,) if prompt else (),
         file_name=clean_line(PurePosixPath(path).name),
-        file_format=PurePosixPath(path).suffix.removeprefix("."),
+        file_format=FORMATS.get(ending.lower(), ending),
         size_bytes=size if type(size) is int and 0 <= size < 2**53 else None,
         sha256_claimed=read_sha256(lfs.get("sha256")),
         published_at=clean_line(repo.get("lastModified"), 40) or None,
         license={"license": license_name} if license_name else {},
+        **_config_beside(repo, path),
         payload=clean_json({
             "model": {key: value for key, value in repo.items() if key not in {"siblings", "sha", "lastModified"}},
             "version": {"sha": commit, "lastModified": repo.get("lastModified")},
             "file": file,
         }),
     )  # fmt: skip
+
+
+def _config_beside(repo: dict[str, Any], path: str) -> dict[str, Any]:
+    """Tell where the configuration of a file lies: in its folder, at the same commit."""
+    folder = path.rpartition("/")[0]
+    names = (file.get("rfilename") for file in repo["siblings"] if isinstance(file, dict))
+    keys = {name for name in names if isinstance(name, str) and name.rpartition("/")[0] == folder}
+    config = config_key(path)
+    if config not in keys or (is_its := is_config_of(path, keys)) is False:
+        return {}
+    return {"config_path": config} if is_its else {"stated_scale": SHARED}
 
 
 def _is_weights(file: object) -> bool:

@@ -8,7 +8,7 @@ value.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from carlos_tasks.store.objects import ObjectInfo
 from carlos_tasks.untrusted.reasons import Reason
@@ -37,6 +37,10 @@ class Listing:
     published_at: str | None = None
     license: Mapping[str, Any] = field(default_factory=dict)
     payload: Mapping[str, Any] = field(default_factory=dict)  # {"model": …, "version": …, "file": …}, without children
+    stated_scale: str | None = None  # of an adapter_config.json beside the file (`lora.scale.config.state_config`)
+    config_path: str | None = None  # where one lies that has to be fetched; then `stated_scale` is not told yet
+    sha256s_beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # as sidecars state them; no claims
+    notes: tuple[str, ...] = ()  # what was passed over
     has_bytes: bool = True  # False: the source holds metadata alone, so that there is nothing to fetch or to miss
 
 
@@ -85,3 +89,11 @@ class Source(Protocol):
             RejectedFile: the file is larger than max_bytes.
             PassingError: the source does not answer; worth another try.
         """
+
+
+@runtime_checkable
+class FetchesConfigs(Protocol):
+    """A source whose listings may have a `config_path`."""
+
+    def fetch_config(self, listing: Listing, max_bytes: int) -> bytes:
+        """Return the file that lies there; it raises what `Source.fetch` does."""

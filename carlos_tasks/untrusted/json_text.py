@@ -41,6 +41,18 @@ def parse(text: bytes) -> object:
         raise NotJson("not JSON") from exc
 
 
+def parse_file(data: bytes) -> object:
+    """Parse a JSON file in any encoding that editors write: UTF-8, UTF-16 (with a mark in front or not), Windows' own.
+
+    Raises:
+        NotJson: as `parse`.
+    """
+    try:
+        return parse(data)
+    except NotJson:
+        return parse(data.decode("cp1252", errors="replace").encode())
+
+
 def cut_lines(chunks: Iterator[bytes], limit: int) -> Iterator[tuple[bytes | None, bool]]:
     """Yield the lines that are not empty, None for one above the limit, and whether a line break ends them."""
     rest, is_passed_over = b"", False

@@ -6,24 +6,18 @@ this LoRA would get.
 """
 
 import logging
-import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
-from carlos_tasks.errors import NotFound, RejectedFile
+from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.evidence import image_keys
 from carlos_tasks.lake.outcomes import OutcomeRecord, read_outcome
-from carlos_tasks.lora.container.header import read_header
-from carlos_tasks.store.keys import evidence_prefix, file_key, outcome_key, parse_shard_key, shard_key, shard_prefix
+from carlos_tasks.store.keys import evidence_prefix, outcome_key, parse_shard_key, shard_key, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.version import __version__
 from carlos_tasks.worker.plans import LoraTask
 
 log = logging.getLogger(__name__)
-
-# Of a header's metadata, this alone changes the weights: the alphas as diffusers states them.
-_ADAPTER = "lora_adapter_metadata"
 
 
 def copy_measured(store: ObjectStore, profile_id: str, task: LoraTask) -> OutcomeRecord | None:
@@ -41,9 +35,6 @@ def copy_measured(store: ObjectStore, profile_id: str, task: LoraTask) -> Outcom
     try:
         other = read_outcome(store, outcome_key(profile_id, task.measured_as), profile_id)
         if not _may_be_copied(store, other, task):
-            return None
-        if not _headers_agree(store, task.file_key, file_key(other.lora_id)):
-            log.warning("%s is measured: its header is not like that of %s", task.lora_id[:12], other.lora_id[:12])
             return None
         shards = _copy_objects(store, other, task.lora_id)
     except NotFound as exc:
@@ -70,24 +61,6 @@ def _may_be_copied(store: ObjectStore, other: OutcomeRecord, task: LoraTask) -> 
         return False
     there = {item.key for item in store.list(shard_prefix(other.profile_id, other.lora_id))}
     return there.issuperset(other.shards)
-
-
-def _headers_agree(store: ObjectStore, *keys: str) -> bool:
-    """Whether files state the same alphas in their headers.
-
-    The key was made of the lake's copy of the headers, which is cleaned and cut: a file can be written so that it looks
-    there like one that acts in another way.
-    """
-    stated = set()
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "lora.safetensors"
-        for key in keys:
-            store.download(key, path)
-            try:
-                stated.add(read_header(path).metadata.get(_ADAPTER))
-            except RejectedFile:
-                return False
-    return len(stated) == 1
 
 
 def _copy_objects(store: ObjectStore, other: OutcomeRecord, lora_id: str) -> tuple[str, ...]:

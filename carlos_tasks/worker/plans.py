@@ -16,7 +16,7 @@ class LoraTask:
     """One LoRA to index, as a plan's manifest states it: a row of `mart.backlog`.
 
     `measure_key` says what fixes its images beside the profile. `measured_as` names another LoRA with that key; its
-    measurement is copied if it is there.
+    measurement is copied if it is there. `stated_scale` is that of core.lora. Older manifests have none of these.
     """
 
     lora_id: str
@@ -24,6 +24,7 @@ class LoraTask:
     trigger_words: tuple[str, ...]
     measure_key: str | None = None
     measured_as: str | None = None
+    stated_scale: str | None = None
 
 
 class Manifest(BaseModel):

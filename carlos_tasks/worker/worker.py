@@ -110,7 +110,8 @@ class Worker:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"{task.lora_id}.safetensors"
                 self._store.download(task.file_key, path)
-                with attached(self._pipeline, path, self._profile.identity.lora.scale) as attachment:
+                scale = self._profile.identity.lora.scale
+                with attached(self._pipeline, path, scale, task.stated_scale) as attachment:
                     saved, patched = attachment.modules_saved, attachment.modules_patched
                     if patched:
                         self._make_shards(task.lora_id, self._suffix(task), advance)

@@ -1,12 +1,11 @@
 /* Brings LoRAs up to date whose facts an older version of the checks told, with those of intake files (`seen`). When a
-   LoRA was first seen stays. */
+   LoRA was first seen stays. `renew_scales` has brought its scale up to date before. */
 update core.lora
 set
     family = told.lora.family,
     base_model = told.lora.base_model,
     base_model_evidence = told.lora.base_model_evidence,
     rank = told.lora.rank,
-    alpha = told.lora.alpha,
     n_modules = told.lora.n_modules,
     n_modules_matched = told.lora.n_modules_matched,
     modules = told.lora.modules,

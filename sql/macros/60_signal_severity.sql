@@ -25,4 +25,5 @@ create or replace macro core.signal_severity(signal, kind) as
         when 'base_model_contradicted' then 0.2
         when 'unknown_base_model' then 0.05
         when 'trigger_words' then 0.2
+        when 'scale_unknown' then 0.1
     end::double;

@@ -10,8 +10,9 @@ create or replace macro mart.backlog(profile, backbone, words := 'append') as ta
             lora_id,
             file_key,
             trigger_words,
+            stated_scale,
             first_seen_at,
-            core.measure_key(tensors_sha256, metadata, if(words = 'ignore', [], trigger_words)) as measure_key
+            core.measure_key(tensors_sha256, scale_key, if(words = 'ignore', [], trigger_words)) as measure_key
         from core.lora as lora
         where
             base_model = backbone
@@ -42,6 +43,7 @@ create or replace macro mart.backlog(profile, backbone, words := 'append') as ta
         lora_id,
         file_key,
         trigger_words,
+        stated_scale,
         measure_key,
         coalesce(drawn_as, nullif(first_id, lora_id)) as measured_as
     from grouped

@@ -17,6 +17,8 @@ with found as materialized (
     union all by name
     from mart.signal_unknown_base_model
     union all by name
+    from mart.signal_scale_unknown
+    union all by name
     from mart.signal_overpowering
     union all by name
     from mart.signal_degenerate

@@ -17,7 +17,15 @@ from typing import Any
 from carlos_tasks.console import print_json, print_table
 from tests.fuzz.runner import Outcome, make_cases, run_cases
 
-CASES = {"header": 200_000, "archive": 10_000, "record": 10_000, "repo": 10_000, "sidecar": 5_000, "shard": 5_000}
+CASES = {
+    "header": 200_000,
+    "archive": 10_000,
+    "record": 10_000,
+    "repo": 10_000,
+    "sidecar": 10_000,
+    "config": 10_000,
+    "shard": 5_000,
+}
 SHARD = 5_000  # cases of one process
 SHOWN = 25  # answers
 LIMIT_MB = 200.0  # how much a process may grow

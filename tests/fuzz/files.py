@@ -32,6 +32,10 @@ METADATA: dict[str, Any] = {
     "modelspec.trigger_phrase": "in stripes",
     "modelspec.license": "CC0",
     "modelspec.architecture": "stable-diffusion-v1/lora",
+    "lora_alpha": "8",
+    "r": "4",
+    "lora_config": '{"r": 4, "lora_alpha": 8, "alpha_pattern": {"to_k": 2}}',
+    "ss_network_alpha": "8.0",
     "lora_adapter_metadata": '{"unet.r": 4, "unet.lora_alpha": 8, "unet.target_modules": ["to_k"]}',
 }
 HUGE = (  # start, what is repeated until it is fifteen megabytes, end
@@ -139,7 +143,7 @@ def _tables() -> list[Shapes]:
 def _metadata(random: Random) -> Any:
     """Metadata changed from within their JSON texts as well, and mostly still texts."""
     found = dict(METADATA)
-    for name in ("ss_tag_frequency", "lora_adapter_metadata"):
+    for name in ("ss_tag_frequency", "lora_adapter_metadata", "lora_config"):
         if random.random() < 0.4:
             found[name] = json.dumps(change_json(random, json.loads(found[name])))
     changed = change_json(random, found)

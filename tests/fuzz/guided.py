@@ -18,7 +18,15 @@ from typing import Any
 
 from carlos_tasks.console import print_table
 
-RUNS = {"header": 40_000, "archive": 20_000, "record": 20_000, "repo": 20_000, "sidecar": 10_000, "shard": 4_000}
+RUNS = {
+    "header": 40_000,
+    "archive": 20_000,
+    "record": 20_000,
+    "repo": 20_000,
+    "sidecar": 10_000,
+    "config": 10_000,
+    "shard": 4_000,
+}
 SEEDS = 200
 LIMIT_MB = 4_000  # a backstop: it counts what the fuzzer itself keeps; the campaign measures the readers
 MAX_BYTES = 20_000

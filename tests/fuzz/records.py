@@ -1,4 +1,4 @@
-"""Records that are fuzzed: models of the API, repositories, sidecars, shards of a dump in every form."""
+"""Records that are fuzzed: models of the API, repositories, shards of a dump in every form."""
 
 import gzip
 import json
@@ -15,7 +15,6 @@ from carlos_tasks.sources.civitai import read_model
 from carlos_tasks.sources.civitai_dump import CivitaiDump
 from carlos_tasks.sources.hub_repo import read_repo
 from carlos_tasks.sources.listing import Listing, Rejection
-from carlos_tasks.sources.sidecar import read_sidecar
 from carlos_tasks.store.folder import FolderStore
 from carlos_tasks.store.objects import ObjectInfo
 from carlos_tasks.untrusted.reasons import Reason
@@ -41,31 +40,12 @@ def run_record(data: bytes, room: Path) -> str:
         return "no JSON"
     records = list(read_model("civitai", model, "models/1.json#0"))
     assert records, "a record is lost"
-    return _check_records(records)
-
-
-def run_sidecar(data: bytes, room: Path) -> str:
-    """Read a sidecar; what is no object is refused with a ValueError."""
-    try:
-        fields = read_sidecar(data)
-    except ValueError:
-        return "refused"
-    return _check_records([Listing(**{"source": "s", "model_id": "1", "version_id": "", "file_id": "f"} | fields)])
-
-
-def make_sidecar(random: Random) -> bytes:
-    """What a LoRA manager writes beside a file, changed in its values or in its bytes."""
-    version = a_version(model=a_model())
-    sidecar = random.choice(
-        (version, {"civitai": version, "tags": ["a"]}, {"activation text": "a, b", "sd version": "SDXL"})
-    )
-    data = json.dumps(change_json(random, sidecar)).encode()
-    return change_bytes(random, data) if random.random() < 0.3 else data
+    return check_records(records)
 
 
 def make_repo(random: Random) -> bytes:
     """A repository of the Hub with its card and files, changed anywhere."""
-    files = [weights("x.safetensors"), weights("sub/pytorch_lora_weights.bin"), {"rfilename": "README.md"}]
+    files = [weights("x.safetensors"), weights("sub/pytorch_lora_weights.bin"), {"rfilename": "adapter_config.json"}]
     repo = random.choice((a_repo(), a_repo(siblings=files), a_repo(gated="manual"), a_repo(siblings=[])))
     return json.dumps(change_json(random, repo)).encode()
 
@@ -78,7 +58,7 @@ def run_repo(data: bytes, room: Path) -> str:
         return "no JSON"
     records = list(read_repo(repo, "0001/00000.json.zst#0"))
     assert records, "a repository is lost"
-    return _check_records(records)
+    return check_records(records)
 
 
 ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz", ".json.zst", ".jsonl.zst")
@@ -105,12 +85,12 @@ def run_shard(data: bytes, room: Path) -> str:
     key = f"models/1{ENDINGS[data[0] % len(ENDINGS)]}" if data else "models/1.json"
     store.write(key, data[1:])
     try:
-        return _check_records(list(CivitaiDump(store).listings(key)))
+        return check_records(list(CivitaiDump(store).listings(key)))
     finally:
         store.delete(key)
 
 
-def _check_records(records: list[Listing | Rejection]) -> str:
+def check_records(records: list[Listing | Rejection]) -> str:
     for record in records:
         if isinstance(record, Listing):
             row = listing_row(record, _SHARD, None)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tests.fuzz import files, records
+from tests.fuzz import beside, files, records
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ TARGETS = {
     "archive": Target(files.make_archive, files.run_archive),
     "record": Target(records.make_record, records.run_record),
     "repo": Target(records.make_repo, records.run_repo),
-    "sidecar": Target(records.make_sidecar, records.run_sidecar),
+    "sidecar": Target(beside.make_sidecars, beside.run_sidecars),
+    "config": Target(beside.make_config, beside.run_config),
     "shard": Target(records.make_shard, records.run_shard),
 }

@@ -9,7 +9,7 @@ from tests.fuzz import files, runner
 from tests.fuzz.runner import make_cases, run_cases
 from tests.fuzz.targets import TARGETS, Target
 
-SHORT = {"header": 1_500, "archive": 300, "record": 300, "repo": 300, "sidecar": 150, "shard": 150}
+SHORT = {"header": 1_500, "archive": 300, "record": 300, "repo": 300, "sidecar": 150, "config": 150, "shard": 150}
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -21,7 +21,7 @@ from tests.intake.small_intake import FACTS, NOW, SHARD, listing, rejection, wri
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {
     *("add_listings", "add_loras", "add_rejections", "add_shards", "put_sightings"),
-    *("renew_listings", "renew_loras"),
+    *("renew_listings", "renew_loras", "renew_scales"),
 }
 
 Read = Callable[..., IntakeCommit]
@@ -164,6 +164,31 @@ def test_words_that_the_table_of_base_models_learned_are_renewed(night: Read, ro
         ("1", "auraflow"),
         ("2", "auraflow"),
     ]
+
+
+STATED = {"scale_told_by": "adapter_config", "is_scale_known": True, "alpha": 2.0, "stated_scale": '{"lora_alpha":2.0}'}
+
+
+@pytest.mark.parametrize("is_measured", [False, True])
+def test_a_configuration_that_comes_or_changes_counts_for_what_is_not_measured_yet(
+    is_measured: bool, night: Read, rows: Rows, settings: Settings
+) -> None:
+    """What was measured keeps its measurement, which is of another scale now."""
+    asked = "select alpha, stated_scale, is_scale_known, scale_detail from core.lora"
+    plain = FACTS | {"is_scale_known": True, "scale_detail": ""}
+    night(1, [listing(lora_id="a", lora=plain)])
+    if is_measured:
+        with connect(settings, read_only=False) as con:
+            con.execute("insert into core.representation by name select 'p' as profile_id, 'a' as lora_id, "
+                        "'measured' as measured, now() as computed_at")  # fmt: skip
+    doubt = "it was measured by another scale than what is stated now" if is_measured else ""
+    night(2, [listing(lora_id="a", lora=plain | STATED)])
+    assert rows(asked) == [(2.0, STATED["stated_scale"], not is_measured, doubt)]
+    changed = plain | STATED | {"alpha": 3.0, "stated_scale": '{"lora_alpha":3.0}'}
+    night(3, [listing(lora_id="a", lora=changed)])
+    assert rows(asked) == [(3.0, changed["stated_scale"], not is_measured, doubt)]
+    night(4, [listing(lora_id="a", model_id="copy", lora=plain)])  # a copy without its configuration
+    assert rows(asked) == [(3.0, changed["stated_scale"], not is_measured, doubt)]
 
 
 def history(rows: Rows) -> list[tuple[Any, ...]]:

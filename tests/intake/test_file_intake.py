@@ -119,6 +119,40 @@ def test_a_large_file_in_a_small_zip_is_refused(lora: bytes, store: FolderStore,
     assert verdict.reason is Reason.FILE_TOO_LARGE
 
 
+class Repository(Shelf):
+    """A shelf whose configurations have to be fetched."""
+
+    def __init__(self, files: dict[str, bytes], config: bytes | Exception) -> None:
+        super().__init__(files)
+        self.config = config
+
+    def fetch_config(self, listing: Listing, max_bytes: int) -> bytes:
+        assert listing.config_path == "adapter_config.json"
+        if isinstance(self.config, Exception):
+            raise self.config
+        return self.config
+
+
+@pytest.mark.parametrize(
+    ("config", "told_by", "detail"),
+    [
+        (b'{"r": 4, "lora_alpha": 2}', "adapter_config", ""),
+        (b"<html>", "convention", "adapter_config.json is not a JSON object"),
+        (NotFound("gone"), "convention", "adapter_config.json is listed, and cannot be fetched"),
+        (RejectedFile(Reason.FILE_TOO_LARGE, "2 GB"), "convention", "adapter_config.json cannot be read: 2 GB"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_configuration_that_has_to_be_fetched_tells_the_scale(
+    config: bytes | Exception, told_by: str, detail: str, lora: bytes, store: FolderStore, tmp_path: Path
+) -> None:
+    intake = FileIntake(Repository({"1": lora}, config), store, None, 2**20, tmp_path / "room")
+    verdict, _ = intake.judge(replace(lists("1"), config_path="adapter_config.json"))
+    assert verdict.reason is None and verdict.file is not None
+    assert (verdict.file.scale_told_by, verdict.file.scale_detail) == (told_by, detail)
+    assert intake.judge(replace(lists("1"), config_path="adapter_config.json")) == (verdict, True)
+
+
 def test_a_file_that_becomes_public_is_taken_in(lora: bytes, store: FolderStore, tmp_path: Path) -> None:
     judge, shelf = intake_of({"a": lora}, store, tmp_path / "room")
     shelf.closed = {"a"}

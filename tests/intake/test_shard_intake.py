@@ -109,6 +109,8 @@ def test_one_page_with_every_case(dump: FolderStore, kept: FolderStore) -> None:
         n_unanswered=0,
         n_rejected=11,
         n_claims_wrong=2,  # two listings say SDXL 1.0
+        n_scale_unknown=0,
+        n_noted=0,
         by_reason={
             "base_model_not_indexed": 1,
             "duplicate_record": 1,
@@ -406,6 +408,29 @@ def test_a_folder_goes_the_same_way(kept: FolderStore, tmp_path: Path) -> None:
     loras.write("b.pt", b"\x80\x02}q\x00.")
     report = take_in(Folder(loras), ".", kept, MICRO)
     assert (report.n_accepted, report.by_reason) == (1, {"pickle": 1})
+
+
+def test_what_lies_beside_a_file_is_told_and_what_is_passed_over_noted(kept: FolderStore, tmp_path: Path) -> None:
+    (tmp_path / "loras").mkdir()
+    write_file(tmp_path / "loras" / "adapter_model.safetensors", micro_lora())
+    config = tmp_path / "loras" / "adapter_config.json"
+    config.write_text(json.dumps({"peft_type": "LORA", "r": 4, "lora_alpha": 2}))
+    sidecar = {"model_name": "Stripes", "sha256": "0f" * 32, "civitai": {"trainedWords": ["striped"]}}
+    (tmp_path / "loras" / "adapter_model.metadata.json").write_text(json.dumps(sidecar))
+    folder = Folder(FolderStore(tmp_path / "loras"))
+    report = take_in(folder, ".", kept, MICRO)
+    assert (report.n_accepted, report.n_rejected, report.n_noted, report.n_scale_unknown) == (1, 0, 1, 0)
+    (row,) = rows_of(kept, report)
+    assert (row["sha256_claimed"], row["trained_words"]) == (None, ["striped"])
+    assert row["notes"] == [
+        f"adapter_model.metadata.json: its SHA-256 is not the file's, which is {row['lora_id']}",
+    ]
+    assert (row["lora"]["alpha"], row["lora"]["scale_told_by"]) == (2.0, "adapter_config")
+    config.write_text(json.dumps({"peft_type": "LORA", "r": 8, "lora_alpha": 2}))  # of another file
+    report = take_in(folder, ".", kept, MICRO)
+    assert (report.n_known, report.n_scale_unknown) == (1, 1)
+    (row,) = rows_of(kept, report)
+    assert (row["lora"]["scale_told_by"], row["lora"]["is_scale_known"]) == ("convention", False)
 
 
 def test_intake_from_and_to_s3(dump: FolderStore, store: ObjectStore, kept: FolderStore) -> None:

@@ -47,6 +47,17 @@ def test_headers_only_leaves_the_weights_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("headers_only", [True, False])
+def test_what_lies_beside_a_file_tells_its_scale(headers_only: bool, tmp_path: Path) -> None:
+    write_file(tmp_path / "adapter_model.sft", micro_lora())
+    (tmp_path / "adapter_config.json").write_text('{"r": 4, "lora_alpha": 2}')
+    (row,) = validate([tmp_path], headers_only=headers_only)
+    assert (row["ok"], row["alpha"], row["scale_told_by"]) == (True, 2.0, "adapter_config")
+    (tmp_path / "adapter_config.json").write_text("{")
+    (row,) = validate([tmp_path], headers_only=headers_only)
+    assert (row["alpha"], row["is_scale_known"]) == (None, False)
+
+
+@pytest.mark.parametrize("headers_only", [True, False])
 def test_many_files_on_every_core_give_the_same_rows_in_order(headers_only: bool, tmp_path: Path) -> None:
     for n in range(100):
         shapes = micro_lora() if n % 3 else kohya_pair("lora_unet_nowhere", 10, 10)

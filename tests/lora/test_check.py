@@ -11,6 +11,7 @@ from carlos_tasks.errors import RejectedFile
 from carlos_tasks.lora.check import LoraFile, examine_file, inspect_header
 from carlos_tasks.lora.container.header import read_header
 from carlos_tasks.lora.container.weights import scan_weights
+from carlos_tasks.lora.scale.statements import scale_key
 from carlos_tasks.untrusted.reasons import Reason
 from tests.lora.crafted import (
     MICRO_ATTENTION,
@@ -66,7 +67,20 @@ def test_a_good_file(lora: Path) -> None:
             "ss_seed": "1",
             "ss_tag_frequency": '{"1_a": {"1girl": 9}}',
         },
+        scale_told_by="convention",
+        is_scale_known=True,
+        scale_key=scale_key({}, None),
     )
+
+
+def test_the_key_of_a_scale_is_of_what_may_state_it_and_of_nothing_else(tmp_path: Path) -> None:
+    keys = [
+        inspect_header(write_file(tmp_path / "lora", micro_lora(), metadata)).file.scale_key
+        for metadata in ({}, {"title": "x", "ss_tag_frequency": "{}"}, {"lora_alpha": "2"}, {"unet.lora_alpha": "2"})
+    ]
+    assert keys[0] == keys[1] and len(set(keys)) == 3
+    beside = inspect_header(tmp_path / "lora", '{"lora_alpha":2.0}').file.scale_key
+    assert beside not in keys
 
 
 def test_metadata_is_cleaned_and_cut(tmp_path: Path) -> None:

@@ -3,22 +3,20 @@
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
-from safetensors.numpy import save_file
 
 from carlos_tasks.lora.container.header import read_header
-from carlos_tasks.lora.facts import FileFacts, frequent_tags, read_alphas, tell_facts
+from carlos_tasks.lora.facts import FileFacts, frequent_tags, tell_facts
 from tests.lora.crafted import MICRO_ATTENTION, Shapes, diffusers_pair, kohya_pair, micro_lora, write_file
 
 
 def facts(path: Path) -> FileFacts:
-    return tell_facts(read_header(path), path)
+    return tell_facts(read_header(path))
 
 
 def test_a_file_without_claims_has_no_facts(tmp_path: Path) -> None:
     path = write_file(tmp_path / "lora", micro_lora())
-    assert facts(path) == FileFacts(None, {"unet.attention": 1}, (), (), "", "", None)
+    assert facts(path) == FileFacts({"unet.attention": 1}, (), (), "", "", None)
 
 
 def test_claims_are_told_clean_and_cut(tmp_path: Path) -> None:
@@ -40,46 +38,6 @@ def test_claims_are_told_clean_and_cut(tmp_path: Path) -> None:
 def test_modelspec_tells_the_base_model_where_kohya_does_not(tmp_path: Path) -> None:
     path = write_file(tmp_path / "lora", micro_lora(), {"modelspec.architecture": "flux-1-dev/lora"})
     assert facts(path).base_model_in_metadata == "flux-1-dev/lora"
-
-
-def test_alpha_is_the_one_that_most_modules_have(tmp_path: Path) -> None:
-    path = tmp_path / "lora"
-    alphas = {"a": np.float16(4), "b": np.float32(1.5), "c": np.float64(1.5), "d": np.float32("nan")}
-    tensors = {f"{name}.alpha": np.full((), value) for name, value in alphas.items()}
-    save_file(tensors | {"a.lora_down.weight": np.zeros((4, 2), np.float16)}, path)
-    assert read_alphas(read_header(path), path) == {"a": 4.0, "b": 1.5, "c": 1.5}
-    assert facts(path).alpha == 1.5
-
-
-def test_alpha_in_bfloat16_is_read(tmp_path: Path) -> None:
-    import torch
-    from safetensors.torch import save_file as save_torch
-
-    path = tmp_path / "lora"
-    save_torch({"a.alpha": torch.tensor(0.75, dtype=torch.bfloat16)}, path)
-    assert read_alphas(read_header(path), path) == {"a": 0.75}
-
-
-def test_an_alpha_of_several_numbers_is_none(tmp_path: Path) -> None:
-    path = write_file(tmp_path / "lora", {"a.alpha": [1], "b.alpha": [2]})
-    assert read_alphas(read_header(path), path) == {"a": 0.0}
-
-
-@pytest.mark.parametrize(
-    ("text", "alpha"),
-    [
-        ('{"unet.lora_alpha": 8, "unet.r": 4}', 8.0),
-        ('{"unet.lora_alpha": true}', None),
-        ('{"unet.lora_alpha": "8"}', None),
-        ('{"unet.lora_alpha": NaN}', None),
-        (f'{{"unet.lora_alpha": 1{"0" * 400}}}', None),
-        ("[1, 2]", None),
-        ('{"unet"', None),
-        ("[" * 100_000, None),
-    ],
-)
-def test_diffusers_alpha_stands_in_the_header(text: str, alpha: float | None, tmp_path: Path) -> None:
-    assert facts(write_file(tmp_path / "lora", micro_lora(), {"lora_adapter_metadata": text})).alpha == alpha
 
 
 @pytest.mark.parametrize(

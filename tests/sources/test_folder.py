@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.errors import NotFound, RejectedFile
+from carlos_tasks.sources.beside.adapter_config import SHARED
 from carlos_tasks.sources.folder import Folder
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.store.folder import FolderStore
@@ -82,11 +83,13 @@ def test_a_file_without_a_sidecar(top: Path) -> None:
 def test_civitai_helper_s_sidecar(top: Path) -> None:
     put(top, "a.safetensors")
     put(top, "a.civitai.info", CIVITAI_INFO)
-    put(top, "a.json", {"activation text": "not read"})
+    put(top, "a.json", {"activation text": "passed over"})
     listing = the_listing(top)
     assert (listing.name, listing.version_name, listing.base_model_claimed) == ("Stripes", "v1.0", "SDXL 1.0")
     assert listing.trained_words == ("striped", "in stripes")
-    assert listing.sha256_claimed == "ab" * 32
+    assert listing.sha256_claimed is None  # a sidecar may be older than its file
+    assert listing.sha256s_beside == {"a.civitai.info": ("ab" * 32,)}
+    assert listing.notes == ("a.json: words 'passed over' passed over, a.civitai.info goes before it",)
     assert listing.size_bytes == 5  # as it lies here, not as Civitai lists it
     assert listing.payload["version"]["modelId"] == 11
 
@@ -103,7 +106,7 @@ def test_comfyui_lora_manager_s_sidecar(top: Path) -> None:
     put(top, "a.metadata.json", sidecar)
     listing = the_listing(top)
     assert (listing.name, listing.base_model_claimed, listing.tags) == ("My stripes", "Pony", ("mine",))
-    assert listing.sha256_claimed == "cd" * 32
+    assert listing.sha256s_beside == {"a.metadata.json": ("cd" * 32,)}
 
 
 def test_a1111_s_sidecar(top: Path) -> None:
@@ -118,8 +121,62 @@ def test_a1111_s_sidecar(top: Path) -> None:
 def test_a_broken_sidecar_takes_nothing_from_its_file(content: bytes, top: Path) -> None:
     put(top, "a.safetensors")
     put(top, "a.civitai.info", content)
+    put(top, "a.json", {"activation text": "striped"})
     listing = the_listing(top)
-    assert (listing.name, listing.payload) == ("a", {"sidecar_fault": "not a JSON object"})
+    assert (listing.name, listing.trained_words) == ("a", ("striped",))
+    (note,) = listing.notes
+    assert note.startswith("a.civitai.info: not ") and note.endswith("passed over")
+
+
+def test_a_large_sidecar_is_passed_over_alone(top: Path) -> None:
+    put(top, "a.safetensors")
+    put(top, "a.civitai.info", b" " * (4 * 2**20 + 1))
+    put(top, "a.json", {"activation text": "striped"})
+    listing = the_listing(top)
+    assert listing.trained_words == ("striped",)
+    assert listing.notes == ("a.civitai.info: larger than 4194304 bytes, passed over",)
+
+
+def test_safetensors_under_its_short_name(top: Path) -> None:
+    put(top, "a.sft")
+    put(top, "a.json", {"activation text": "striped"})
+    listing = the_listing(top)
+    assert (listing.file_id, listing.file_format, listing.trained_words) == ("a.sft", "safetensors", ("striped",))
+
+
+CONFIG = {"peft_type": "LORA", "r": 4, "lora_alpha": 2, "base_model_name_or_path": "runwayml/stable-diffusion-v1-5"}
+STATED = '{"lora_alpha":2.0,"peft_type":"LORA","r":4.0}'
+
+
+@pytest.mark.parametrize(
+    ("names", "wanted"),
+    [
+        (["adapter_model.safetensors"], [STATED]),
+        (["renamed.sft"], [STATED]),
+        (["adapter_model.safetensors", "other.safetensors"], [STATED, None]),
+        (["one.safetensors", "two.safetensors"], [SHARED, SHARED]),
+        (["one.safetensors", "pickle.pt"], [STATED, None]),
+    ],
+)
+def test_peft_s_configuration_is_for_the_lora_of_its_folder(
+    names: list[str], wanted: list[str | None], top: Path
+) -> None:
+    put(top, "deep/adapter_config.json", CONFIG)
+    for name in names:
+        put(top, f"deep/{name}")
+    listings = [record for record in Folder(FolderStore(top)).listings("deep") if isinstance(record, Listing)]
+    assert [listing.stated_scale for listing in listings] == wanted
+    has_base_model = [listing.base_model_claimed == CONFIG["base_model_name_or_path"] for listing in listings]
+    assert has_base_model == [stated == STATED for stated in wanted]
+
+
+@pytest.mark.parametrize("content", [b"{", b"[]", b" " * (2**20 + 1), b"\xff\xfe"])
+def test_a_broken_configuration_takes_nothing_from_its_file(content: bytes, top: Path) -> None:
+    put(top, "adapter_model.safetensors")
+    put(top, "adapter_config.json", content)
+    listing = the_listing(top)
+    assert json.loads(listing.stated_scale or "")["fault"].startswith("is ")
+    assert len(listing.notes) == 1 and listing.notes[0].startswith("adapter_config.json: ")
 
 
 def test_pickles_are_listed_so_that_they_are_seen(top: Path) -> None:

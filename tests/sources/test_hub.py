@@ -10,6 +10,7 @@ from carlos_tasks.errors import NotFound, PassingError, RejectedFile, SettingsEr
 from carlos_tasks.sources import hub as hub_module
 from carlos_tasks.sources import open_source, poll_source
 from carlos_tasks.sources.back_off import BackOff
+from carlos_tasks.sources.beside.adapter_config import SHARED
 from carlos_tasks.sources.hub import Hub
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.sources.poll import PollReport, poll
@@ -245,6 +246,37 @@ def test_gated_and_private_repositories_are_not_public(server: HubServer, source
             source.fetch(found[name], tmp_path / "file", 5)
     with pytest.raises(NotFound):
         source.fetch(found["zebra/gone"], tmp_path / "file", 5)
+
+
+CONFIG = {"rfilename": "lora/adapter_config.json", "size": 20}
+
+
+def test_the_configuration_beside_a_file_is_fetched_at_its_commit(server: HubServer, source: Hub) -> None:
+    files = [weights("lora/adapter_model.safetensors"), CONFIG, weights("one.safetensors"), weights("two.safetensors")]
+    config = {"rfilename": "adapter_config.json", "size": 20}
+    server.repos = [a_repo(siblings=files), a_repo("zebra/shared", siblings=[*files[2:], config])]
+    server.files[f"/zebra/stripes/resolve/{SHA}/lora/adapter_config.json"] = (200, b'{"r": 4, "lora_alpha": 2}')
+    poll(source)
+    listings = {(r.model_id, r.file_id): r for r in records(source) if isinstance(r, Listing)}
+    listing = listings["zebra/stripes", "lora/adapter_model.safetensors"]
+    assert (listing.config_path, listing.stated_scale) == ("lora/adapter_config.json", None)
+    assert source.fetch_config(listing, 100) == b'{"r": 4, "lora_alpha": 2}'
+    with pytest.raises(RejectedFile, match="file_too_large"):
+        source.fetch_config(listing, 10)
+    assert listings["zebra/stripes", "one.safetensors"].config_path is None  # it lies in another folder
+    for name in ("one.safetensors", "two.safetensors"):
+        shared = listings["zebra/shared", name]
+        assert (shared.config_path, shared.stated_scale) == (None, SHARED)
+
+
+def test_a_configuration_that_changes_is_another_state_of_its_file(server: HubServer, source: Hub) -> None:
+    files = [weights("lora/adapter_model.safetensors"), CONFIG]
+    states = set()
+    for commit in (SHA, "b" * 40):
+        server.repos = [a_repo(commit=commit, siblings=files)]
+        poll(source)
+        states |= {source.fingerprint(record) for record in records(source) if isinstance(record, Listing)}
+    assert len(states) == 2
 
 
 def test_two_repositories_with_one_file_name_have_two_fingerprints(server: HubServer, source: Hub) -> None:

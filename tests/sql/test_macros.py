@@ -110,21 +110,22 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
     ],
     "measure_key": [
         (
-            "what no picture shows does not count",
-            "core.measure_key('w', '{\"title\": \"a\"}', null) = core.measure_key('w', null, [])",
+            "no words are none",
+            "core.measure_key('w', 's', null) = core.measure_key('w', 's', [])",
             True,
         ),
         (
-            "alphas in the header count",
-            "core.measure_key('w', '{\"lora_adapter_metadata\": \"{}\"}', []) = core.measure_key('w', '{}', [])",
+            "the scale counts",
+            "core.measure_key('w', 's', []) = core.measure_key('w', 'other', [])",
             False,
         ),
         (
             "words count as they are cut",
-            "core.measure_key('w', '{}', ['a b']) = core.measure_key('w', '{}', ['a', 'b'])",
+            "core.measure_key('w', 's', ['a b']) = core.measure_key('w', 's', ['a', 'b'])",
             False,
         ),
-        ("without a hash of the tensors there is none", "core.measure_key(null, '{}', ['a'])", None),
+        ("without a hash of the tensors there is none", "core.measure_key(null, 's', ['a'])", None),
+        ("without one of the scale neither", "core.measure_key('w', null, ['a'])", None),
     ],
     "duplicate_min": [
         ("the profile's own", "core.duplicate_min(0.9)", 0.9),

@@ -221,12 +221,14 @@ def test_backlog_is_what_the_profile_has_not_tried(con: duckdb.DuckDBPyConnectio
             ],
         },
     )
-    assert answer(con, "select lora_id, file_key, trigger_words from mart.backlog('p', 'micro-xl')") == [
-        {"lora_id": "zz", "file_key": "files/zz.safetensors", "trigger_words": None},
-        {"lora_id": "late", "file_key": "files/x", "trigger_words": ["x"]},
+    columns = "lora_id, file_key, trigger_words, stated_scale"
+    assert answer(con, f"select {columns} from mart.backlog('p', 'micro-xl')") == [  # noqa: S608
+        {"lora_id": "zz", "file_key": "files/zz.safetensors", "trigger_words": None, "stated_scale": None},
+        {"lora_id": "late", "file_key": "files/x", "trigger_words": ["x"], "stated_scale": None},
     ]
 
 
+ALIKE = {"tensors_sha256": "w", "scale_key": "s"}
 JANUARY, FEBRUARY = "2026-01-01 00:00:00+00", "2026-02-01 00:00:00+00"
 
 
@@ -240,10 +242,20 @@ def test_of_equals_that_wait_the_first_is_drawn_and_the_others_follow_it(con: du
         con,
         {
             "core.lora": [
-                {"lora_id": "a", "tensors_sha256": "w", "first_seen_at": FEBRUARY, "metadata": '{"title": "a"}'},
-                {"lora_id": "first", "tensors_sha256": "w", "metadata": '{"title": "first"}'},
-                {"lora_id": "between", "tensors_sha256": "v", "first_seen_at": "2026-01-15 00:00:00+00"},
-                {"lora_id": "z", "tensors_sha256": "w", "trigger_words": []},
+                {
+                    "lora_id": "a",
+                    **ALIKE,
+                    "first_seen_at": FEBRUARY,
+                    "metadata": '{"title": "a"}',
+                },
+                {"lora_id": "first", **ALIKE, "metadata": '{"title": "first"}'},
+                {
+                    "lora_id": "between",
+                    "tensors_sha256": "v",
+                    "scale_key": "s",
+                    "first_seen_at": "2026-01-15 00:00:00+00",
+                },
+                {"lora_id": "z", **ALIKE, "trigger_words": []},
                 {"lora_id": "unknown tensors"},
                 {"lora_id": "unknown tensors too"},
             ]
@@ -259,20 +271,17 @@ def test_of_equals_that_wait_the_first_is_drawn_and_the_others_follow_it(con: du
     ]
 
 
-ADAPTER = '{"lora_adapter_metadata": "{\\"unet.lora_alpha\\": 8}"}'
-
-
 def test_other_weights_alphas_or_trigger_words_are_measured_anew(con: duckdb.DuckDBPyConnection) -> None:
     fill(
         con,
         {
             "core.lora": [
-                {"lora_id": "a", "tensors_sha256": "w"},
-                {"lora_id": "b", "tensors_sha256": "other"},
-                {"lora_id": "c", "tensors_sha256": "w", "metadata": ADAPTER},
-                {"lora_id": "d", "tensors_sha256": "w", "metadata": ADAPTER.replace("8", "4")},
-                {"lora_id": "e", "tensors_sha256": "w", "trigger_words": ["x", "y"]},
-                {"lora_id": "f", "tensors_sha256": "w", "trigger_words": ["y", "x"]},
+                {"lora_id": "a", **ALIKE},
+                {"lora_id": "b", "tensors_sha256": "other", "scale_key": "s"},
+                {"lora_id": "c", "tensors_sha256": "w", "scale_key": "other"},
+                {"lora_id": "d", "tensors_sha256": "w", "scale_key": "another"},
+                {"lora_id": "e", **ALIKE, "trigger_words": ["x", "y"]},
+                {"lora_id": "f", **ALIKE, "trigger_words": ["y", "x"]},
             ]
         },
     )
@@ -283,7 +292,15 @@ def test_other_weights_alphas_or_trigger_words_are_measured_anew(con: duckdb.Duc
 
 
 def test_the_first_that_was_drawn_is_what_an_equal_is_measured_as(con: duckdb.DuckDBPyConnection) -> None:
-    fill(con, {"core.lora": [{"lora_id": "new", "tensors_sha256": "w"}, {"lora_id": "newer", "tensors_sha256": "w"}]})
+    fill(
+        con,
+        {
+            "core.lora": [
+                {"lora_id": "new", **ALIKE},
+                {"lora_id": "newer", **ALIKE},
+            ]
+        },
+    )
     ((key,), _) = (tuple(row.values()) for row in answer(con, "select measure_key from mart.backlog('p', 'micro-xl')"))
     fill(
         con,

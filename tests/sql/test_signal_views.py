@@ -26,6 +26,7 @@ TESTED = {
     "signal_other_base_model",
     "signal_overpowering",
     "signal_removed_duplicate",
+    "signal_scale_unknown",
     "signal_shown_concept",
     "signal_trigger_words",
     "signal_understated_nsfw",
@@ -394,6 +395,29 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
                 "detail": "its metadata name kolors, and its keys fit sdxl",
                 "words": "Kwai-Kolors/Kolors",
                 "since": day(1),
+            }
+        ],
+    ),
+    ("signal_scale_unknown", "of which nobody can tell by how much it is multiplied"): (
+        {
+            "core.lora": [
+                {
+                    "lora_id": "a",
+                    "is_scale_known": False,
+                    "scale_detail": "PEFT keeps the alpha in adapter_config.json, which is not beside the file",
+                },
+                {"lora_id": "known", "is_scale_known": True},
+                {"lora_id": "checked before this was told"},
+            ],
+        },
+        "select profile_id, lora_id, severity, detail from mart.signal where signal = 'scale_unknown'",
+        [
+            {
+                "profile_id": None,
+                "lora_id": "a",
+                "severity": 0.1,
+                "detail": "its scale is not known: PEFT keeps the alpha in adapter_config.json, "
+                "which is not beside the file",
             }
         ],
     ),

@@ -125,14 +125,6 @@ def lacks_a_shard(store: ObjectStore, profile: Profile) -> None:
     store.delete(shard_key(profile.profile_id, "drawn", 2))
 
 
-def lacks_its_file(store: ObjectStore, profile: Profile) -> None:
-    store.delete(file_key("drawn"))
-
-
-def has_a_broken_file(store: ObjectStore, profile: Profile) -> None:
-    store.write(file_key("drawn"), b"no header")
-
-
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -141,8 +133,6 @@ def has_a_broken_file(store: ObjectStore, profile: Profile) -> None:
         had_other_trigger_words,
         has_no_outcome,
         lacks_a_shard,
-        lacks_its_file,
-        has_a_broken_file,
     ],
 )
 def test_it_is_measured_where_the_other(
@@ -152,17 +142,6 @@ def test_it_is_measured_where_the_other(
     before = content(measured)
     assert copy_measured(measured, made_up.profile_id, TWIN) is None
     assert content(measured) == before
-
-
-def test_a_header_that_only_looks_the_same_in_the_lake_does_not_pass(
-    measured: ObjectStore, made_up: Profile, zoo_file: Path, tmp_path: Path
-) -> None:
-    """The lake keeps headers cleaned and cut; the plan's key is made of those."""
-    stated = {"lora_adapter_metadata": '{"unet.lora_alpha": 8}'}
-    put_file(measured, "twin", zoo_file, tmp_path, stated)
-    assert copy_measured(measured, made_up.profile_id, TWIN) is None
-    put_file(measured, "drawn", zoo_file, tmp_path, stated | {"title": "another"})
-    assert copy_measured(measured, made_up.profile_id, TWIN) is not None
 
 
 def test_what_the_plan_does_not_name_is_measured(measured: ObjectStore, made_up: Profile) -> None:

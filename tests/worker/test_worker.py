@@ -1,17 +1,24 @@
 """The GPU task: killed anywhere and run again, it ends with the same bytes; a LoRA that cannot be measured is a row."""
 
+import io
+import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from safetensors.numpy import save_file
 
 from carlos_tasks.lake.evidence import evidence_pairs
 from carlos_tasks.lake.outcomes import read_outcome
+from carlos_tasks.lora.scale.config import state_config
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.store.keys import outcome_key
-from carlos_tasks.worker.plans import LoraTask
+from carlos_tasks.worker.plans import LoraTask, Manifest
+from tests.lora.crafted import MICRO_ATTENTION
 from tests.worker.workers import Killed, Listening, content, embeddings, put
 
 
@@ -80,6 +87,32 @@ def test_a_profile_may_ignore_trigger_words(
     worker, store = make_worker("ignoring", profile=ignoring, pipeline=heard)
     worker.index(put(store, zoo_file, ("red",)), lambda _: None)
     assert heard.prompts == [prompt.text for prompt, _ in small.pairs()]
+
+
+def test_a_scale_that_lies_beside_the_file_acts_as_one_in_it(make_worker: Callable[..., Any], tmp_path: Path) -> None:
+    worker, store = make_worker("scales")
+    random = np.random.default_rng(4)
+    halves = {
+        f"{MICRO_ATTENTION}.lora_A.weight": random.normal(size=(4, 128)).astype(np.float32),
+        f"{MICRO_ATTENTION}.lora_B.weight": random.normal(size=(64, 4)).astype(np.float32),
+    }
+    save_file(halves | {f"{MICRO_ATTENTION}.alpha": np.array(2, np.float32)}, tmp_path / "in.safetensors")
+    save_file(halves, tmp_path / "beside.safetensors")
+    stated = state_config(b'{"peft_type": "LORA", "r": 4, "lora_alpha": 2}')
+    tasks = {
+        "in": put(store, tmp_path / "in.safetensors"),
+        "beside": replace(put(store, tmp_path / "beside.safetensors"), stated_scale=stated),
+        "lost": replace(put(store, tmp_path / "beside.safetensors"), lora_id="lost"),
+    }
+    shards = {name: worker.index(task, lambda _: None).shards[0] for name, task in tasks.items()}
+    found = {name: pq.read_table(io.BytesIO(store.read(key)))["embedding"].to_pylist() for name, key in shards.items()}
+    assert found["in"] == found["beside"] != found["lost"]
+
+
+def test_a_manifest_of_an_older_version_states_no_scale() -> None:
+    task = {"lora_id": "a", "file_key": "files/a", "trigger_words": []}
+    (lora,) = Manifest.model_validate_json(json.dumps({"profile_id": "p", "loras": [task]})).loras
+    assert lora.stated_scale is None
 
 
 def test_a_file_that_is_gone_is_an_outcome_not_a_failed_night(make_worker: Callable[..., Any], small: Profile) -> None:

@@ -58,6 +58,27 @@ def unpack(path: Path, target: Path, max_bytes: int = MAX_UNPACKED_BYTES) -> Non
         raise RejectedFile(Reason.ARCHIVE, f"a zip that cannot be read ({type(exc).__name__})") from exc
 
 
+def read_beside(path: Path, name: str, max_bytes: int) -> bytes | None:
+    """Return a small file that lies beside the one safetensors file of a zip; None if there is none.
+
+    Args:
+        path: a zip that `unpack` has checked and unpacked.
+        name: of the file, without folders.
+        max_bytes: no more is read, so that more than this says that it is larger.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            folder = next(member.filename for member in members if _is_wanted(member.filename)).rpartition("/")[0]
+            wanted = f"{folder}/{name}" if folder else name
+            if wanted not in (member.filename for member in members):
+                return None
+            with archive.open(wanted) as file:
+                return file.read(max_bytes)
+    except (*_BROKEN, StopIteration):
+        return None
+
+
 def _check_end(path: Path) -> None:
     """Look at the size of the table of contents before anything reads it whole."""
     with path.open("rb") as file:
@@ -100,7 +121,7 @@ def _the_member(members: Sequence[zipfile.ZipInfo], zip_bytes: int, max_bytes: i
 
 def _is_wanted(name: str) -> bool:
     """Tell a model by its name; `._x.safetensors` is what macOS puts beside every file of a zip."""
-    return name.lower().endswith(".safetensors") and not name.rpartition("/")[2].startswith("._")
+    return name.lower().endswith((".safetensors", ".sft")) and not name.rpartition("/")[2].startswith("._")
 
 
 def _check_member(member: zipfile.ZipInfo) -> None:

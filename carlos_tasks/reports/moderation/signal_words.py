@@ -36,6 +36,10 @@ SIGNALS = {
         "Names a base model that is not known",
         "The words of the listing or of the file's header are in no table here, so nobody compared them with its keys.",
     ),
+    "scale_unknown": Kind(
+        "Scale not known",
+        "By how much its weights were multiplied in training is not known, so its Strength may not be its author's.",
+    ),
     "overpowering": Kind("Overpowers the prompt", "So strong that little of what the prompt asks for is left."),
     "degenerate": Kind(
         "Broken pictures",
