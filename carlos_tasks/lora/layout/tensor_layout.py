@@ -7,6 +7,7 @@ the result.
 
 import math
 import re
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -66,6 +67,11 @@ class Module:
         return self.change.rows
 
     @cached_property
+    def rank_of_scale(self) -> int | None:
+        """The rank that the module's alpha is divided by; None where none is: an OFT's alpha limits its rotation."""
+        return None if self.change.kind in (Kind.OFT, Kind.BOFT) else self.change.rank
+
+    @cached_property
     def size(self) -> Size:
         """All that decides whether the module fits one of a backbone."""
         change, shapes = self.change, self.shapes
@@ -123,12 +129,12 @@ def read_layout(shapes: Mapping[str, tuple[int, ...]]) -> Layout:
     Args:
         shapes: tensor name to shape.
     """
-    parts: dict[str, list[Part]] = {}
+    parts: dict[str, list[Part]] = defaultdict(list)
     widths: dict[str, int] = {}
     strangers: list[str] = []
     for name, shape, (module, end) in zip(shapes, shapes.values(), map(_place, shapes), strict=True):
         if end is not None:
-            parts.setdefault(module, []).append((end, shape))
+            parts[module].append((end, shape))
         elif place_tensor(name).style is Style.EMBEDDING:
             widths[name] = shape[-1] if shape else 1
         else:

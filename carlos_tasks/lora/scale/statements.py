@@ -33,7 +33,6 @@ _RANKS = ("r", "rank", "lora_rank", "lora_r", "network_dim", "lora_dim", "dim")
 _STABILISED = ("use_rslora", "rslora")
 #: Entries of a header that are read here, for the whole file or behind the name of a component.
 _ENTRIES = frozenset({_DIFFUSERS, *_JSON_ENTRIES, *_ALPHAS, *_RANKS, *_STABILISED, "init_lora_weights"})
-_UNSCALED = frozenset({Kind.OFT, Kind.BOFT})  # their alpha is a limit of the rotation
 
 
 class ToldBy(StrEnum):
@@ -68,11 +67,6 @@ class Statement:
         """Return the alpha of a module, by the names that it goes by; None if nothing is said of it."""
         config = self.config_of(component)
         return config.alpha_of(names, rank) if config else None
-
-
-def rank_of(module: Module) -> int | None:
-    """Return the rank that a module's alpha is divided by; None where none is."""
-    return None if module.change.kind in _UNSCALED else module.change.rank
 
 
 @lru_cache(maxsize=2**13)
@@ -189,9 +183,9 @@ def _differences(statement: Statement, modules: Mapping[str, Module]) -> Iterato
         yield "has a pattern of modules that cannot be followed"
     for name, module in modules.items():
         config = statement.config_of(component_of(name))
-        if config is None or module.change.kind in _UNSCALED:
+        if config is None or module.change.kind in (Kind.OFT, Kind.BOFT):
             continue
-        if (rank := module.change.rank) is None:
+        if (rank := module.rank_of_scale) is None:
             # PEFT scales a Kronecker product of two whole factors too, and LyCORIS does not.
             if config.is_lokr and module.change.kind is Kind.LOKR and config.alpha != config.rank:
                 yield "scales a product without a rank"

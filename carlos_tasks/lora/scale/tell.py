@@ -20,7 +20,7 @@ from carlos_tasks.lora.layout.styles import Style
 from carlos_tasks.lora.layout.tensor_layout import Module
 from carlos_tasks.lora.scale.alphas import read_alphas
 from carlos_tasks.lora.scale.config import FILE_NAME, read_number
-from carlos_tasks.lora.scale.statements import Statement, ToldBy, names_in_file, rank_of, read_statements, usable
+from carlos_tasks.lora.scale.statements import Statement, ToldBy, names_in_file, read_statements, usable
 
 _ALPHAS = 100  # so many say which is the most common: a read for each of thousands would take longer than all else
 _COMPARED = 400  # modules in which two statements are compared
@@ -45,7 +45,9 @@ def tell_scale(header: Header, path: Path, beside: str | None = None) -> Scale:
         header: of the file at `path`, checked.
         beside: what an adapter_config.json beside the file says (`config.state_config`).
     """
-    modules = {name: rank for name, module in header.layout.modules.items() if (rank := rank_of(module)) is not None}
+    modules = {
+        name: rank for name, module in header.layout.modules.items() if (rank := module.rank_of_scale) is not None
+    }
     has_tensors = Style.ALPHA in header.layout.styles
     tensors = read_alphas(header, path, _ALPHAS) if has_tensors else {}
     statements = read_statements(header, beside)
@@ -75,7 +77,7 @@ class ModuleScales:
         """
         if (alpha := self._tensors.get(name)) is not None:
             return alpha
-        rank = rank_of(self.header.layout.modules[name])
+        rank = self.header.layout.modules[name].rank_of_scale
         if rank is None:
             return None
         names = (*names_in_file(name), *module_names)
@@ -157,7 +159,7 @@ def _losses(header: Header) -> Iterator[str]:
     metadata = header.metadata
     alpha, rank = read_number(metadata.get("ss_network_alpha")), read_number(metadata.get("ss_network_dim"))
     if rank is None:
-        counts = Counter(filter(None, map(rank_of, header.layout.modules.values())))
+        counts = Counter(filter(None, (module.rank_of_scale for module in header.layout.modules.values())))
         rank = max(counts, key=lambda rank: (counts[rank], rank))
     if alpha and alpha != rank:
         yield f"it was trained with alpha {alpha:g} and rank {rank:g}, and holds no alpha: a conversion left it out"
@@ -169,7 +171,7 @@ def _losses(header: Header) -> Iterator[str]:
 
 
 def _is_of_peft(name: str, module: Module) -> bool:
-    return name.startswith(_PEFT_PREFIX) and rank_of(module) is not None
+    return name.startswith(_PEFT_PREFIX) and module.rank_of_scale is not None
 
 
 def _place(statement: Statement) -> str:
