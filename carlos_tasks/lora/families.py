@@ -100,6 +100,8 @@ def _family_of(layout: Layout) -> Family:
             return family
     if any(style in layout.styles for style in _PLAIN):
         return _family_of_pairs(layout)
+    if Style.BIAS in layout.styles:
+        return Family.FULL
     if Style.EMBEDDING in layout.styles:
         return Family.TEXTUAL_INVERSION
     return Family.CHECKPOINT if Style.WEIGHT in layout.styles else Family.UNKNOWN

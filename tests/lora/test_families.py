@@ -73,6 +73,7 @@ LAYOUTS: dict[str, tuple[Family, Shapes]] = {
     ),
     "PEFT's prefix": (Family.PEFT, diffusers_pair(f"base_model.model.{MICRO_ATTENTION}", 128, 64)),
     "kohya's names beside diffusers'": (Family.KOHYA, KOHYA | DIFFUSERS),
+    "a bias alone": (Family.KOHYA, KOHYA | {"lora_unet_conv_out.diff_b": [4], "lora_unet_conv_out.alpha": []}),
     "a bias beside a pair": (Family.KOHYA, KOHYA | {f"{SD15_KOHYA}.diff_b": [320]}),
     "PEFT's lora_bias": (Family.DIFFUSERS, DIFFUSERS | {f"{MICRO_ATTENTION}.lora_B.bias": [64]}),
     "an adapter with a name of its own": (
@@ -116,6 +117,7 @@ LAYOUTS: dict[str, tuple[Family, Shapes]] = {
     "LoKr with a DoRA scale": (Family.LOKR, LOKR | {f"{SD15_KOHYA}.dora_scale": [1, 768]}),
     "Tucker": (Family.TUCKER, TUCKER),
     "full difference": (Family.FULL, {f"{SD15_KOHYA}.diff": [320, 768], f"{SD15_KOHYA}.diff_b": [320]}),
+    "biases and nothing else": (Family.FULL, {f"{SD15_KOHYA}.diff_b": [320]}),
     "norms beside pairs": (Family.FULL, KOHYA | {"lora_unet_conv_norm_out.w_norm": [320]}),
     "attention processors": (
         Family.ATTENTION_PROCESSOR,

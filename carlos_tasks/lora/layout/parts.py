@@ -79,7 +79,7 @@ def read_change(styles: frozenset[Style], parts: tuple[tuple[str, Shape], ...]) 
     if found == {Kind.PAIR, Kind.TUCKER}:
         found = {Kind.TUCKER}
     has_bias = not shapes.keys().isdisjoint(BIASES)
-    if not found and "diff_b" in shapes and styles == {Style.BIAS}:
+    if not found and "diff_b" in shapes and styles <= {Style.BIAS, Style.ALPHA}:
         found = {Kind.FULL}
     if not found:  # alpha or a DoRA scale alone, or a plain weight
         return Change(Kind.PAIR, fault=incomplete("down", "up"))
