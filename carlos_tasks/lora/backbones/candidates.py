@@ -42,8 +42,11 @@ def find_candidates(modules: Mapping[str, Module]) -> list[Candidate]:
     named: Counter[int] = Counter()
     fit: Counter[int] = Counter()
     patterns: dict[int, set[str]] = {}
-    votes = Counter(_votes(name, module.size) for name, module in modules.items())
-    for (pattern, named_by, fit_by), n in votes.items():
+    votes = [_vote_of(name, module.size) for name, module in modules.items()]
+    counts = Counter(map(id, votes))
+    for (pattern, named_by, fit_by), n in zip(
+        {id(vote): vote for vote in votes}.values(), counts.values(), strict=True
+    ):
         for number in named_by:
             named[number] += n
         for number in fit_by:
@@ -74,7 +77,7 @@ class _Vote(NamedTuple):
 
 
 @lru_cache(maxsize=2**15)  # all files of a trainer share their names
-def _votes(name: str, size: Size) -> _Vote:
+def _vote_of(name: str, size: Size) -> _Vote:
     components, core, pattern, block = read_name(name)
     known, by_core = _known()
     found: dict[int, bool] = {}  # by backbone: without a prefix, a name can mean a module of either text encoder
@@ -84,7 +87,13 @@ def _votes(name: str, size: Size) -> _Vote:
     for layer in load_others()[1].get(pattern, ()):
         is_of_size = not layer.sizes or None in (size.rows, size.fan_in) or (size.rows, size.fan_in) in layer.sizes
         found[len(known) + layer.backbone] = is_of_size and block < layer.depth
-    return _Vote(pattern, tuple(found), tuple(number for number, is_fit in found.items() if is_fit))
+    return _the_same(_Vote(pattern, tuple(found), tuple(number for number, is_fit in found.items() if is_fit)))
+
+
+@lru_cache(maxsize=2**14)
+def _the_same(vote: _Vote) -> _Vote:
+    """Return one object for equal votes, so that they can be counted without being compared."""
+    return vote
 
 
 @cache

@@ -133,16 +133,14 @@ def _is_printable(text: str) -> bool:
 
 def _places(tensors: Collection[Tensor]) -> list[tuple[int, int]]:
     """Return where the bytes of each tensor lie, once its dtype and shape are found to take so many."""
-    if not DTYPE_BYTES.keys() >= set(map(attrgetter("dtype"), tensors)):
+    dtypes, shapes, places = (list(map(attrgetter(name), tensors)) for name in ("dtype", "shape", "data_offsets"))
+    if not DTYPE_BYTES.keys() >= set(dtypes):
         invalid("a tensor has an unknown dtype")
-    shapes = list(map(attrgetter("shape"), tensors))
     if max(map(len, shapes)) > MAX_DIMENSIONS:
         invalid(f"a shape is not a list of at most {MAX_DIMENSIONS} sizes")
-    widths = map(DTYPE_BYTES.__getitem__, map(attrgetter("dtype"), tensors))
-    sizes = list(map(mul, map(math.prod, shapes), widths))
+    sizes = list(map(mul, map(math.prod, shapes), map(DTYPE_BYTES.__getitem__, dtypes)))
     if 0 in sizes:
         invalid("a tensor has no elements")
-    places = list(map(attrgetter("data_offsets"), tensors))
     if sizes != [end - start for start, end in places]:
         invalid("a tensor's bytes are not its shape times its dtype")
     return places
