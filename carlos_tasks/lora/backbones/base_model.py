@@ -74,10 +74,11 @@ def decide(keys: Keys, metadata: Mapping[str, str]) -> Told:
         return keys.by_signs
     if _is_tied(keys.best):
         tied = sorted(names)
-        return UNKNOWN, f"names and sizes are those of {', '.join(tied)} alike"[:95]
+        return UNKNOWN, f"names and sizes are those of {', '.join(tied)} alike"
     return keys.best[0].name, _evidence(keys, keys.best[0].name, said)
 
 
+_SHOWN_TITLES = 2
 _NO_SIGN = "no key or shape that tells a backbone"
 
 
@@ -93,10 +94,11 @@ def _can_contradict(claim: str) -> bool:
 
 
 def _evidence(keys: Keys, name: str, said: str) -> str:
-    titles = dict.fromkeys(one.title for one in keys.best if one.name != name)
-    also = f" (also {', '.join(titles)})" if titles else ""
+    titles = list(dict.fromkeys(one.title for one in keys.best if one.name != name))
+    more = " …" if len(titles) > _SHOWN_TITLES else ""
+    also = f" (also {', '.join(titles[:_SHOWN_TITLES])}{more})" if titles else ""
     n_fit = keys.best[0].n_fit if keys.best else 0
-    return f"{n_fit} of {keys.n_modules} modules fit by name and size{also[:40]}{said}"[:99]
+    return f"{n_fit} of {keys.n_modules} modules fit by name and size{also}{said}"
 
 
 def _contradicted(layout: Layout, candidates: Sequence[Candidate], by_signs: Told | None) -> Told | None:
