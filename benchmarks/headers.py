@@ -8,6 +8,7 @@ its own, are measured beside them. Usage: benchmarks/headers.py [--json] [NUMBER
 
 import json
 import math
+import os
 import re
 import struct
 import sys
@@ -154,6 +155,7 @@ def measure(number: int, are_unique: bool) -> dict[str, Any]:
         folder = Path(room)
         mean_tensors = write_files(folder, number, are_unique)
         sizes = [path.stat().st_size for path in folder.iterdir()]
+        os.sync()  # the files of a user are not still being written
         began = time.perf_counter()
         rows = validate([folder], headers_only=True, with_metadata=False)
         told = Counter((row["family"], row["reason"]) for row in rows)

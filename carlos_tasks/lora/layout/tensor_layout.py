@@ -122,6 +122,11 @@ class Layout:
     widths: Mapping[str, int]  # last dimension of each embedding
     strangers: tuple[str, ...]  # names that no style fits
 
+    @cached_property
+    def scaled_ranks(self) -> Mapping[str, int]:
+        """The rank that a module's alpha is divided by, of each module that has one."""
+        return {name: rank for name, module in self.modules.items() if (rank := module.rank_of_scale) is not None}
+
 
 def read_layout(shapes: Mapping[str, tuple[int, ...]]) -> Layout:
     """Place every tensor of a file.

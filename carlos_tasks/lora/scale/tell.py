@@ -17,7 +17,6 @@ from carlos_tasks.lora.container.header import Header
 from carlos_tasks.lora.facts import component_of
 from carlos_tasks.lora.layout.parts import Kind
 from carlos_tasks.lora.layout.styles import Style
-from carlos_tasks.lora.layout.tensor_layout import Module
 from carlos_tasks.lora.scale.alphas import read_alphas
 from carlos_tasks.lora.scale.config import FILE_NAME, read_number
 from carlos_tasks.lora.scale.statements import Statement, ToldBy, names_in_file, read_statements, usable
@@ -45,16 +44,15 @@ def tell_scale(header: Header, path: Path, beside: str | None = None) -> Scale:
         header: of the file at `path`, checked.
         beside: what an adapter_config.json beside the file says (`config.state_config`).
     """
-    modules = {
-        name: rank for name, module in header.layout.modules.items() if (rank := module.rank_of_scale) is not None
-    }
+    modules = header.layout.scaled_ranks
     has_tensors = Style.ALPHA in header.layout.styles
     tensors = read_alphas(header, path, _ALPHAS) if has_tensors else {}
     statements = read_statements(header, beside)
     stated = usable(statements)
     told_by = _told_by(modules, tensors, stated)
-    alphas = tensors.values() if tensors else filter(None, (_stated_alpha(stated, *m) for m in modules.items()))
-    counts = Counter(alphas)
+    counts = Counter(tensors.values())
+    if stated and not tensors:
+        counts = Counter(filter(None, (_stated_alpha(stated, *module) for module in modules.items())))
     alpha = max(counts, key=lambda alpha: (counts[alpha], alpha)) if counts else None
     doubts = _doubts(header, modules, tensors, statements)
     detail = next(doubts, "") if modules else _fault_of_whole(header, statements)
@@ -137,11 +135,13 @@ def _doubts(
             yield f"{_place(one)} and {_place(other)} state different alphas"
     if tensors:
         return
-    untold = [name for name, rank in modules.items() if _stated_alpha(stated, name, rank) is None]
-    if not untold:
+    n_untold = len(modules)
+    if stated:
+        n_untold = sum(_stated_alpha(stated, *module) is None for module in modules.items())
+    if not n_untold:
         return
-    if len(untold) < len(modules):
-        yield f"nothing is stated of {len(untold)} of its {len(modules)} modules"
+    if n_untold < len(modules):
+        yield f"nothing is stated of {n_untold} of its {len(modules)} modules"
     if fault := next((statement.fault for statement in statements if statement.fault), ""):
         yield fault
     yield from _losses(header)
@@ -159,19 +159,15 @@ def _losses(header: Header) -> Iterator[str]:
     metadata = header.metadata
     alpha, rank = read_number(metadata.get("ss_network_alpha")), read_number(metadata.get("ss_network_dim"))
     if rank is None:
-        counts = Counter(filter(None, (module.rank_of_scale for module in header.layout.modules.values())))
+        counts = Counter(filter(None, header.layout.scaled_ranks.values()))
         rank = max(counts, key=lambda rank: (counts[rank], rank))
     if alpha and alpha != rank:
         yield f"it was trained with alpha {alpha:g} and rank {rank:g}, and holds no alpha: a conversion left it out"
     lone = read_number(metadata.get("alpha"))
     if lone and lone != rank:
         yield f"the header has an alpha of {lone:g} and no rank beside it"
-    if any(_is_of_peft(name, module) for name, module in header.layout.modules.items()):
+    if any(name.startswith(_PEFT_PREFIX) for name in header.layout.scaled_ranks):
         yield f"PEFT keeps the alpha in {FILE_NAME}, which is not beside the file"
-
-
-def _is_of_peft(name: str, module: Module) -> bool:
-    return name.startswith(_PEFT_PREFIX) and module.rank_of_scale is not None
 
 
 def _place(statement: Statement) -> str:
