@@ -1,12 +1,15 @@
 """Which modules of a backbone a file is for, decided from its header and told by the real classes' own shapes."""
 
+import gc
 import json
+import weakref
 from pathlib import Path
 
 import pytest
 
 from carlos_tasks.lora.backbones.architecture import (
     FOLDER,
+    Architecture,
     ModuleFinding,
     load_architectures,
     match_modules,
@@ -16,6 +19,7 @@ from carlos_tasks.lora.backbones.base_model import tell_base_model
 from carlos_tasks.lora.backbones.known import DATA_FILES, MICRO_XL
 from carlos_tasks.lora.container.header import read_header
 from carlos_tasks.lora.families import Family, tell_family
+from carlos_tasks.lora.layout.tensor_layout import read_layout
 from carlos_tasks.untrusted.reasons import Reason
 from tests.lora.crafted import MICRO_ATTENTION, Shapes, diffusers_pair, kohya_pair, write_file
 
@@ -208,3 +212,14 @@ def test_every_family_is_attached_in_one_way_or_never() -> None:
     assert not WAYS.keys() & NEVER_LOADED.keys()
     for family in Family:
         assert (why_not_loaded(family, MICRO_XL) is None) == (family in WAYS)
+
+
+def test_a_backbone_that_is_used_no_more_is_not_kept() -> None:
+    """A worker makes one of its pipeline for every LoRA."""
+    architecture = Architecture(read_slots(FOLDER / "micro-xl.json"))
+    module = read_layout({name: tuple(shape) for name, shape in diffusers_pair(ATTENTION, 128, 64).items()}).modules
+    assert architecture.fit(ATTENTION, module[ATTENTION]) is not None
+    alive = weakref.ref(architecture)
+    del architecture
+    gc.collect()
+    assert alive() is None

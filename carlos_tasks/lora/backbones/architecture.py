@@ -74,6 +74,8 @@ class Architecture:
     def __init__(self, slots: Iterable[Slot], base_model: str = UNKNOWN) -> None:
         self.base_model = base_model
         self.slots = tuple(slots)
+        # Of this backbone alone: one cache for all would keep those that a worker has made of its pipeline.
+        self._fit = lru_cache(maxsize=2**15)(self._find_fit)
         self._by_core: dict[str, tuple[Target, ...]] = {}
         for core, target in self._names():
             self._by_core[core] = (*self._by_core.get(core, ()), target)
@@ -85,7 +87,10 @@ class Architecture:
 
     def fit(self, name: str, module: Module) -> Target | None:
         """Return what a module's name means, and None where the tensors do not have the size."""
-        return _fit(self, name, module.size)
+        return self._fit(name, module.size)
+
+    def _find_fit(self, name: str, size: Size) -> Target | None:
+        return next((target for target in self.targets(name) if fits(size, target.slots)), None)
 
     def targets(self, name: str) -> tuple[Target, ...]:
         """Return all that a name may mean: without a prefix, a text encoder's module can be either encoder's."""
@@ -151,11 +156,6 @@ def read_slots(path: Path) -> tuple[Slot, ...]:
             sizes, _, bias = words.partition(" ")
             slots.append(Slot(component, module, tuple(map(int, sizes.split("x"))), bias == "bias"))
     return tuple(slots)
-
-
-@lru_cache(maxsize=2**15)  # all files of a trainer share their names
-def _fit(architecture: Architecture, name: str, size: Size) -> Target | None:
-    return next((target for target in architecture.targets(name) if fits(size, target.slots)), None)
 
 
 def fits(size: Size, slots: tuple[Slot, ...]) -> bool:
