@@ -7,6 +7,7 @@
     ├── PermanentError       a retry cannot help
     │   ├── RejectedFile     one LoRA file is refused: reason code and detail
     │   ├── IndexingFailed   one LoRA could not be measured: reason code and detail
+    │   ├── DamagedObject    an object of the store is not what it should be: fault code and detail
     │   └── ProfileMismatch  data of one profile met another, or a file is not the one a profile names
     └── PassingError         a retry may help: network, storage, memory of a shared device
 
@@ -62,4 +63,18 @@ class IndexingFailed(PermanentError):
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
+        self.detail = detail
+
+
+class DamagedObject(PermanentError):
+    """An object of the store is not what it should be; it costs its LoRA alone.
+
+    Args:
+        fault: a code of `carlos_tasks.lake.damage.Fault`.
+        detail: one sentence for a person.
+    """
+
+    def __init__(self, fault: str, detail: str) -> None:
+        super().__init__(f"{fault}: {detail}")
+        self.fault = fault
         self.detail = detail

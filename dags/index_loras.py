@@ -4,7 +4,8 @@ One run per shard that `discover_loras` announced; one run at a time, so that no
 task can be killed and run again. `ingest` checks every file (bad ones go to quarantine) → `commit_intake` writes
 listings, LoRAs and refusals → `plan` makes batches of what has no representation, or says that there is nothing
 to do → `make_baseline`: the bare backbone's images, once per profile → `index_batch`, mapped: generate, embed,
-store → `commit_index` computes the representations, in one transaction → `run_checks`, `contact_sheet`.
+store → `commit_index` computes the representations, in one transaction → `run_checks`, `contact_sheet`,
+`clean_up` removes what killed commits left behind.
 
 A failed batch takes nothing from the others, and the run fails. Where the shard itself could not be read,
 `note_failure` puts it into the lake (`raw.shard_failure`) with the reason; the next night announces it again.
@@ -75,6 +76,10 @@ def index_loras() -> None:
         if failures := nightly.run_checks(load_settings()):
             raise AirflowFailException(f"{len(failures)} checks of the lake fail: {failures}")
 
+    @task(pool=COMMIT)
+    def clean_up() -> list[str]:
+        return nightly.clean_up(load_settings())
+
     @task
     def contact_sheet() -> str:
         return nightly.contact_sheet(load_settings())
@@ -87,7 +92,7 @@ def index_loras() -> None:
     batches = index_batch.expand(manifest=manifests)
     [ingested, committed] >> note_failure()
     committed >> manifests >> make_baseline() >> batches >> finished
-    batches >> commit_index(manifests["plan_id"]) >> [run_checks(), contact_sheet()] >> finished
+    batches >> commit_index(manifests["plan_id"]) >> [run_checks(), contact_sheet(), clean_up()] >> finished
 
 
 index_loras()

@@ -77,6 +77,13 @@ def reasons() -> None:
     _print_table(("code", "what it means"), [(f"`{reason.value}`", reason.meaning) for reason in Reason])
 
 
+def faults() -> None:
+    """Each fault of an object that a commit or a verification finds: its code and what that means."""
+    from carlos_tasks.lake.damage import Fault
+
+    _print_table(("fault", "what it means"), [(f"`{fault.value}`", fault.meaning) for fault in Fault])
+
+
 def sidecars() -> None:
     """Each sidecar in the order in which they count: its name, who writes it, what it holds."""
     from carlos_tasks.sources.beside.forms import FORMS

@@ -144,6 +144,14 @@ def test_every_reason_of_a_refusal_is_documented_with_its_meaning():
     assert dict(rows) == {reason.value: reason.meaning for reason in Reason}
 
 
+def test_every_fault_of_an_object_is_documented_with_its_meaning():
+    from carlos_tasks.lake.damage import Fault
+
+    section = read("docs/operations.md").split("## Verifying")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z_]+)` \| (.+) \|$", section, re.MULTILINE)
+    assert dict(rows) == {fault.value: fault.meaning for fault in Fault}
+
+
 def test_every_decision_is_listed_and_says_why_and_what_it_costs():
     folder = DOCS / "decisions"
     records = sorted(path.name for path in folder.glob("[0-9]*.md"))
@@ -253,6 +261,7 @@ INDEX: Rows = {
         {"decision_id": "d2", "lora_id": "hidden", "action": "appeal", "refers_to": "d1"},
     ],
     "core.submission": [{}],
+    "core.damage": [{"lora_id": "nothing", "resolved_at": None}],
 }
 #: Asks for the lake as it was before there was anything in it.
 ANSWERS_NOTHING = "from core.representation at (version => 1)"

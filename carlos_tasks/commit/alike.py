@@ -4,7 +4,7 @@ What comes out (`core.alike`) is what duplicates, copies and degenerate groups a
 `mart.shared_direction`). `core.compared` remembers who was compared, so that a commit compares only what is new.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from heapq import nsmallest
 
 import duckdb
@@ -42,6 +42,19 @@ def add_alike(con: duckdb.DuckDBPyConnection, profile_id: str) -> int:
     """
     new = con.execute(statement("ask/commit/uncompared_loras"), {"profile_id": profile_id}).to_arrow_table()
     return sum(_add_block(con, profile_id, new, start) for start in range(0, len(new), _BLOCK))
+
+
+def forget_alike(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> None:
+    """Forget whom LoRAs are alike whose Direction is another one now, so that `add_alike` compares them again."""
+    if not lora_ids:
+        return
+    ours = {"profile_id": profile_id, "lora_ids": list(lora_ids)}
+    con.execute(
+        "delete from core.alike where profile_id = $profile_id "
+        "and (list_contains($lora_ids, lora_id) or list_contains($lora_ids, other_id))",
+        ours,
+    )
+    con.execute("delete from core.compared where profile_id = $profile_id and list_contains($lora_ids, lora_id)", ours)
 
 
 def _add_block(con: duckdb.DuckDBPyConnection, profile_id: str, new: pa.Table, start: int) -> int:

@@ -5,6 +5,7 @@ same keys changes nothing and makes no snapshot. One commit runs at a time (Airf
 all the same, the later one fails with PassingError and is run again.
 """
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -12,33 +13,40 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from carlos_tasks.commit.alike import add_alike
+from carlos_tasks.commit.alike import add_alike, forget_alike
+from carlos_tasks.commit.arrivals import read_arrivals
+from carlos_tasks.commit.damages import (
+    add_damages,
+    given_up,
+    record_shards,
+    resolve_damages,
+    retire,
+)
 from carlos_tasks.commit.prompt_difference import add_prompt_differences
 from carlos_tasks.commit.thresholds import calibrate_where_unset
-from carlos_tasks.errors import ProfileMismatch
+from carlos_tasks.commit.work import Work, make_place, prepare
+from carlos_tasks.errors import PermanentError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.damage import Damage
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.outcomes import OutcomeRecord, outcome_table, read_outcome
-from carlos_tasks.lake.register import (
-    baseline_shards,
-    incomplete_shards,
-    register_profile,
-    register_shards,
-    registered,
-    unregistered,
-)
+from carlos_tasks.lake.measurement import CheckedShard, faults_by_lora
+from carlos_tasks.lake.outcomes import OutcomeRecord, outcome_table
+from carlos_tasks.lake.register import register_profile, register_shards, registered, unregistered
 from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.retrieval.stored_queries import commit_queries
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import BASELINE
 from carlos_tasks.store.objects import ObjectStore
 
 __all__ = ["CommitReport", "commit_index", "run_statement"]
 
 if TYPE_CHECKING:
     from carlos_tasks.profiles.profile import Profile
+
+log = logging.getLogger(__name__)
 
 # LoRAs whose pairs are in memory together: 16 of the paper's profile are about 0.6 GB.
 _LORAS_AT_ONCE = 16
@@ -53,19 +61,24 @@ order by measured
 
 @dataclass(frozen=True)
 class CommitReport:
-    """What the commit of an index run added; `statuses` counts the new representations by `measured`."""
+    """What the commit of an index run added; `statuses` counts the new representations by `measured`.
+
+    `damaged`: LoRAs whose outcome or shards are not what they should be, with the fault; they wait for the next night.
+    """
 
     snapshot_id: int
     n_representations: int
     n_embeddings: int
     statuses: dict[str, int] = field(default_factory=dict)
+    damaged: dict[str, str] = field(default_factory=dict)
 
 
 def commit_index(settings: Settings, profile: "Profile", outcome_keys: Sequence[str]) -> CommitReport:
     """Register finished shards, record the attempts and insert the representations.
 
-    A LoRA that has a representation is left as it is, unless that says 'failed' and a later attempt did not fail.
-    A LoRA whose shards are not all there is recorded as failed (`shards_incomplete`), and the others go on.
+    A LoRA that has a representation is left as it is, unless that says 'failed' and a later attempt did not fail, or
+    something of it was found damaged. A LoRA whose outcome or shards are not what they should be is recorded as failed
+    and as damaged, its objects are moved aside, and the others go on; one without an outcome waits.
 
     Args:
         settings: where the lake lies.
@@ -73,47 +86,98 @@ def commit_index(settings: Settings, profile: "Profile", outcome_keys: Sequence[
         outcome_keys: keys of outcome files, in any order; one may stand twice.
 
     Raises:
-        NotFound: an outcome file is not there.
-        ProfileMismatch: an outcome is of another profile, or a LoRA's pairs lack their baseline.
+        ProfileMismatch: a key is of another profile, or there is no baseline.
+        PermanentError: the baseline is damaged: that is recorded, and nothing else.
         PassingError: another commit came in between, or catalog or storage did not answer.
     """
     store = open_store(settings.store)
-    outcomes = [read_outcome(store, key, profile.profile_id) for key in sorted(set(outcome_keys))]
+    arrived = read_arrivals(store, profile.profile_id, outcome_keys)
+    if arrived.unfinished:
+        n_planned = len(set(outcome_keys))
+        log.warning("%d of %d LoRAs are not finished; they stay in the backlog", len(arrived.unfinished), n_planned)
     facts: dict[str, object] = {"profile_id": profile.profile_id}
     with connect(settings, read_only=False) as con, lake_errors():
         migrate(con)
+        work = prepare(con, store, profile, arrived)
+        make_place(con, store, profile.profile_id, work)
         with transaction(con, "index", facts):
-            n_embeddings, statuses = _commit_index(con, store, profile, outcomes)
-            facts |= {"n_embeddings": n_embeddings, "statuses": statuses}
-        return CommitReport(snapshot_id(con), sum(statuses.values()), n_embeddings, statuses)
+            n_embeddings, statuses = _commit_index(con, store, profile, work)
+            facts |= {"n_embeddings": n_embeddings, "statuses": statuses, "n_damaged": len(work.damages)}
+        newest = snapshot_id(con)
+        retire(con, store, work.damages)
+    damaged = {lora_id: str(found[0].fault) for lora_id, found in faults_by_lora(work.damages).items()}
+    for damage in work.damages:
+        log.warning("%s: %s: %s", damage.lora_id[:12], damage.fault, damage.detail)
+    if work.baseline.damages:
+        raise _baseline_damaged(profile, work.baseline.damages, len(arrived.outcomes))
+    return CommitReport(newest, sum(statuses.values()), n_embeddings, statuses, damaged)
+
+
+def _baseline_damaged(profile: "Profile", damages: list[Damage], n_waiting: int) -> PermanentError:
+    return PermanentError(
+        f"the baseline of profile {profile.name} is damaged ({damages[0].fault}: {damages[0].detail}); "
+        f"{n_waiting} LoRAs wait for it, and nothing of them was committed. Run the index again: it makes the rest"
+    )
 
 
 def _commit_index(
-    con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profile", outcomes: list[OutcomeRecord]
+    con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profile", work: Work
 ) -> tuple[int, dict[str, int]]:
     register_profile(con, profile)
-    known = dict(
-        con.execute(
-            "select lora_id, measured from core.representation "
-            "where profile_id = $1 and lora_id in (select unnest($2::varchar[]))",
-            [profile.profile_id, [o.lora_id for o in outcomes]],
-        ).fetchall()
-    )
-    # 'failed' is not final: a later attempt may do better.
-    new = [o for o in outcomes if known.get(o.lora_id, "failed") == "failed"]
-    faults = incomplete_shards(con, store, [o for o in new if o.status == "embedded"])
-    new = [o.failed("shards_incomplete", faults[o.lora_id]) if o.lora_id in faults else o for o in new]
-    shards = baseline_shards(store, profile.profile_id) + [key for o in new for key in o.shards]
-    n_embeddings = register_shards(con, store, unregistered(con, store, shards))
-    with registered(con, "attempts", outcome_table(new)):
+    n_embeddings = _register(con, store, work.shards)
+    with registered(con, "attempts", outcome_table(work.attempts)):
         run_statement(con, "add_outcomes")
-    changed = [o for o in new if known.get(o.lora_id) != o.status]
+    add_damages(con, work.damages, "commit")
+    if work.baseline.damages:
+        return 0, {}
+    before = _directions(con, profile.profile_id, work.again)
+    changed = [o for o in work.measured if o.lora_id in work.again or work.known.get(o.lora_id) != o.status]
+    changed += _given_up(con, profile.profile_id, work)
     statuses = _insert_representations(con, profile.profile_id, changed)
-    add_prompt_differences(con, profile.profile_id)
+    resolve_damages(con, profile.profile_id, [BASELINE, *(o.lora_id for o in work.measured)])
+    after = _directions(con, profile.profile_id, work.again)
+    forget_alike(con, profile.profile_id, [lora_id for lora_id in before if before[lora_id] != after.get(lora_id)])
+    add_prompt_differences(con, profile.profile_id, left_out=work.unsound)
     add_alike(con, profile.profile_id)
     calibrate_where_unset(con, profile.profile_id)
     commit_queries(con, store, text_space_id(profile))
     return n_embeddings, statuses
+
+
+def _register(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Sequence[CheckedShard]) -> int:
+    """Register the shards that are not yet, and record the hashes of those that have none; the number of new rows."""
+    keys = [shard.file.key for shard in shards]
+    new = set(unregistered(con, store, keys))
+    register_shards(con, store, sorted(new))
+    recorded = {
+        key
+        for (key,) in con.execute(
+            "select key from core.embedding_shard where list_contains($1::varchar[], key)", [keys]
+        ).fetchall()
+    }
+    to_record = [shard for shard in shards if shard.file.key in new or shard.file.key not in recorded]
+    record_shards(con, to_record, snapshot_id(con) + 1)
+    return sum(shard.identity.n_pairs for shard in shards if shard.file.key in new)
+
+
+def _given_up(con: duckdb.DuckDBPyConnection, profile_id: str, work: Work) -> list[OutcomeRecord]:
+    """The attempts that were spoilt once too often: their LoRAs have failed, and wait no longer."""
+    spoilt = {o.lora_id: o for o in work.attempts if o.lora_id in faults_by_lora(work.damages)}
+    return [
+        spoilt[lora_id] for lora_id in given_up(con, profile_id, list(spoilt)) if work.known.get(lora_id) != "failed"
+    ]
+
+
+def _directions(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> dict[str, object]:
+    if not lora_ids:
+        return {}
+    return dict(
+        con.execute(
+            "select lora_id, direction from core.representation "
+            "where profile_id = $1 and list_contains($2::varchar[], lora_id)",
+            [profile_id, list(lora_ids)],
+        ).fetchall()
+    )
 
 
 def _insert_representations(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from carlos_tasks.aliases import Row
+from carlos_tasks.errors import PermanentError
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import sql_folder
 from carlos_tasks.lake.statements import rows, statement
@@ -48,8 +49,12 @@ def run_check(con: duckdb.DuckDBPyConnection, name: str) -> CheckFailure | None:
     """Run one check; None when it returned no rows."""
     path, parameters = _checks()[name]
     check = statement(path)
-    with lake_errors():
-        found = rows(con, check, parameters)
+    try:
+        with lake_errors():
+            found = rows(con, check, parameters)
+    except PermanentError as exc:
+        # A file that cannot be read any more fails the checks that read it, and no other.
+        found = [{"error": str(exc).splitlines()[0]}]
     if not found:
         return None
     meaning = check.partition("/*")[2].partition("Must return no rows")[0].strip()

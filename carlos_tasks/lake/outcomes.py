@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 import pyarrow as pa
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from carlos_tasks.errors import PermanentError, ProfileMismatch
-from carlos_tasks.store.keys import outcome_key, parse_shard_key
+from carlos_tasks.errors import DamagedObject
+from carlos_tasks.lake.damage import Damage, Fault
+from carlos_tasks.lake.shards import ShardFile
+from carlos_tasks.store.keys import outcome_key, parse_outcome_key, parse_shard_key
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.untrusted.text import clean_line
 
 #: Columns of core.outcome.
 OUTCOME_SCHEMA: pa.Schema = pa.schema(
@@ -31,40 +34,81 @@ OUTCOME_SCHEMA: pa.Schema = pa.schema(
 )
 
 
+#: An outcome above this size is none: one of 100,000 shards has about 20 MB.
+MAX_OUTCOME_BYTES = 32 * 2**20
+# core.outcome counts in 32 bits.
+_Count = Annotated[int, Field(ge=0, lt=2**31)]
+_Text = Annotated[str, Field(max_length=10_000)]
+
+
 class OutcomeRecord(BaseModel):
     """One outcome file. `shards` names every shard of an embedded LoRA; `n_pairs` counts flagged pairs too.
 
-    `measure_key` is that of the plan (`core.measure_key`). `copied_from`: the LoRA whose shards and images these are,
-    where none was drawn with this one. Files of an older version have neither.
+    The baseline has one as well (`lora_id = 'base'`). `measure_key` is that of the plan (`core.measure_key`).
+    `copied_from`: the LoRA whose embeddings and images these are, where none was drawn with this one. Files of an older
+    version have neither, and name their shards without hash and size.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
     profile_id: str
     lora_id: str
     status: Literal["embedded", "unpatched", "failed"]
-    reason: str | None = None
-    detail: str | None = None
-    shards: tuple[str, ...] = ()
-    n_pairs: int = 0
-    modules_saved: int | None = None
-    modules_patched: int | None = None
-    seconds: float | None = None
+    reason: _Text | None = None
+    detail: _Text | None = None
+    shards: tuple[ShardFile, ...] = ()
+    n_pairs: _Count = 0
+    modules_saved: _Count | None = None
+    modules_patched: _Count | None = None
+    seconds: Annotated[float, Field(ge=0)] | None = None
     attempted_at: AwareDatetime
-    code_version: str | None = None
-    measure_key: str | None = None
-    copied_from: str | None = None
+    code_version: _Text | None = None
+    measure_key: _Text | None = None
+    copied_from: _Text | None = None
+
+    @field_validator("shards", mode="before")
+    @classmethod
+    def _named_by_key_alone(cls, value: object) -> object:
+        if not isinstance(value, list | tuple):
+            return value
+        return [{"key": item} if isinstance(item, str) else item for item in value]
+
+    @field_validator("attempted_at")
+    @classmethod
+    def _is_of_our_time(cls, value: datetime) -> datetime:
+        if not 2000 <= value.year <= 2999:
+            raise ValueError(f"an attempt of the year {value.year}")
+        return value
 
     @model_validator(mode="after")
     def _shards_are_its_own(self) -> "OutcomeRecord":
-        for key in self.shards:
-            if parse_shard_key(key)[:2] != (self.profile_id, self.lora_id):
-                raise ValueError(f"{key} is no shard of this LoRA and profile")
+        for shard in self.shards:
+            if parse_shard_key(shard.key)[:2] != (self.profile_id, self.lora_id):
+                raise ValueError(f"{shard.key} is no shard of this LoRA and profile")
+        if len({shard.key for shard in self.shards}) < len(self.shards):
+            raise ValueError("it names a shard twice")
         return self
+
+    @property
+    def is_sealed(self) -> bool:
+        """Whether it names hash and size of each of its shards."""
+        return all(shard.sha256 is not None and shard.size_bytes is not None for shard in self.shards)
 
     def failed(self, reason: str, detail: str) -> "OutcomeRecord":
         """Return this attempt as failed for a reason that shows only at the commit."""
         return self.model_copy(update={"status": "failed", "reason": reason, "detail": detail, "shards": ()})
+
+
+def unreadable_attempt(damage: Damage, attempted_at: datetime) -> OutcomeRecord:
+    """The attempt of which there is an outcome that cannot be read, as failed; its time is that of the object."""
+    return OutcomeRecord(
+        profile_id=damage.profile_id,
+        lora_id=damage.lora_id,
+        status="failed",
+        reason=damage.fault,
+        detail=damage.detail,
+        attempted_at=attempted_at,
+    )
 
 
 def write_outcome(store: ObjectStore, outcome: OutcomeRecord) -> None:
@@ -77,15 +121,19 @@ def read_outcome(store: ObjectStore, key: str, profile_id: str) -> OutcomeRecord
 
     Raises:
         NotFound: it is not there.
-        ProfileMismatch: it belongs to another profile.
-        PermanentError: it is no outcome.
+        DamagedObject: it is no outcome, or that of another LoRA or profile.
     """
+    if (size := store.info(key).size) > MAX_OUTCOME_BYTES:
+        raise DamagedObject(Fault.OUTCOME_UNREADABLE, f"the outcome has {size} bytes")
     try:
         outcome = OutcomeRecord.model_validate_json(store.read(key))
     except ValidationError as exc:
-        raise PermanentError(f"{key} is no outcome: {exc.errors()[0]['msg']}") from exc
-    if outcome.profile_id != profile_id:
-        raise ProfileMismatch(f"{key} belongs to profile {outcome.profile_id}, not {profile_id}")
+        where = ".".join(map(str, exc.errors()[0]["loc"]))
+        said = clean_line(f"{where}: {exc.errors()[0]['msg']}")[:300]
+        raise DamagedObject(Fault.OUTCOME_UNREADABLE, f"{key} is no outcome: {said}") from exc
+    if (outcome.profile_id, outcome.lora_id) != (profile_id, parse_outcome_key(key)[1]):
+        of = clean_line(f"LoRA {outcome.lora_id[:128]}, profile {outcome.profile_id[:128]}")
+        raise DamagedObject(Fault.OUTCOME_MISPLACED, f"{key} is the outcome of {of}")
     return outcome
 
 

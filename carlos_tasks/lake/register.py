@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from carlos_tasks.lake.outcomes import OutcomeRecord
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.store.keys import BASELINE, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
 
 if TYPE_CHECKING:
+    from carlos_tasks.lake.measurement import CheckedShard
     from carlos_tasks.profiles.profile import Profile, PromptSet
 
 
@@ -104,39 +104,34 @@ def unregistered(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Itera
     return [key for key in dict.fromkeys(keys) if store.url(key) not in known]
 
 
-def incomplete_shards(
-    con: duckdb.DuckDBPyConnection, store: ObjectStore, outcomes: Sequence[OutcomeRecord]
-) -> dict[str, str]:
-    """Tell which embedded LoRAs lack shards or rows: lora_id to one sentence. Reads the shards' footers only."""
-    faults = {}
-    for outcome in outcomes:
-        there = {item.key for item in store.list(shard_prefix(outcome.profile_id, outcome.lora_id))}
-        missing = sorted(set(outcome.shards) - there)
-        if missing or not outcome.shards:
-            faults[outcome.lora_id] = f"{len(missing)} of {len(outcome.shards)} shards are not in the store"
-    whole = {o.lora_id: o for o in outcomes if o.lora_id not in faults}
-    owner = {store.url(key): lora_id for lora_id, o in whole.items() for key in o.shards}
-    found = dict.fromkeys(whole, 0)
-    if owner:
-        footers = con.execute("select file_name, num_rows from parquet_file_metadata($1)", [list(owner)])
-        for name, n_rows in footers.fetchall():
-            found[owner[name]] += n_rows
-    for lora_id, n_rows in found.items():
-        if n_rows != whole[lora_id].n_pairs:
-            faults[lora_id] = f"its shards hold {n_rows} rows, not {whole[lora_id].n_pairs}"
-    return faults
-
-
-def register_shards(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[str]) -> int:
-    """Make the shards part of core.embedding, without a copy; return their number of rows."""
-    if not keys:
-        return 0
-    urls = [store.url(key) for key in keys]
-    con.execute(
-        "call ducklake_add_data_files('carlos', 'embedding', $1, schema => 'core', hive_partitioning => true)", [urls]
+def stale(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Iterable["CheckedShard"]) -> list[str]:
+    """Which of the shards are registered with other bytes than they have now: made again, of an older version's."""
+    listed = con.execute(
+        "select data_file, data_file_size_bytes from ducklake_list_files('carlos', 'embedding', schema => 'core')"
     )
-    (n_rows,) = con.execute("select sum(num_rows) from parquet_file_metadata($1)", [urls]).fetchall()[0]
-    return int(n_rows)
+    known = dict(listed.fetchall())
+    found = {shard.file.key: shard for shard in shards if store.url(shard.file.key) in known}
+    if not found:
+        return []
+    recorded = dict(
+        con.execute(
+            "select key, sha256 from core.embedding_shard where list_contains($1::varchar[], key)", [list(found)]
+        ).fetchall()
+    )
+    return [
+        key
+        for key, shard in found.items()
+        if known[store.url(key)] != shard.file.size_bytes or recorded.get(key, shard.file.sha256) != shard.file.sha256
+    ]
+
+
+def register_shards(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[str]) -> None:
+    """Make the shards part of core.embedding, without a copy."""
+    if keys:
+        con.execute(
+            "call ducklake_add_data_files('carlos', 'embedding', $1, schema => 'core', hive_partitioning => true)",
+            [[store.url(key) for key in keys]],
+        )
 
 
 @contextmanager

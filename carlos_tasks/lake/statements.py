@@ -5,10 +5,12 @@ folder of the statement's name that takes the steps before it by their names. Th
 analysts may ask, and none of these.
 """
 
+import re
 from functools import cache
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.lake.migrate import sql_folder
@@ -32,6 +34,19 @@ def steps(name: str) -> tuple[str, ...]:
     """Texts of the files of sql/commit/<name>/: each makes a temporary macro, a step of the statement of that name."""
     folder = sql_folder() / "commit" / name
     return tuple(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql")))
+
+
+def computed(con: duckdb.DuckDBPyConnection, name: str, parameters: Row) -> pa.Table:
+    """Compute the rows that an inserting statement of sql/commit would insert, and insert none."""
+    for step in steps(name):
+        con.execute(step)
+    (table,) = re.findall(r"insert into (core\.\w+) by name", statement(f"commit/{name}"))
+    # A table of its own columns: what is inserted is cast to them.
+    con.execute(f"create or replace temp table computed as from {table} limit 0")
+    con.execute(statement(f"commit/{name}").replace(f"insert into {table}", "insert into temp.computed"), parameters)
+    found = con.execute("from temp.computed").to_arrow_table()
+    con.execute("drop table temp.computed")
+    return found
 
 
 def run_statement(con: duckdb.DuckDBPyConnection, name: str, parameters: Row | None = None) -> int:

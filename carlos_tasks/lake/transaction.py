@@ -7,10 +7,12 @@ from typing import Any
 
 import duckdb
 
+from carlos_tasks.lake.seals import seal_commit
+
 
 @contextmanager
 def transaction(con: duckdb.DuckDBPyConnection, message: str, facts: Mapping[str, Any]) -> Iterator[None]:
-    """Run statements as one commit; an error, of the commit itself too, leaves nothing behind.
+    """Run statements as one commit, and seal it; an error, of the commit itself too, leaves nothing behind.
 
     Args:
         con: a connection that may write.
@@ -29,6 +31,7 @@ def transaction(con: duckdb.DuckDBPyConnection, message: str, facts: Mapping[str
         with suppress(duckdb.TransactionException):  # a commit that failed has ended the transaction already
             con.execute("rollback")
         raise
+    seal_commit(con)
 
 
 def snapshot_id(con: duckdb.DuckDBPyConnection) -> int:

@@ -75,7 +75,10 @@ class BatchReport:
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What every stage in one process did; the last three are None where no LoRA waited to be measured."""
+    """What every stage in one process did; the last ones are None where no LoRA waited to be measured.
+
+    `n_cleaned` counts files of killed commits that were removed.
+    """
 
     ingested: "IngestReport"
     n_planned: int
@@ -83,6 +86,7 @@ class IndexReport:
     batches: tuple[BatchReport, ...] | None = None
     commit: "CommitReport | None" = None
     contact_sheet: str | None = None
+    n_cleaned: int | None = None
 
 
 def as_json(report: "DataclassInstance") -> dict[str, Any]:

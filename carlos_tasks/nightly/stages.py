@@ -1,7 +1,8 @@
 """The stages of the nightly index, one function each: DAGs, the command line and tests call the same ones.
 
     discover ─► ingest ─► commit_intake ─► plan ─► make_baseline ─► index_batch × n ─► commit_index ─► run_checks
-                  └─► note_failure ◄─┘                                                               └► contact_sheet
+                  └─► note_failure ◄─┘                                                               ├► contact_sheet
+                                                                                                     └► clean_up
 
 What goes in and out is small: keys and counts, never embeddings. Every stage can be killed at any point and run again.
 Only the two commits and `note_failure` write to the catalog.
@@ -22,7 +23,7 @@ from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from carlos_tasks.store.keys import outcome_key
+from carlos_tasks.store.keys import BASELINE, outcome_key
 from carlos_tasks.worker.plans import LoraTask, Manifest, cut, manifests_of, read_manifest, write_manifest
 
 if TYPE_CHECKING:
@@ -104,6 +105,8 @@ def plan(settings: Settings) -> Plan:
     plan_id = hashlib.sha256("\n".join([profile.profile_id, *ids]).encode()).hexdigest()[:16]
     store = open_store(settings.store)
     batches = islice(cut(waiting, settings.loras_per_batch), MAX_BATCHES)
+    if not waiting and _baseline_is_damaged(settings, profile):
+        batches = iter([()])  # only the baseline is to be made and committed
     keys = tuple(
         write_manifest(store, plan_id, number, Manifest(profile_id=profile.profile_id, loras=loras))
         for number, loras in enumerate(batches)
@@ -113,9 +116,10 @@ def plan(settings: Settings) -> Plan:
 
 
 def backlog_size(settings: Settings) -> int:
-    """How many LoRAs wait for the profile: what earlier nights left undone; 0 while there is no lake."""
+    """How many LoRAs wait for the profile, a damaged baseline counted as one; 0 while there is no lake."""
     try:
-        return len(_backlog(settings, load_profile(settings.profile)))
+        profile = load_profile(settings.profile)
+        return len(_backlog(settings, profile)) or int(_baseline_is_damaged(settings, profile))
     except NotFound:
         return 0
 
@@ -132,6 +136,14 @@ def _backlog(settings: Settings, profile: Profile) -> tuple[LoraTask, ...]:
         with connect(settings, read_only=False, create=False) as con:
             migrate(con)
             return _waiting(con, profile)
+
+
+def _baseline_is_damaged(settings: Settings, profile: Profile) -> bool:
+    from carlos_tasks.commit.damages import damaged_loras
+    from carlos_tasks.lake.catalog import connect
+
+    with connect(settings) as con:
+        return bool(damaged_loras(con, profile.profile_id, [BASELINE]))
 
 
 def _waiting(con: "duckdb.DuckDBPyConnection", profile: Profile) -> tuple[LoraTask, ...]:
@@ -187,17 +199,8 @@ def commit_index(settings: Settings, plan_id: str) -> "CommitReport":
     from carlos_tasks.commit.index import commit_index
 
     profile = load_profile(settings.profile)
-    store = open_store(settings.store)
-    planned = [lora.lora_id for manifest in manifests_of(store, plan_id) for lora in manifest.loras]
-    keys = [outcome_key(profile.profile_id, lora_id) for lora_id in planned]
-    finished = [key for key in keys if store.exists(key)]
-    if len(finished) < len(keys):
-        log.warning(
-            "%d of %d LoRAs of the plan are not finished; they stay in the backlog",
-            len(keys) - len(finished),
-            len(keys),
-        )
-    return commit_index(settings, profile, finished)
+    planned = [lora.lora_id for part in manifests_of(open_store(settings.store), plan_id) for lora in part.loras]
+    return commit_index(settings, profile, [outcome_key(profile.profile_id, lora_id) for lora_id in planned])
 
 
 def run_checks(settings: Settings) -> list["CheckFailure"]:
@@ -207,6 +210,13 @@ def run_checks(settings: Settings) -> list["CheckFailure"]:
 
     with connect(settings) as con:
         return run_checks(con)
+
+
+def clean_up(settings: Settings) -> list[str]:
+    """Remove the files of the lake that a killed commit left behind; returns their URLs."""
+    from carlos_tasks.commit.clean_up import clean_up
+
+    return clean_up(settings)
 
 
 def contact_sheet(settings: Settings) -> str:
@@ -236,4 +246,5 @@ def index_all(settings: Settings, source_uri: str, *, sweep: bool = False) -> In
         commit=commit_index(settings, planned.plan_id),
         contact_sheet=contact_sheet(settings),
         check_failures=tuple(run_checks(settings)),
+        n_cleaned=len(clean_up(settings)),
     )

@@ -124,6 +124,10 @@ def _check_statuses(statuses: tuple[str, ...]) -> None:
     for status in statuses:
         if status == "removed":
             raise CarlosError("LoRAs of status 'removed' were taken down, and no search returns them: see mart.removed")
+        if status == "damaged":
+            raise CarlosError(
+                "LoRAs of status 'damaged' are measured again first, and no search returns them: see core.damage"
+            )
         if status in ("degenerate", "unpatched", "failed"):
             raise CarlosError(f"LoRAs of status {status!r} have no Direction to rank: see mart.lora for them")
         if status not in RANKED_STATUSES:

@@ -7,6 +7,9 @@
 | `polls/`, `polling/` | pages of a live source, and how far its poll is | sources |
 | `plans/` | manifests of batches | nightly |
 | `shards/`, `evidence/`, `outcomes/` | embeddings, kept images, how the attempt on a LoRA ended | worker |
+| `damaged/` | shards and outcomes that were not what they should be, moved aside | commit, verification |
+| `seals/` | hashes of the files in `lake/`, one object per commit | lake |
+| `verification/` | how far a verification of the lake has come | verification |
 | `texts/` | features of retrieval prompts, query vectors | retrieval |
 | `reports/`, `evaluation/` | reports by state of the lake, the contact sheet, evaluations | reports, evaluation |
 
@@ -22,6 +25,7 @@ from collections.abc import Sequence
 BASELINE = "base"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_OUTCOME = re.compile(rf"outcomes/profile_id=({_ID.pattern})/lora_id=({_ID.pattern})\.json")
 _SHARD = re.compile(rf"shards/profile_id=({_ID.pattern})/lora_id=({_ID.pattern})/(\d{{5}})\.parquet")
 
 
@@ -117,6 +121,35 @@ def evidence_key(profile_id: str, lora_id: str, prompt_id: str, seed: int) -> st
 def outcome_key(profile_id: str, lora_id: str) -> str:
     """Where the outcome of one LoRA lies."""
     return f"outcomes/profile_id={profile_id}/lora_id={lora_id}.json"
+
+
+def parse_outcome_key(key: str) -> tuple[str, str]:
+    """Return (profile_id, lora_id) of an outcome's key, or raise ValueError."""
+    match = _OUTCOME.fullmatch(key)
+    if not match:
+        raise ValueError(f"not the key of an outcome: {key!r}")
+    return match[1], match[2]
+
+
+# Keeping it whole
+
+
+def damaged_key(key: str, content_sha256: str) -> str:
+    """Where an object that is not what it should be is kept; the same bytes from the same key lie there once."""
+    return f"damaged/{content_sha256[:16]}/{key}"
+
+
+SEALS_PREFIX = "seals/"
+
+
+def seal_key(snapshot_id: int) -> str:
+    """Where the hashes of the files lie that the lake has written up to a snapshot; keys sort as snapshots do."""
+    return f"{SEALS_PREFIX}{snapshot_id:020d}.json"
+
+
+def verification_prefix(run: str) -> str:
+    """What the keys of one verification of the lake begin with."""
+    return f"verification/{run}/"
 
 
 # Asking, and what people are told

@@ -1,8 +1,8 @@
 """The GPU task: from a LoRA file to embedding shards, evidence images and an outcome, with no catalog in reach.
 
 Everything it writes has a deterministic key and appears whole or not at all, in this order: the evidence images of a
-shard, the shard, and at the end the LoRA's outcome. A worker that is killed loses at most the shard it was making;
-the next one makes that shard again, of the same pairs in the same batches, and so to the same bytes.
+shard, the shard, and at the end the LoRA's outcome; the baseline has one too. A worker that is killed loses at most the
+shard it was making; the next one makes it again, of the same pairs in the same batches, and so to the same bytes.
 """
 
 import io
@@ -23,14 +23,15 @@ from carlos_tasks.generation.backbone import load_backbone
 from carlos_tasks.generation.image_facts import look_at, to_pil
 from carlos_tasks.generation.sampling import sample_images
 from carlos_tasks.lake.evidence import evidence_pairs
-from carlos_tasks.lake.outcomes import OutcomeRecord, read_outcome, write_outcome
-from carlos_tasks.lake.shards import write_shard
+from carlos_tasks.lake.outcomes import OutcomeRecord, write_outcome
+from carlos_tasks.lake.shards import ShardFile, write_shard
 from carlos_tasks.profiles.profile import Encoder, Identity, Profile, Prompt
 from carlos_tasks.settings import Settings
-from carlos_tasks.store.keys import BASELINE, evidence_key, outcome_key, shard_key
+from carlos_tasks.store.keys import BASELINE, evidence_key, shard_key
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.version import __version__
 from carlos_tasks.worker.copying import copy_measured
+from carlos_tasks.worker.existing import existing_outcome, existing_shard
 from carlos_tasks.worker.plans import LoraTask
 
 log = logging.getLogger(__name__)
@@ -76,22 +77,37 @@ class Worker:
         return self._load_encoder(self._profile.identity.encoder, self._device)
 
     def make_baseline(self, advance: Callable[[int], None]) -> int:
-        """Make the images of the bare backbone that are still missing; returns how many were made."""
-        return self._make_shards(BASELINE, "", advance)
+        """Make the images of the bare backbone that are missing or damaged, and its outcome; how many were made."""
+        started = time.monotonic()
+        shards, made = self._make_shards(BASELINE, "", advance)
+        profile_id = self._profile.profile_id
+        known = existing_outcome(self._store, profile_id, BASELINE)
+        if known is None or known.shards != shards:
+            outcome = OutcomeRecord(
+                profile_id=profile_id,
+                lora_id=BASELINE,
+                status="embedded",
+                shards=shards,
+                n_pairs=len(self._profile.pairs()),
+                seconds=round(time.monotonic() - started, 3),
+                attempted_at=datetime.now(UTC),
+                code_version=__version__,
+            )
+            write_outcome(self._store, outcome)
+        return made
 
     def index(self, task: LoraTask, advance: Callable[[int], None]) -> OutcomeRecord:
         """Measure one LoRA, or copy its measurement, and record how it went.
 
-        A LoRA that has an outcome already is left as it is.
+        A LoRA that has an outcome already, and whole shards, is left as it is.
 
         Raises:
             PassingError: storage or device failed for now; nothing is recorded, so that a retry goes on from here.
         """
-        try:
-            key = outcome_key(self._profile.profile_id, task.lora_id)
-            return read_outcome(self._store, key, self._profile.profile_id)
-        except NotFound:
-            outcome = copy_measured(self._store, self._profile.profile_id, task)
+        profile_id = self._profile.profile_id
+        if (known := existing_outcome(self._store, profile_id, task.lora_id)) is not None:
+            return known
+        outcome = copy_measured(self._store, profile_id, task)
         if outcome is None:
             outcome = self._measure(task, advance)
         else:
@@ -106,6 +122,7 @@ class Worker:
         status: Literal["embedded", "unpatched", "failed"] = "embedded"
         reason: str | None = None
         detail: str | None = None
+        shards: tuple[ShardFile, ...] = ()
         try:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"{task.lora_id}.safetensors"
@@ -114,7 +131,7 @@ class Worker:
                 with attached(self._pipeline, path, scale, task.stated_scale) as attachment:
                     saved, patched = attachment.modules_saved, attachment.modules_patched
                     if patched:
-                        self._make_shards(task.lora_id, self._suffix(task), advance)
+                        shards, _ = self._make_shards(task.lora_id, self._suffix(task), advance)
                     else:
                         status, reason = "unpatched", "no_layer_patched"
                         detail = f"none of the {saved} modules of the file match the backbone"
@@ -128,7 +145,7 @@ class Worker:
             status=status,
             reason=reason,
             detail=detail,
-            shards=tuple(self._key(task.lora_id, n) for n in range(len(self._profile.shards()))) if is_embedded else (),
+            shards=shards if is_embedded else (),
             n_pairs=len(self._profile.pairs()) if is_embedded else 0,
             modules_saved=saved,
             modules_patched=patched,
@@ -147,15 +164,21 @@ class Worker:
     def _key(self, lora_id: str, number: int) -> str:
         return shard_key(self._profile.profile_id, lora_id, number)
 
-    def _make_shards(self, lora_id: str, suffix: str, advance: Callable[[int], None]) -> int:
+    def _make_shards(
+        self, lora_id: str, suffix: str, advance: Callable[[int], None]
+    ) -> tuple[tuple[ShardFile, ...], int]:
+        """Make the shards of a LoRA that are not there whole; all of them, and the number of images made."""
+        files = []
         made = 0
         for number, pairs in enumerate(self._profile.shards()):
             key = self._key(lora_id, number)
-            if not self._store.exists(key):
-                write_shard(self._store, key, self._rows(lora_id, pairs, suffix))
+            file = existing_shard(self._store, key, [(prompt.prompt_id, seed) for prompt, seed in pairs])
+            if file is None:
+                file = write_shard(self._store, key, self._rows(lora_id, pairs, suffix))
                 made += len(pairs)
+            files.append(file)
             advance(len(pairs))
-        return made
+        return tuple(files), made
 
     def _rows(self, lora_id: str, pairs: Sequence[Pair], suffix: str) -> list[dict[str, Any]]:
         sampler = self._profile.identity.sampler

@@ -3,7 +3,7 @@
 
    asked: list of {profile_id, vector, without}: what each profile is asked for, and a LoRA to leave out, or null.
    The limits take the place of the profile's own thresholds (core.limit); only what is 'ok' under them comes back, and nothing
-   that a decision keeps from search (mart.removed). score: cosine(direction, vector).
+   that a decision keeps from search (mart.removed) or that was found damaged (core.damage). score: cosine(direction, vector).
    A vector without a direction is an error, and so is one whose dimension no profile has that is asked: an empty answer
    would say that there is nothing to find. */
 create or replace macro core.ranking(asked, k, strength_max, strength_min, consistency_min, retention_min) as table (
@@ -43,6 +43,7 @@ create or replace macro core.ranking(asked, k, strength_max, strength_min, consi
         from core.representation as this
         left join mart.status_threshold as limits using (profile_id)
         anti join mart.removed as removed using (lora_id)
+        anti join (from core.damage where resolved_at is null) as damaged using (profile_id, lora_id)
     ),
 
     scored as materialized (

@@ -1,8 +1,8 @@
 /* mart.similar(id, k, profile := '', strength_max := …, strength_min := …, consistency_min := …,
    retention_min := …): the k LoRAs whose Direction is nearest to that of a LoRA, best first, without itself.
    Grain: one row per (profile_id, rank). Columns and limits as mart.search_vector. id: a lora_id, or its first digits
-   where they name one LoRA. That LoRA may have any status as long as it has a Direction and was not taken down; what comes
-   back is 'ok' only. */
+   where they name one LoRA. That LoRA may have any status as long as it has a Direction, was not taken down and is not
+   damaged; what comes back is 'ok' only. */
 create or replace macro mart.similar(
     id,
     k,
@@ -16,10 +16,15 @@ create or replace macro mart.similar(
         (
             with
             named as (
-                select this.profile_id, this.lora_id, this.direction, removed.decision_id
+                select this.profile_id, this.lora_id, this.direction, removed.decision_id, damaged.fault
                 from core.representation as this
                 inner join core.profile_asked(profile) as asked using (profile_id)
                 left join mart.removed as removed on this.lora_id = removed.lora_id and removed.action = 'takedown'
+                left join (
+                    select distinct on (profile_id, lora_id) profile_id, lora_id, fault
+                    from core.damage
+                    where resolved_at is null
+                ) as damaged on this.profile_id = damaged.profile_id and this.lora_id = damaged.lora_id
                 where starts_with(this.lora_id, id) and this.direction is not null
                 -- A whole id names its LoRA, also where it is the beginning of another one.
                 qualify bool_or(this.lora_id = id) over () is distinct from (this.lora_id <> id)
@@ -35,6 +40,11 @@ create or replace macro mart.similar(
                         then error(
                             'LoRA ''' || any_value(named.lora_id) || ''' was taken down (decision '
                             || any_value(named.decision_id) || '): its copies are in mart.duplicate'
+                        )
+                    when count(named.fault) > 0
+                        then error(
+                            'LoRA ''' || any_value(named.lora_id) || ''' was found damaged (' || any_value(named.fault)
+                            || '): the next night measures it again'
                         )
                     else list({'profile_id': named.profile_id, 'vector': named.direction, 'without': named.lora_id})
                 end

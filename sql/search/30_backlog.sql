@@ -1,5 +1,5 @@
 /* mart.backlog(profile, backbone, words := 'append'): LoRAs made for a backbone that a profile (its id) has not measured yet,
-   nor tried, and whose file is in the store. words: what the profile does with trigger words, append or ignore.
+   nor tried, or of which something was found damaged (core.damage), and whose file is in the store. words: what the profile does with trigger words, append or ignore.
    measured_as: a LoRA with the same core.measure_key, from which the measurement is copied: one that has been drawn, or
    else the first that waits.
    Grain: one row per lora_id, the longest known first, each followed by those with its key; the same backlog comes in the
@@ -19,7 +19,19 @@ create or replace macro mart.backlog(profile, backbone, words := 'append') as ta
             and file_key is not null
             and not exists (
                 from core.representation as done
-                where done.profile_id = profile and done.lora_id = lora.lora_id
+                where
+                    done.profile_id = profile
+                    and done.lora_id = lora.lora_id
+                    and (
+                        done.measured = 'failed'
+                        or not exists (
+                            from core.damage as damage
+                            where
+                                damage.profile_id = profile
+                                and damage.lora_id = lora.lora_id
+                                and damage.resolved_at is null
+                        )
+                    )
             )
     ),
 
@@ -45,7 +57,7 @@ create or replace macro mart.backlog(profile, backbone, words := 'append') as ta
         trigger_words,
         stated_scale,
         measure_key,
-        coalesce(drawn_as, nullif(first_id, lora_id)) as measured_as
+        coalesce(nullif(drawn_as, lora_id), nullif(first_id, lora_id)) as measured_as
     from grouped
     left join drawn using (measure_key)
     order by first_of_group_seen_at, first_id, first_seen_at, lora_id

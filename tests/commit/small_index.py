@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from carlos_tasks.arrays import Floats
-from carlos_tasks.lake.shards import write_shard
+from carlos_tasks.lake.shards import shard_file, write_shard
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.store.keys import shard_key
 from carlos_tasks.store.objects import ObjectStore
@@ -92,9 +94,22 @@ def write_outcome(store: ObjectStore, profile: Profile, lora_id: str, **fields: 
     return key
 
 
+def as_older_version(store: ObjectStore, key: str) -> None:
+    """Make a shard what a version wrote whose footers say nothing."""
+    table = pq.read_table(pa.BufferReader(store.read(key)))
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table.replace_schema_metadata(None), buffer, store_schema=False)
+    store.write(key, buffer.getvalue().to_pybytes())
+
+
+def sealed(store: ObjectStore, keys: Sequence[str]) -> list[dict[str, Any]]:
+    """What an outcome says of shards that lie in the store."""
+    return [shard_file(key, store.read(key)).model_dump() for key in keys]
+
+
 def embedded(
     store: ObjectStore, profile: Profile, lora_id: str, embeddings: Floats, flags: dict[int, str] | None = None
 ) -> str:
     """Write shards and outcome of a LoRA that was measured; returns the outcome's key."""
     shards = write_shards(store, profile, lora_id, embeddings, flags)
-    return write_outcome(store, profile, lora_id, shards=shards, n_pairs=len(profile.pairs()))
+    return write_outcome(store, profile, lora_id, shards=sealed(store, shards), n_pairs=len(profile.pairs()))

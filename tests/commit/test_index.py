@@ -10,7 +10,7 @@ import pytest
 from carlos_tasks.commit import index as commit
 from carlos_tasks.commit import prompt_difference
 from carlos_tasks.commit.index import CommitReport, commit_index
-from carlos_tasks.errors import NotFound, PassingError, PermanentError, ProfileMismatch
+from carlos_tasks.errors import PassingError, PermanentError, ProfileMismatch
 from carlos_tasks.intake.commit import commit_intake
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.checks import run_checks
@@ -114,7 +114,7 @@ def test_a_lake_of_before_a_table_is_filled_by_the_next_commit(
     keys = {name: embedded(place, profile, name, with_effect(base, 1)) for name in ("a", "b", "c")}
     with monkeypatch.context() as before:
         for name in ("add_prompt_differences", "add_alike"):
-            before.setattr(commit, name, lambda con, profile_id: 0)
+            before.setattr(commit, name, lambda con, profile_id, **_: 0)
         commit_index(settings, profile, [keys["a"], keys["b"]])
     assert rows("select count(*) from core.prompt_difference") == [(0,)]
     with connect(settings) as con:
@@ -198,31 +198,6 @@ def test_without_its_baseline_nothing_is_committed(
     assert rows("select count(*) from core.outcome") == [(0,)]
 
 
-@pytest.mark.parametrize("how", ["shard missing", "rows missing", "no shards named"])
-def test_a_lora_whose_shards_are_incomplete_fails_and_may_be_repaired(
-    settings: Settings, place: ObjectStore, profile: Profile, how: str, rows: Rows
-) -> None:
-    base = baseline(profile)
-    write_shards(place, profile, "base", base)
-    whole = embedded(place, profile, "whole", with_effect(base, 1))
-    broken = embedded(place, profile, "broken", with_effect(base, 2))
-    if how == "shard missing":
-        place.delete(f"shards/profile_id={profile.profile_id}/lora_id=broken/00001.parquet")
-    elif how == "rows missing":
-        shards = write_shards(place, profile, "broken", with_effect(base, 2))
-        write_outcome(place, profile, "broken", shards=shards[:2], n_pairs=15)
-    else:
-        write_outcome(place, profile, "broken", n_pairs=15)
-    assert commit_index(settings, profile, [whole, broken]).statuses == {"failed": 1, "measured": 1}
-    assert rows("select lora_id, reason from core.outcome where status = 'failed'") == [("broken", "shards_incomplete")]
-    assert rows("select count(*) from core.embedding where lora_id = 'broken'") == [(0,)]
-    assert commit_index(settings, profile, [whole, broken]).statuses == {}
-
-    embedded(place, profile, "broken", with_effect(base, 2))
-    assert commit_index(settings, profile, [broken]).statuses == {"measured": 1}
-    assert rows("select measured from core.representation where lora_id = 'broken'") == [("measured",)]
-
-
 def test_a_failed_lora_that_later_succeeds_is_replaced(
     settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
 ) -> None:
@@ -245,18 +220,11 @@ def test_a_measured_lora_is_left_as_it_is(settings: Settings, place: ObjectStore
     assert rows("select measured from core.representation") == [("measured",)]
 
 
-def test_outcomes_are_checked(settings: Settings, place: ObjectStore, profile: Profile, tmp_path: Path) -> None:
+def test_keys_are_checked(settings: Settings, place: ObjectStore, profile: Profile, tmp_path: Path) -> None:
     other = small_profile(tmp_path / "other", n_prompts=2)
     with pytest.raises(ProfileMismatch, match="belongs to profile"):
         commit_index(settings, profile, [write_outcome(place, other, "a")])
-    with pytest.raises(PermanentError, match="no outcome"):
-        commit_index(settings, profile, [write_outcome(place, profile, "a", status="splendid")])
-    foreign = f"shards/profile_id={profile.profile_id}/lora_id=other/00000.parquet"
-    with pytest.raises(PermanentError, match="no shard of this LoRA"):
-        commit_index(settings, profile, [write_outcome(place, profile, "a", shards=[foreign])])
-    with pytest.raises(PermanentError, match="not the key of a shard"):
-        commit_index(settings, profile, [write_outcome(place, profile, "a", shards=["../../etc/passwd"])])
-    with pytest.raises(NotFound):
+    with pytest.raises(PermanentError, match="not the key of an outcome"):
         commit_index(settings, profile, ["outcomes/absent.json"])
 
 

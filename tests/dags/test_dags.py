@@ -60,7 +60,7 @@ def test_the_device_and_the_committer_have_their_pools(index_tasks: dict[str, An
     for name, task in index_tasks.items():
         by_pool.setdefault(task["pool"], set()).add(name)
     assert by_pool["gpu"] == {"make_baseline", "index_batch"}
-    assert by_pool["lake_commit"] == {"commit_intake", "note_failure", "commit_index"}
+    assert by_pool["lake_commit"] == {"commit_intake", "note_failure", "commit_index", "clean_up"}
     pools = json.loads((REPOSITORY / "dags" / "pools.json").read_text())
     assert set(by_pool) == {*pools, "default_pool"}
     assert pools["lake_commit"]["slots"] == 1
@@ -96,7 +96,7 @@ def test_a_failed_batch_does_not_stop_the_commit_but_fails_the_run(index_tasks: 
     assert commit["trigger_rule"].lower().endswith("all_done_min_one_success")
     assert "index_batch" in commit["upstream"]
     assert finished["trigger_rule"].lower().endswith("none_failed")
-    assert set(finished["upstream"]) == {"index_batch", "run_checks", "contact_sheet"}
+    assert set(finished["upstream"]) == {"index_batch", "run_checks", "contact_sheet", "clean_up"}
     leaves = set(index_tasks) - {name for task in index_tasks.values() for name in task["upstream"]}
     assert leaves == {"finished", "note_failure"}
 

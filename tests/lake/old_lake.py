@@ -19,7 +19,7 @@ from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from tests.commit.small_index import baseline, with_effect, write_shards
+from tests.commit.small_index import as_older_version, baseline, with_effect, write_shards
 
 LAKES = Path(__file__).parent / "lakes"
 #: Folders of sql/ in the order in which they were applied.
@@ -83,6 +83,8 @@ def _register_shards(con: duckdb.DuckDBPyConnection, settings: Settings, profile
     keys = write_shards(store, profile, "base", base)
     keys += write_shards(store, profile, "a", with_effect(base, 1))
     keys += write_shards(store, profile, "b", with_effect(base, 1), FLAGS)
+    for key in keys:
+        as_older_version(store, key)
     con.execute(
         "call ducklake_add_data_files('carlos', 'embedding', $1, schema => 'core', hive_partitioning => true)",
         [[store.url(key) for key in keys]],

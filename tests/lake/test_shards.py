@@ -11,6 +11,8 @@ from carlos_tasks.lake.shards import SHARD_SCHEMA, shard_bytes, write_shard
 from carlos_tasks.store.folder import FolderStore
 from carlos_tasks.store.keys import parse_shard_key, shard_key
 
+KEY = shard_key("prof", "lora", 0)
+
 
 def row(prompt_id: str = "p1", seed: int = 0, **changes: Any) -> dict[str, Any]:
     """A good row."""
@@ -28,7 +30,7 @@ def row(prompt_id: str = "p1", seed: int = 0, **changes: Any) -> dict[str, Any]:
 def test_a_shard_comes_back_with_float32_untouched(tmp_path: Path) -> None:
     embedding = np.array([1 / 3, -1e-30, 12345.678, 2**-126], dtype=np.float32)
     key = shard_key("prof", "lora", 3)
-    assert write_shard(FolderStore(tmp_path), key, [row(embedding=embedding)]) == 1
+    write_shard(FolderStore(tmp_path), key, [row(embedding=embedding)])
     table = pq.read_table(tmp_path / key, schema=SHARD_SCHEMA)
     assert np.array(table["embedding"][0].as_py(), dtype=np.float32).tobytes() == embedding.tobytes()
     assert table.schema.equals(SHARD_SCHEMA)
@@ -36,7 +38,7 @@ def test_a_shard_comes_back_with_float32_untouched(tmp_path: Path) -> None:
 
 def test_the_order_of_rows_changes_no_byte() -> None:
     rows = [row("p1", 0), row("p1", 1), row("p0", 1), row("p2", 0, embedding=None, flag="nan")]
-    assert shard_bytes(rows) == shard_bytes(rows[::-1])
+    assert shard_bytes(KEY, rows) == shard_bytes(KEY, rows[::-1])
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_the_order_of_rows_changes_no_byte() -> None:
 )
 def test_refuses_rows_that_would_spoil_a_representation(rows: list[dict[str, Any]], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        shard_bytes(rows)
+        shard_bytes(KEY, rows)
 
 
 def test_nothing_is_written_when_a_row_is_refused(tmp_path: Path) -> None:
@@ -69,7 +71,7 @@ def test_nothing_is_written_when_a_row_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_nan_embedding_may_be_kept_where_it_is_flagged() -> None:
-    assert shard_bytes([row(embedding=np.array([0, np.nan], np.float32), flag="nan")])
+    assert shard_bytes(KEY, [row(embedding=np.array([0, np.nan], np.float32), flag="nan")])
 
 
 def test_keys_round_trip() -> None:

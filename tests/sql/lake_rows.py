@@ -98,6 +98,49 @@ DEFAULTS: Rows = {
     "core.prompt": [{"prompt_set": "s", "prompt_id": "p1", "text": "a red circle"}],
     "core.outcome": [{"profile_id": "p", "lora_id": "a", "status": "embedded", "attempted_at": _TIME}],
     "core.embedding": [{"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "seed": 0, "embedding": [1.0, 2.0]}],
+    "core.embedding_shard": [
+        {
+            "profile_id": "p",
+            "lora_id": "a",
+            "number": 0,
+            "key": "shards/profile_id=p/lora_id=a/00000.parquet",
+            "sha256": "0" * 64,
+            "size_bytes": 1000,
+            "n_pairs": 1,
+            "pairs_sha256": "1" * 64,
+            "rows_sha256": "2" * 64,
+            "is_sealed": True,
+            "snapshot_id": 1,
+            "recorded_at": _TIME,
+        }
+    ],
+    "core.damage": [
+        {
+            "profile_id": "p",
+            "lora_id": "a",
+            "key": "shards/profile_id=p/lora_id=a/00000.parquet",
+            "fault": "shard_damaged",
+            "detail": "999 bytes, not 1000",
+            "found_by": "verify",
+            "found_at": _TIME,
+            "resolved_at": _TIME,
+        }
+    ],
+    "core.verification": [
+        {
+            "run_id": "r",
+            "share": 1.0,
+            "profile_ids": ["p"],
+            "n_loras": 2,
+            "n_shards": 2,
+            "n_unsealed": 0,
+            "n_lake_files": 9,
+            "n_lake_files_unsealed": 0,
+            "n_faults": 0,
+            "started_at": _TIME,
+            "ended_at": _TIME,
+        }
+    ],
     "core.prompt_difference": [
         {"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "n_pairs": 1, "difference": [1.0, 0.0]}
     ],

@@ -16,8 +16,8 @@ from carlos_tasks.store.keys import file_key, outcome_key, shard_key
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.worker.copying import copy_measured
 from carlos_tasks.worker.plans import LoraTask
-from tests.commit.small_index import small_profile, write_outcome, write_shards
-from tests.worker.workers import Killed, Listening, content, embeddings, put
+from tests.commit.small_index import sealed, small_profile, write_outcome, write_shards
+from tests.worker.workers import Killed, Listening, content, embeddings, keys, put
 
 KEY = "what fixes the images"
 DRAWN = LoraTask("drawn", file_key("drawn"), (), KEY)
@@ -50,8 +50,13 @@ def test_the_twin_gets_the_same_bytes_and_no_picture_is_drawn(
     n_drawn = len(heard.prompts)
     twin = worker.index(TWIN, seen.append)
     assert (n_drawn, len(heard.prompts), sum(seen)) == (len(small.pairs()), n_drawn, len(small.pairs()))
-    assert [store.read(key) for key in twin.shards] == [store.read(key) for key in drawn.shards]
-    assert embeddings(store, twin.shards).keys() == {(prompt.prompt_id, seed) for prompt, seed in small.pairs()}
+    # Another worker measures the twin itself, and gets the same bytes.
+    alone, other_store = make_worker("alone")
+    put_twins(other_store)
+    itself = alone.index(replace(TWIN, measured_as=None), lambda _: None)
+    assert twin.shards == itself.shards and keys(twin) != keys(drawn)
+    assert [store.read(key) for key in keys(twin)] == [other_store.read(key) for key in keys(twin)]
+    assert embeddings(store, keys(twin)).keys() == {(prompt.prompt_id, seed) for prompt, seed in small.pairs()}
     kept = image_keys(store, small.profile_id, ["drawn", "twin"])
     assert [store.read(key) for key in kept["twin"].values()] == [store.read(key) for key in kept["drawn"].values()]
     assert list(kept["twin"]) == list(kept["drawn"]) != []
@@ -125,9 +130,34 @@ def lacks_a_shard(store: ObjectStore, profile: Profile) -> None:
     store.delete(shard_key(profile.profile_id, "drawn", 2))
 
 
+def has_a_cut_shard(store: ObjectStore, profile: Profile) -> None:
+    key = shard_key(profile.profile_id, "drawn", 2)
+    store.write(key, store.read(key)[:-9])
+
+
+def has_a_foreign_shard(store: ObjectStore, profile: Profile) -> None:
+    """Another number's, under an outcome of an older version, which names no hash."""
+    store.copy(shard_key(profile.profile_id, "drawn", 1), shard_key(profile.profile_id, "drawn", 2))
+
+
+def has_a_shard_with_another_hash(store: ObjectStore, profile: Profile) -> None:
+    shards = [shard_key(profile.profile_id, "drawn", number) for number in range(4)]
+    named = sealed(store, shards)
+    named[3]["sha256"] = "0" * 64
+    write_outcome(store, profile, "drawn", shards=named, n_pairs=8, measure_key=KEY)
+
+
+def has_an_outcome_of_garbage(store: ObjectStore, profile: Profile) -> None:
+    store.write(outcome_key(profile.profile_id, "drawn"), b"no outcome")
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
+        has_a_cut_shard,
+        has_a_foreign_shard,
+        has_a_shard_with_another_hash,
+        has_an_outcome_of_garbage,
         has_failed,
         is_of_an_older_version,
         had_other_trigger_words,

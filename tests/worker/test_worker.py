@@ -19,7 +19,7 @@ from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.store.keys import outcome_key
 from carlos_tasks.worker.plans import LoraTask, Manifest
 from tests.lora.crafted import MICRO_ATTENTION
-from tests.worker.workers import Killed, Listening, content, embeddings, put
+from tests.worker.workers import Killed, Listening, content, embeddings, keys, put
 
 
 # 3 evidence images, 4 shards, 1 outcome: dying at each of these writes covers every kind of unfinished state.
@@ -49,7 +49,7 @@ def test_a_finished_lora_is_not_made_again(make_worker: Callable[..., Any], zoo_
 def test_the_shards_hold_every_pair_once(make_worker: Callable[..., Any], small: Profile, zoo_file: Path) -> None:
     worker, store = make_worker("lake")
     outcome = worker.index(put(store, zoo_file), lambda _: None)
-    rows = [row for key in outcome.shards for row in pq.read_table(store.url(key), partitioning=None).to_pylist()]
+    rows = [row for file in outcome.shards for row in pq.read_table(store.url(file.key), partitioning=None).to_pylist()]
     expected = {(prompt.prompt_id, seed) for prompt, seed in small.pairs()}
     assert len(rows) == outcome.n_pairs == len(expected)
     assert {(row["prompt_id"], row["seed"]) for row in rows} == expected
@@ -73,7 +73,7 @@ def test_trigger_words_stand_behind_every_prompt_and_change_every_picture(
     with_words = triggered.index(put(triggered_store, zoo_file, ("red", "in fog")), lambda _: None)
     assert heard.prompts[len(texts) :] == [f"{text}, red, in fog" for text in texts]
     assert content(store).keys() == content(triggered_store).keys()
-    before, after = embeddings(store, without.shards), embeddings(triggered_store, with_words.shards)
+    before, after = embeddings(store, keys(without)), embeddings(triggered_store, keys(with_words))
     assert before.keys() == after.keys() and len(before) == len(texts)
     assert [pair for pair in before if before[pair] == after[pair]] == []
 
@@ -104,7 +104,7 @@ def test_a_scale_that_lies_beside_the_file_acts_as_one_in_it(make_worker: Callab
         "beside": replace(put(store, tmp_path / "beside.safetensors"), stated_scale=stated),
         "lost": replace(put(store, tmp_path / "beside.safetensors"), lora_id="lost"),
     }
-    shards = {name: worker.index(task, lambda _: None).shards[0] for name, task in tasks.items()}
+    shards = {name: worker.index(task, lambda _: None).shards[0].key for name, task in tasks.items()}
     found = {name: pq.read_table(io.BytesIO(store.read(key)))["embedding"].to_pylist() for name, key in shards.items()}
     assert found["in"] == found["beside"] != found["lost"]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from carlos_tasks.lake.outcomes import OutcomeRecord
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.worker.plans import LoraTask
 
@@ -71,6 +72,11 @@ def content(store: ObjectStore) -> dict[str, bytes]:
     return kept
 
 
-def embeddings(store: ObjectStore, keys: Sequence[str]) -> dict[tuple[str, int], list[float]]:
-    rows = [row for key in keys for row in pq.read_table(io.BytesIO(store.read(key))).to_pylist()]
+def keys(outcome: OutcomeRecord) -> list[str]:
+    """The keys of its shards."""
+    return [file.key for file in outcome.shards]
+
+
+def embeddings(store: ObjectStore, shards: Sequence[str]) -> dict[tuple[str, int], list[float]]:
+    rows = [row for key in shards for row in pq.read_table(io.BytesIO(store.read(key))).to_pylist()]
     return {(row["prompt_id"], row["seed"]): row["embedding"] for row in rows}

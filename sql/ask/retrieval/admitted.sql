@@ -2,7 +2,7 @@
    a value that is null passes no filter on it. Names are given as they stand in the columns (sql/ask/retrieval/known_values.sql).
 
    The status is the lake's, unless a threshold is asked for: then it is told anew, with the thresholds given
-   ($limit_strength_max …: all in force); what a decision says stands under any threshold.
+   ($limit_strength_max …: all in force); what a decision says, and that it is damaged, stands under any threshold.
    A bound on Strength or Consistency holds beside that: whoever asks for at most 5
    gets at most 5, also where prompt retention would excuse more. */
 select row
@@ -11,7 +11,7 @@ where
     list_contains(
         $status::varchar[],
         case
-            when $is_status_anew and status not in ('removed', 'restricted')
+            when $is_status_anew and status not in ('removed', 'restricted', 'damaged')
                 then core.status(
                     'measured', -- what else a LoRA may be has no Direction, and so no row
                     strength,

@@ -23,7 +23,7 @@ relevant as (
     left join ducklake_table_info('carlos') as info on info.table_id::varchar = touched.table_id
     where
         kind not in ('tables_inserted_into', 'tables_deleted_from', 'inlined_insert', 'inlined_delete')
-        or coalesce(table_name in ('representation', 'threshold', 'lora', 'listing', 'decision'), true)
+        or coalesce(table_name in ('representation', 'threshold', 'lora', 'listing', 'decision', 'damage'), true)
 )
 
 select relevant.n > 0 or (select count(*) from later) <> $newest - $since as is_changed

@@ -1,0 +1,129 @@
+"""What a commit or a verification does about objects that are not what they should be.
+
+Each finding is a row (`core.damage`). The objects are moved aside, nothing is lost, and what the lake has registered of
+them is let go of, so that nobody reads it. Then the LoRA waits again (`mart.backlog`), and the next night makes what is
+missing. A kill between these steps costs nothing: a worker trusts no outcome and no shard that is not whole.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterable, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from carlos_tasks.aliases import Row
+from carlos_tasks.errors import NotFound
+from carlos_tasks.lake.damage import Damage, Fault
+from carlos_tasks.lake.data_files import let_go
+from carlos_tasks.lake.measurement import CheckedShard
+from carlos_tasks.lake.register import registered
+from carlos_tasks.lake.statements import rows, run_statement, statement
+from carlos_tasks.store.keys import damaged_key, outcome_key
+from carlos_tasks.store.objects import ObjectStore
+
+log = logging.getLogger(__name__)
+
+#: After so many attempts in a row whose objects were damaged, a LoRA has failed and is not tried again.
+MAX_ATTEMPTS = 3
+
+_DAMAGE = pa.schema([(name, pa.string()) for name in ("profile_id", "lora_id", "key", "fault", "detail", "found_by")])
+_SHARD = pa.schema(
+    [
+        ("profile_id", pa.string()),
+        ("lora_id", pa.string()),
+        ("number", pa.int32()),
+        ("key", pa.string()),
+        ("sha256", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("n_pairs", pa.int32()),
+        ("pairs_sha256", pa.string()),
+        ("rows_sha256", pa.string()),
+        ("is_sealed", pa.bool_()),
+        ("snapshot_id", pa.int64()),
+    ]
+)
+_OF_SHARDS = (Fault.SHARD_DAMAGED, Fault.SHARD_MISPLACED)
+_OF_OUTCOMES = (Fault.OUTCOME_UNREADABLE, Fault.OUTCOME_MISPLACED, Fault.OUTCOME_DIFFERS, Fault.SHARDS_INCOMPLETE)
+
+
+def add_damages(con: duckdb.DuckDBPyConnection, damages: Iterable[Damage], found_by: str) -> int:
+    """Append findings to core.damage, those that are known and open left out; run it inside a transaction."""
+    table = pa.Table.from_pylist([{**vars(damage), "found_by": found_by} for damage in damages], schema=_DAMAGE)
+    if not len(table):
+        return 0
+    with registered(con, "found", table):
+        return run_statement(con, "add_damages")
+
+
+def resolve_damages(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> None:
+    """Note that LoRAs are right again; run it inside a transaction."""
+    ours = {"profile_id": profile_id, "lora_ids": list(lora_ids)}
+    which = "where profile_id = $profile_id and list_contains($lora_ids::varchar[], lora_id) and resolved_at is null"
+    if rows(con, f"from core.damage {which} limit 1", ours):
+        con.execute(f"update core.damage set resolved_at = now() {which}", ours)  # noqa: S608
+
+
+def damaged_loras(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> set[str]:
+    """Which of these LoRAs have a finding that is open."""
+    found = con.execute(
+        "select distinct lora_id from core.damage "
+        "where profile_id = $1 and list_contains($2::varchar[], lora_id) and resolved_at is null",
+        [profile_id, list(lora_ids)],
+    ).fetchall()
+    return {lora_id for (lora_id,) in found}
+
+
+def given_up(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> list[str]:
+    """Which of these LoRAs were spoilt as often as is tried."""
+    asked: Row = {"profile_id": profile_id, "lora_ids": list(lora_ids), "faults": list(Fault)}
+    found = rows(con, statement("ask/commit/spoilt_attempts"), asked)
+    return sorted(row["lora_id"] for row in found if row["n_attempts"] >= MAX_ATTEMPTS)
+
+
+def record_shards(con: duckdb.DuckDBPyConnection, shards: Sequence[CheckedShard], snapshot: int) -> None:
+    """Keep what the bytes of shards are, in place of what was kept of their keys; run it inside a transaction."""
+    if not shards:
+        return
+    keys = [shard.file.key for shard in shards]
+    loras = sorted({shard.identity.lora_id for shard in shards})
+    ours = "where list_contains($1::varchar[], lora_id) and list_contains($2::varchar[], key)"
+    if con.execute(f"from core.embedding_shard {ours} limit 1", [loras, keys]).fetchall():
+        con.execute(f"delete from core.embedding_shard {ours}", [loras, keys])  # noqa: S608
+    found = [
+        {**s.identity.model_dump(), **s.file.model_dump(), "is_sealed": s.is_sealed, "snapshot_id": snapshot}
+        for s in shards
+    ]
+    with registered(con, "checked", pa.Table.from_pylist(found, schema=_SHARD)):
+        run_statement(con, "add_embedding_shards")
+
+
+def retire(con: duckdb.DuckDBPyConnection, store: ObjectStore, damages: Iterable[Damage]) -> None:
+    """Move the damaged objects aside, after their findings were committed, and let go of what is registered of them.
+
+    The outcome goes with a damaged shard: what it names is not there any more.
+    """
+    found = [damage for damage in damages if damage.lora_id]
+    spoilt = {damage.key for damage in found if damage.fault in _OF_SHARDS}
+    gone = {damage.key for damage in found if damage.fault == Fault.SHARD_MISSING}
+    outcomes = {
+        outcome_key(d.profile_id, d.lora_id) for d in found if d.fault in _OF_OUTCOMES or d.key in spoilt | gone
+    }
+    let_go(con, "core.embedding", [store.url(key) for key in sorted(spoilt | gone)])
+    for key in sorted(spoilt | outcomes):
+        if kept := set_aside(store, key):
+            log.warning("%s was moved to %s", key, kept)
+
+
+def set_aside(store: ObjectStore, key: str) -> str | None:
+    """Move an object to where damaged ones are kept; returns its key there, None where it is not in the store.
+
+    It is copied before it is deleted: killed in between and run again, it is copied to the same key.
+    """
+    try:
+        kept = damaged_key(key, hashlib.sha256(store.read(key)).hexdigest())
+        store.copy(key, kept)
+    except NotFound:
+        return None
+    store.delete(key)
+    return kept

@@ -1,0 +1,95 @@
+"""What one commit of the index has to do: everything that arrived is checked here, before its transaction begins."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from carlos_tasks.commit.arrivals import Arrivals, check_arrivals
+from carlos_tasks.commit.baseline import Baseline, check_baseline
+from carlos_tasks.commit.damages import damaged_loras
+from carlos_tasks.commit.prompt_difference import forget_prompt_differences, lacking_loras
+from carlos_tasks.commit.registered_shards import check_registered, registered_keys
+from carlos_tasks.errors import NotFound
+from carlos_tasks.lake.damage import Damage
+from carlos_tasks.lake.data_files import let_go
+from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, faults_by_lora
+from carlos_tasks.lake.outcomes import OutcomeRecord, unreadable_attempt
+from carlos_tasks.lake.register import stale
+from carlos_tasks.store.objects import ObjectStore
+
+if TYPE_CHECKING:
+    from carlos_tasks.profiles.profile import Profile
+
+
+@dataclass
+class Work:
+    """What one commit has to do, after everything that arrived was checked.
+
+    attempts: rows of core.outcome. measured: those of them that may change a representation. shards: whole ones, to
+    register. again: LoRAs that have a representation and are measured once more. unsound: LoRAs with a representation
+    whose registered shards are damaged. known: `measured` by lora_id, as it stands.
+    """
+
+    baseline: Baseline
+    known: dict[str, str]
+    damages: list[Damage] = field(default_factory=list)
+    attempts: list[OutcomeRecord] = field(default_factory=list)
+    measured: list[OutcomeRecord] = field(default_factory=list)
+    shards: list[CheckedShard] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    unsound: list[str] = field(default_factory=list)
+
+
+def prepare(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profile", arrived: Arrivals) -> Work:
+    """Check everything that this commit depends on; reads shards, writes nothing."""
+    profile_id, pairs = profile.profile_id, ProfilePairs.of_profile(profile)
+    ids = [*arrived.outcomes, *(damage.lora_id for damage in arrived.damages)]
+    known = dict(
+        con.execute(
+            "select lora_id, measured from core.representation "
+            "where profile_id = $1 and lora_id in (select unnest($2::varchar[]))",
+            [profile_id, ids],
+        ).fetchall()
+    )
+    damaged = damaged_loras(con, profile_id, ids)
+    work = Work(check_baseline(con, store, profile_id, pairs), known)
+    if work.baseline.damages:
+        work.damages = [*work.baseline.damages]
+        return work
+    # 'failed' is not final: a later attempt may do better.
+    new = [id_ for id_ in arrived.outcomes if known.get(id_, "failed") == "failed" or id_ in damaged]
+    check_arrivals(store, arrived, new, pairs)
+    faults = faults_by_lora(arrived.damages)
+    work.damages = arrived.damages
+    work.measured = [arrived.outcomes[lora_id] for lora_id in new if lora_id not in faults]
+    work.attempts = work.measured + [
+        _spoilt_attempt(store, arrived.outcomes.get(lora_id), found[0]) for lora_id, found in faults.items()
+    ]
+    work.shards = work.baseline.shards + [shard for shards in arrived.shards.values() for shard in shards]
+    work.again = [o.lora_id for o in work.measured if known.get(o.lora_id, "failed") != "failed"]
+    lacking = registered_keys(con, store, profile_id, lacking_loras(con, profile_id))
+    # An older version registered these: one that cannot be read any more must not end the commit of all others.
+    found = check_registered(con, store, pairs, [key for keys in lacking.values() for key in keys])
+    work.unsound = list(faults_by_lora(found.damages))
+    work.damages = work.damages + found.damages
+    return work
+
+
+def _spoilt_attempt(store: ObjectStore, outcome: OutcomeRecord | None, damage: Damage) -> OutcomeRecord:
+    if outcome is not None:
+        return outcome.failed(damage.fault, damage.detail)
+    try:
+        return unreadable_attempt(damage, store.info(damage.key).last_modified)
+    except NotFound:
+        return unreadable_attempt(damage, datetime.now(UTC))
+
+
+def make_place(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: str, work: Work) -> None:
+    """Let go of files that this commit registers or computes anew: they are gone, or of another measurement."""
+    gone = [o.lora_id for o in work.measured if o.lora_id in work.again and o.status != "embedded"]
+    keys = stale(con, store, work.shards)
+    keys += [key for found in registered_keys(con, store, profile_id, gone).values() for key in found]
+    let_go(con, "core.embedding", [store.url(key) for key in keys])
+    forget_prompt_differences(con, profile_id, work.again)

@@ -1,0 +1,133 @@
+"""Seals: the hashes of the files that DuckLake writes, one object per commit, each naming the hash of the one before.
+
+DuckLake keeps no hash of its files, so a flipped bit in one is read as it stands. A seal is written right after a
+commit, beside the lake and not in it: a commit stays one snapshot. Where the process dies in between, the next commit
+seals what is not yet. Only files that came since the last seal are read.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.lake.damage import Damage, Fault
+from carlos_tasks.lake.data_files import DataFile, data_files
+from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import SEALS_PREFIX, seal_key
+from carlos_tasks.store.objects import ObjectStore
+
+log = logging.getLogger(__name__)
+
+# Files that are read at once.
+_AT_ONCE = 8
+# Seals of so many snapshots back are looked through for the newest one before all are.
+_RECENT = 500
+
+
+class SealedFile(BaseModel):
+    """A file as it was when it was sealed; `key` is its key in the store."""
+
+    model_config = ConfigDict(frozen=True)
+
+    key: str
+    sha256: str
+    size_bytes: int
+
+
+class Seal(BaseModel):
+    """The files that came after snapshot `after`, up to `snapshot_id`; `previous_sha256` is of the seal of `after`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    snapshot_id: int
+    after: int
+    previous_sha256: str | None
+    files: tuple[SealedFile, ...]
+
+
+def seal_commit(con: duckdb.DuckDBPyConnection) -> None:
+    """Seal what the lake has written since the last seal; what cannot be sealed now, the next commit seals."""
+    try:
+        with lake_errors():
+            ((folder,),) = con.execute("select data_path from ducklake_settings('carlos')").fetchall()
+            seal(con, open_store(str(folder).removesuffix("/").removesuffix("/lake")))
+    except CarlosError as exc:
+        log.warning("the commit is not sealed yet; the next one does that: %s", exc)
+
+
+def seal(con: duckdb.DuckDBPyConnection, store: ObjectStore) -> Seal | None:
+    """Write the seal of the newest snapshot; None where it has one."""
+    ((newest,),) = con.execute("select id from carlos.current_snapshot()").fetchall()
+    last = _newest_key(store, newest)
+    after = -1 if last is None else int(last.removeprefix(SEALS_PREFIX).removesuffix(".json"))
+    if after >= newest:
+        return None
+    previous = None if last is None else hashlib.sha256(store.read(last)).hexdigest()
+    own = [file for file in data_files(con, after=after) if file.is_own]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        files = tuple(filter(None, pool.map(lambda file: _sealed(store, file), own)))
+    made = Seal(snapshot_id=newest, after=after, previous_sha256=previous, files=files)
+    store.write(seal_key(newest), made.model_dump_json().encode())
+    return made
+
+
+def key_of(store: ObjectStore, url: str) -> str:
+    """The key of what DuckDB opens under a URL of the store."""
+    return url.removeprefix(store.url("x").removesuffix("x"))
+
+
+def _sealed(store: ObjectStore, file: DataFile) -> SealedFile | None:
+    key = key_of(store, file.url)
+    try:
+        data = store.read(key)
+    except NotFound:
+        data = b""
+    if len(data) != file.size_bytes:
+        log.warning("%s is not sealed: it has %d bytes, and was written with %d", key, len(data), file.size_bytes)
+        return None
+    return SealedFile(key=key, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+
+
+def _newest_key(store: ObjectStore, newest: int) -> str | None:
+    recent = seal_key(max(newest - _RECENT, 0))
+    for start_after in (recent, ""):
+        keys = [item.key for item in store.list(SEALS_PREFIX, start_after)]
+        if keys:
+            return keys[-1]
+    return None
+
+
+def read_seals(store: ObjectStore) -> tuple[dict[str, SealedFile], list[Damage]]:
+    """Every sealed file by its key, and what is wrong with the chain of the seals."""
+    files: dict[str, SealedFile] = {}
+    damages: list[Damage] = []
+    hashes: dict[int, str | None] = {-1: None}
+    for key, data in _seals(store):
+        try:
+            found = Seal.model_validate(json.loads(data))
+            if seal_key(found.snapshot_id) != key:
+                raise ValueError(f"it is the seal of snapshot {found.snapshot_id}")
+        except (ValidationError, ValueError, RecursionError) as exc:
+            damages.append(_broken(key, f"not a seal: {str(exc).splitlines()[0][:200]}"))
+            continue
+        if found.after not in hashes or hashes[found.after] != found.previous_sha256:
+            damages.append(_broken(key, f"it does not follow from the seal of snapshot {found.after}"))
+        hashes[found.snapshot_id] = hashlib.sha256(data).hexdigest()
+        files |= {file.key: file for file in found.files}
+    return files, damages
+
+
+def _seals(store: ObjectStore) -> Iterator[tuple[str, bytes]]:
+    keys = [item.key for item in store.list(SEALS_PREFIX) if item.key.endswith(".json")]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        yield from zip(keys, pool.map(store.read, keys), strict=True)
+
+
+def _broken(key: str, detail: str) -> Damage:
+    return Damage("", "", key, Fault.SEAL_BROKEN, detail)

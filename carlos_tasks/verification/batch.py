@@ -1,0 +1,189 @@
+"""Looking at one batch: LoRAs with their shards, outcomes and numbers, or files that the lake wrote."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+
+import duckdb
+from pydantic import BaseModel, ConfigDict
+
+from carlos_tasks.commit.registered_shards import Registered, check_registered, registered_keys
+from carlos_tasks.errors import DamagedObject, NotFound
+from carlos_tasks.lake.damage import Damage, Fault
+from carlos_tasks.lake.data_files import DataFile, data_files
+from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, faults_by_lora, incomplete
+from carlos_tasks.lake.outcomes import read_outcome
+from carlos_tasks.lake.seals import SealedFile, key_of, read_seals
+from carlos_tasks.lake.shards import ShardFile, ShardIdentity
+from carlos_tasks.store.keys import BASELINE, outcome_key, parse_shard_key
+from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.verification.numbers import differing_loras
+from carlos_tasks.verification.plan import Batch
+
+_AT_ONCE = 8
+
+
+class Unrecorded(BaseModel):
+    """A registered shard that the lake had no hash of: what its bytes are now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    file: ShardFile
+    identity: ShardIdentity
+
+
+class Findings(BaseModel):
+    """What one batch found, and how much it looked at."""
+
+    n_loras: int = 0
+    n_shards: int = 0
+    n_unsealed: int = 0
+    n_lake_files: int = 0
+    n_lake_files_unsealed: int = 0
+    damages: tuple[Damage, ...] = ()
+    unrecorded: tuple[Unrecorded, ...] = ()
+    lake_urls: tuple[str, ...] = ()  # damaged files of tables that a commit computes again
+
+
+def look_at(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
+    """Look at a batch; reads only."""
+    return _loras(con, store, batch) if batch.kind == "loras" else _lake_files(con, store, batch)
+
+
+def _loras(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
+    profile_id, lora_ids = batch.profile_id, list(batch.items)
+    pairs = _baseline_pairs(con, profile_id)
+    keys = registered_keys(con, store, profile_id, lora_ids)
+    registered = check_registered(con, store, pairs, [key for own in keys.values() for key in own])
+    damages = [*registered.damages, *_let_go(con, profile_id, keys)]
+    sound: dict[str, list[CheckedShard]] = {lora_id: [] for lora_id in lora_ids}
+    for shard in registered.shards:
+        sound[shard.identity.lora_id].append(shard)
+    hurt = faults_by_lora(damages)
+    for lora_id in (lora_id for lora_id in lora_ids if lora_id not in hurt):
+        damages += _outcome(store, profile_id, lora_id, sound[lora_id], pairs)
+    hurt = faults_by_lora(damages)
+    whole = [lora_id for lora_id in lora_ids if lora_id not in hurt and lora_id != BASELINE]
+    damages += differing_loras(con, profile_id, whole)
+    return Findings(
+        n_loras=len(lora_ids),
+        n_shards=len(registered.shards) + len(registered.damages),
+        n_unsealed=sum(not _is_sealed(shard, registered) for shard in registered.shards),
+        damages=tuple(damages),
+        unrecorded=tuple(
+            Unrecorded(file=shard.file, identity=shard.identity)
+            for shard in registered.shards
+            if shard.file.key in registered.unrecorded
+        ),
+    )
+
+
+def _is_sealed(shard: CheckedShard, registered: Registered) -> bool:
+    return shard.is_sealed and shard.file.key not in registered.unrecorded
+
+
+def _baseline_pairs(con: duckdb.DuckDBPyConnection, profile_id: str) -> ProfilePairs:
+    """The pairs that the baseline was registered with; its own shards are verified like any other."""
+    try:
+        found = con.execute(
+            "select distinct prompt_id, seed from core.embedding where profile_id = $1 and lora_id = $2",
+            [profile_id, BASELINE],
+        ).fetchall()
+    except duckdb.Error:
+        found = []  # one of its shards cannot be read, which is a finding of its own
+    return ProfilePairs([found], is_cut=False)
+
+
+def _let_go(con: duckdb.DuckDBPyConnection, profile_id: str, keys: dict[str, list[str]]) -> list[Damage]:
+    """Shards that the lake has recorded and that are not registered any more."""
+    recorded = con.execute(
+        "select key from core.embedding_shard where profile_id = $1 and list_contains($2::varchar[], lora_id) "
+        "order by key",
+        [profile_id, list(keys)],
+    ).fetchall()
+    there = {key for own in keys.values() for key in own}
+    detail = "the lake has recorded the shard, and it is not registered"
+    return [
+        Damage(profile_id, parse_shard_key(key)[1], key, Fault.SHARD_MISSING, detail)
+        for (key,) in recorded
+        if key not in there
+    ]
+
+
+def _outcome(
+    store: ObjectStore, profile_id: str, lora_id: str, shards: list[CheckedShard], pairs: ProfilePairs
+) -> list[Damage]:
+    """Hold a LoRA's outcome against the shards that the lake has of it."""
+    key = outcome_key(profile_id, lora_id)
+    try:
+        outcome = read_outcome(store, key, profile_id)
+    except NotFound:
+        if lora_id == BASELINE:
+            return []  # an older version left none
+        return [Damage(profile_id, lora_id, key, Fault.OUTCOME_MISSING, "the outcome is not in the store")]
+    except DamagedObject as exc:
+        return [Damage(profile_id, lora_id, key, Fault(exc.fault), exc.detail)]
+    named = {file.key: file.sha256 for file in outcome.shards} if outcome.status == "embedded" else {}
+    held = {shard.file.key: shard.file.sha256 for shard in shards}
+    if named.keys() != held.keys() or any(sha and sha != held[its] for its, sha in named.items()):
+        detail = f"it names {len(named)} shards, and the lake has {len(held)}, or others"
+        return [Damage(profile_id, lora_id, key, Fault.OUTCOME_DIFFERS, detail)]
+    if shards and pairs.all and (damage := incomplete((profile_id, lora_id), key, shards, pairs)):
+        return [damage]
+    return []
+
+
+def _lake_files(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
+    sealed, damages = read_seals(store)
+    wanted = set(batch.items)
+    files = [file for file in data_files(con) if file.is_own and key_of(store, file.url) in wanted]
+    told = {key for (key,) in con.execute("select key from core.damage").fetchall()}
+    # That a file of the past alone is damaged is told once: nothing is computed from it any more.
+    files = [file for file in files if file.is_current or key_of(store, file.url) not in told]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        faults = list(pool.map(lambda file: _file_fault(store, file, sealed.get(key_of(store, file.url))), files))
+    again = []
+    for file, fault in zip(files, faults, strict=True):
+        if fault is None:
+            continue
+        damages += _touched(con, store, file, *fault)
+        if file.is_current and file.table in ("core.representation", "core.prompt_difference"):
+            again.append(file.url)
+    return Findings(
+        n_lake_files=len(files),
+        n_lake_files_unsealed=sum(key_of(store, file.url) not in sealed for file in files),
+        damages=tuple(damages),
+        lake_urls=tuple(again),
+    )
+
+
+def _file_fault(store: ObjectStore, file: DataFile, seal: SealedFile | None) -> tuple[Fault, str] | None:
+    try:
+        data = store.read(key_of(store, file.url))
+    except NotFound:
+        return Fault.LAKE_FILE_MISSING, f"a file of {file.table}, of snapshot {file.begin}, is not in the store"
+    sha256 = hashlib.sha256(data).hexdigest()
+    if len(data) != file.size_bytes or (seal and sha256 != seal.sha256):
+        was = f", not {seal.sha256}" if seal else ""
+        size = f"{len(data)} bytes, not {file.size_bytes}" if len(data) != file.size_bytes else f"{len(data)} bytes"
+        detail = f"a file of {file.table}, of snapshot {file.begin}, has {size}, with SHA-256 {sha256}{was}"
+        return Fault.LAKE_FILE_DAMAGED, detail
+    return None
+
+
+def _touched(
+    con: duckdb.DuckDBPyConnection, store: ObjectStore, file: DataFile, fault: Fault, detail: str
+) -> list[Damage]:
+    """One finding for each LoRA that has rows in a file, as far as that can be told without reading it."""
+    key = key_of(store, file.url)
+    parts = dict(part.split("=", 1) for part in key.split("/") if "=" in part)
+    if "lora_id" in parts:
+        return [Damage(parts["profile_id"], parts["lora_id"], key, fault, detail)]
+    if file.table == "core.representation" and file.is_current:
+        loras = con.execute(
+            "select distinct profile_id, lora_id from core.embedding_shard where snapshot_id = $1 and lora_id <> $2 "
+            "order by all",
+            [file.begin, BASELINE],
+        ).fetchall()
+        if loras:
+            return [Damage(profile_id, lora_id, key, fault, detail) for profile_id, lora_id in loras]
+    return [Damage("", "", key, fault, detail)]

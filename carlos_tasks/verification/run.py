@@ -1,0 +1,122 @@
+"""Running a verification: each batch leaves its findings in the store, and one commit records them all.
+
+    plan ─► verify_batch × n ─► record
+
+A batch that has its findings is not looked at again, so a run that was killed goes on where it was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from carlos_tasks.aliases import Row
+from carlos_tasks.commit.damages import add_damages, record_shards, retire
+from carlos_tasks.errors import NotFound
+from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.damage import Damage
+from carlos_tasks.lake.data_files import let_go
+from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.measurement import CheckedShard
+from carlos_tasks.lake.transaction import snapshot_id, transaction
+from carlos_tasks.progress import progress
+from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+from carlos_tasks.verification.batch import Findings, look_at
+from carlos_tasks.verification.plan import Run, end_run, plan_run
+
+_COUNTS = ("n_loras", "n_shards", "n_unsealed", "n_lake_files", "n_lake_files_unsealed")
+
+
+@dataclass(frozen=True)
+class VerificationReport:
+    """What a verification looked at, and what it found; `damages` are rows of lora_id, profile_id, key, fault, detail.
+
+    `n_unsealed`: shards whose maker recorded no hash, as those of an older version; they were decoded, and what their
+    bytes are now is recorded. `n_lake_files_unsealed`: files of the lake that no seal names.
+    """
+
+    run_id: str
+    n_loras: int
+    n_shards: int
+    n_unsealed: int
+    n_lake_files: int
+    n_lake_files_unsealed: int
+    n_faults: int
+    damages: tuple[Row, ...] = field(default_factory=tuple)
+
+
+def verify(settings: Settings, share: float = 1.0, profiles: Sequence[str] = ()) -> VerificationReport:
+    """Verify the lake in this process, or go on with a run that was killed; its findings are recorded.
+
+    Raises:
+        CarlosError, NotFound: as `plan_run`.
+        PassingError: catalog or storage did not answer; run it again, and it goes on.
+    """
+    run = plan_run(settings, share, profiles)
+    with progress("verify", len(run.batches)) as advance:
+        for number in range(len(run.batches)):
+            verify_batch(settings, run, number)
+            advance(1)
+    return record(settings, run)
+
+
+def verify_batch(settings: Settings, run: Run, number: int) -> Findings:
+    """Look at one batch of a run, and leave its findings in the store; one that has them is left as it is."""
+    store = open_store(settings.store)
+    key = run.result_key(number)
+    try:
+        return Findings.model_validate_json(store.read(key))
+    except (NotFound, ValidationError):
+        with connect(settings) as con, lake_errors():
+            found = look_at(con, store, run.batches[number])
+    store.write(key, found.model_dump_json().encode())
+    return found
+
+
+def record(settings: Settings, run: Run) -> VerificationReport:
+    """Record what the batches of a run found, in one commit, and move aside what is damaged."""
+    store = open_store(settings.store)
+    found = [verify_batch(settings, run, number) for number in range(len(run.batches))]
+    damages = list(dict.fromkeys(damage for part in found for damage in part.damages))
+    counts: dict[str, int] = {name: sum(getattr(part, name) for part in found) for name in _COUNTS}
+    counts["n_faults"] = len(damages)
+    facts: dict[str, object] = {"run_id": run.run_id, **counts}
+    with connect(settings, read_only=False, create=False) as con, lake_errors():
+        migrate(con)
+        with transaction(con, "verify", facts):
+            add_damages(con, damages, "verify")
+            unrecorded = [CheckedShard(u.file, u.identity, is_sealed=False) for part in found for u in part.unrecorded]
+            record_shards(con, unrecorded, snapshot_id(con) + 1)
+            con.execute(
+                "insert into core.verification by name select $run_id as run_id, $share as share, "
+                "$profile_ids::varchar[] as profile_ids, $n_loras as n_loras, $n_shards as n_shards, "
+                "$n_unsealed as n_unsealed, $n_lake_files as n_lake_files, "
+                "$n_lake_files_unsealed as n_lake_files_unsealed, $n_faults as n_faults, $started_at as started_at, "
+                "$ended_at as ended_at "
+                "where not exists (from core.verification where run_id = $run_id)",
+                {
+                    **counts,
+                    "run_id": run.run_id,
+                    "share": run.share,
+                    "profile_ids": list(run.profile_ids),
+                    "started_at": run.started_at,
+                    "ended_at": datetime.now(UTC),
+                },
+            )
+        retire(con, store, damages)
+        for table in ("core.representation", "core.prompt_difference"):
+            let_go(con, table, [url for part in found for url in part.lake_urls])
+    end_run(store, run)
+    return VerificationReport(run.run_id, **counts, damages=tuple(map(_row, damages)))
+
+
+def _row(damage: Damage) -> Row:
+    return {
+        "lora_id": damage.lora_id,
+        "profile_id": damage.profile_id,
+        "key": damage.key,
+        "fault": str(damage.fault),
+        "detail": damage.detail,
+    }
