@@ -73,6 +73,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except CarlosError as exc:
         print(f"carlos: {printable(' '.join(str(exc).split()))}", file=sys.stderr)
         return 1
+    except ModuleNotFoundError as exc:
+        from carlos_tasks.extras import missing_extra
+
+        needed = missing_extra(exc)
+        if needed is None:
+            raise
+        print(f"carlos: {needed}", file=sys.stderr)
+        return 1
     except BrokenPipeError:
         # Whoever read the output has enough of it (`carlos sql … | head`).
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from carlos_tasks.settings import Settings
+from tests.wheel import build_wheel
 
 REPOSITORY = Path(__file__).parents[1]
 DOCKER = REPOSITORY / "docker"
@@ -161,6 +163,21 @@ def test_what_the_images_copy_is_there_and_is_not_ignored():
     ignore = (DOCKER / "Dockerfile.dockerignore").read_text().splitlines()
     assert ignore[0] == "*"
     assert {source.split("/")[0] for source in sources} <= {line.removeprefix("!") for line in ignore}
+
+
+@pytest.mark.parametrize("stage", ["airflow", "gpu-worker"])
+def test_the_layer_of_dependencies_is_built_from_what_was_copied_before_it(stage, tmp_path):
+    """Our code comes in a later layer: pip has to find a version and a package to build all the same."""
+    of_stage = re.split(r"^FROM .*\n", DOCKERFILE, flags=re.MULTILINE)
+    names = re.findall(r"^FROM \S+ AS (\S+)", DOCKERFILE, re.MULTILINE)
+    before = of_stage[1 + names.index(stage)].partition("RUN mkdir sql && pip install")[0]
+    for line in re.findall(r"^COPY (.+)$", of_stage[1 + names.index("base")] + before, re.MULTILINE):
+        *sources, target = line.split()
+        (tmp_path / target).mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            shutil.copy(REPOSITORY / source, tmp_path / target)
+    (tmp_path / "sql").mkdir()
+    assert build_wheel(tmp_path / "out", tmp_path).name.startswith("carlos_platform-")
 
 
 def test_images_install_extras_that_exist():

@@ -1,6 +1,7 @@
 """The published index, taken over: every row in or refused with its reason, under a profile of its own."""
 
 import math
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ import pytest
 from carlos_tasks import cli
 from carlos_tasks.commit.import_published import PROFILE, import_published
 from carlos_tasks.errors import NotFound, PermanentError, SettingsError
+from carlos_tasks.intake.source_intake import ingest_source
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.microworld.zoo import WEIGHTS
 from carlos_tasks.nightly import stages as nightly
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.search import show, similar
@@ -76,6 +79,17 @@ def test_the_published_index_is_taken_over_with_the_papers_thresholds(settings: 
     again = import_published(settings, samples.folder / TABLE)
     assert (again.n_imported, again.n_known) == (0, n_rows)
     assert ask(settings, "select count(*) from core.representation") == [(n_rows,)]
+
+
+def test_a_lake_that_took_in_a_source_before_takes_it_too(
+    settings: Settings, own_samples: Samples, tmp_path: Path
+) -> None:
+    """The first intake bounds the row groups of raw.listing in bytes, for everybody who writes it later."""
+    loras = tmp_path / "loras"
+    loras.mkdir()
+    shutil.copy(WEIGHTS / "striped-a.safetensors", loras)
+    assert ingest_source(settings.model_copy(update={"profile": "micro"}), f"folder:{loras}").n_accepted == 1
+    assert import_published(settings, own_samples.folder / TABLE).n_imported == sum(published.STATUSES.values())
 
 
 def test_similar_finds_the_same_ranking_as_numpy(settings: Settings, samples: Samples) -> None:

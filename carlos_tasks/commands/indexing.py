@@ -51,6 +51,7 @@ def index(
 
     `SOURCE` defaults to `CARLOS_SOURCES`; docs/sources.md says how one is written.
     """
+    from carlos_tasks.extras import require
     from carlos_tasks.nightly.stage_reports import as_json as report_json
     from carlos_tasks.nightly.stages import index_all
 
@@ -58,6 +59,7 @@ def index(
     sources = [source] if source else settings.source_uris
     if not sources:
         raise CarlosError("no source: name one (carlos index folder:/my/loras) or set CARLOS_SOURCES")
+    require("carlos index", "index")
     indexed = [index_all(settings, uri, sweep=sweep) for uri in sources]
     reports = [report_json(report) for report in indexed]
     _print_reports(as_json, *reports)

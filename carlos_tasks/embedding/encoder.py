@@ -10,6 +10,7 @@ from carlos_tasks.arrays import Floats
 from carlos_tasks.device.choose import choose_device
 from carlos_tasks.embedding.tokens import TextTokens
 from carlos_tasks.errors import PassingError, SettingsError
+from carlos_tasks.extras import require
 from carlos_tasks.profiles.profile import Encoder
 from carlos_tasks.profiles.resources import model_folder
 
@@ -73,15 +74,13 @@ def load_encoder(encoder: Encoder, device: str) -> ClipEncoder:
         device: a torch device, or `auto`.
 
     Raises:
-        SettingsError: torch or open_clip is not installed, open_clip does not know the encoder, or there is no such
+        SettingsError: the extra `search` is not installed, open_clip does not know the encoder, or there is no such
             device.
         PassingError: its weights are not on this machine and could not be fetched.
         ProfileMismatch: its weights are not those that the profile names.
     """
-    try:
-        return _load(encoder, choose_device(device))
-    except ModuleNotFoundError as exc:
-        raise SettingsError(f"{exc.name} is not installed: pip install 'carlos-platform[search]'") from exc
+    require("a new text or picture", "search")
+    return _load(encoder, choose_device(device))
 
 
 @lru_cache(maxsize=2)

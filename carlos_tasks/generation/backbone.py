@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
+from carlos_tasks.extras import require
 from carlos_tasks.profiles.profile import Backbone, Identity, Sampler
 from carlos_tasks.profiles.resources import model_folder
 
@@ -18,8 +19,10 @@ def load_backbone(identity: Identity, device: str) -> Any:
         A diffusers pipeline (for the shipped profiles a `StableDiffusionXLPipeline`).
 
     Raises:
+        SettingsError: the extra `index` is not installed.
         ProfileMismatch: the weights are not those that the profile names.
     """
+    require("drawing", "index")
     return _load(identity.backbone.model_dump_json(), identity.sampler.model_dump_json(), device)
 
 

@@ -20,6 +20,7 @@ from carlos_tasks.errors import PermanentError
 from carlos_tasks.intake.schema import ShardRead, shard_read
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.migrate import rows_in_any_order
 from carlos_tasks.lake.register import registered
 from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
@@ -94,7 +95,7 @@ def add_intake(con: duckdb.DuckDBPyConnection, taken: pa.Table, seen: Any) -> di
         taken: the shards (`TAKEN`).
         seen: their rows (`INTAKE_SCHEMA`), a table or a relation.
     """
-    with registered(con, "taken", taken), registered(con, "seen", seen):
+    with rows_in_any_order(con), registered(con, "taken", taken), registered(con, "seen", seen):
         return {name: run_statement(con, name) for name in _STATEMENTS}
 
 

