@@ -13,7 +13,17 @@ from typing import Annotated
 import typer
 from typer.main import get_command
 
-from carlos_tasks.commands import analysis, decisions, indexing, local, moderation, reports, search, verification
+from carlos_tasks.commands import (
+    analysis,
+    decisions,
+    indexing,
+    keeping,
+    local,
+    moderation,
+    reports,
+    search,
+    verification,
+)
 from carlos_tasks.console import printable
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.version import __version__
@@ -27,7 +37,7 @@ app = typer.Typer(
 for group in (search, analysis, moderation, decisions):
     app.add_typer(group.app)
 app.add_typer(reports.app, name="report", help="Write a report: moderation, attribution or transparency.")
-for group in (indexing, verification, local):
+for group in (indexing, keeping, verification, local):
     app.add_typer(group.app)
 
 

@@ -5,6 +5,10 @@ things lie and how much runs at once, and no setting changes a result. Credentia
 libpq read theirs from the environment.
 """
 
+import logging
+import os
+from collections.abc import Iterable
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -14,11 +18,16 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from carlos_tasks.errors import SettingsError
 from carlos_tasks.untrusted.source_uri import check_source_uri
 
+#: Variables of ours that are no settings: the local stack tells them to its own commands (`carlos_tasks.stack.local`).
+_READ_ELSEWHERE = frozenset({"LOCAL_STACK"})
+_PREFIX = "CARLOS_"
+log = logging.getLogger(__name__)
+
 
 class Settings(BaseSettings):
     """Where the lake lies, what is indexed with which profile, and how much at once."""
 
-    model_config = SettingsConfigDict(env_prefix="CARLOS_", frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
 
     store: str = Field(
         "var/store",
@@ -68,8 +77,15 @@ class Settings(BaseSettings):
 
     @field_validator("store")
     @classmethod
-    def _store_is_absolute(cls, value: str) -> str:
-        return value.rstrip("/") if "://" in value else str(Path(value).absolute())
+    def _store_is_a_place(cls, value: str) -> str:
+        return _place(value)
+
+    @field_validator("profile", "device")
+    @classmethod
+    def _is_not_empty(cls, value: str) -> str:
+        if not value.strip():
+            raise ValueError("it is empty; leave it away for the default")
+        return value.strip()
 
     @field_validator("policy")
     @classmethod
@@ -87,8 +103,7 @@ class Settings(BaseSettings):
     @field_validator("references")
     @classmethod
     def _references_are_absolute(cls, value: str) -> str:
-        places = (place if "://" in place else str(Path(place).absolute()) for place in value.split())
-        return " ".join(dict.fromkeys(places))
+        return " ".join(dict.fromkeys(map(_place, value.split())))
 
     @property
     def reference_places(self) -> tuple[str, ...]:
@@ -103,10 +118,24 @@ class Settings(BaseSettings):
     @field_validator("catalog")
     @classmethod
     def _catalog_has_a_kind(cls, value: str) -> str:
-        kind, _, rest = value.partition(":")
-        if kind not in {"sqlite", "postgres"} or not rest:
+        kind, _, rest = (part.strip() for part in value.partition(":"))
+        if kind not in {"sqlite", "postgres"} or not rest or (kind == "sqlite" and rest.endswith("/")):
             raise ValueError("write sqlite:FILE or postgres:LIBPQ-STRING")
         return f"sqlite:{Path(rest).absolute()}" if kind == "sqlite" else value
+
+
+def _place(text: str) -> str:
+    """A folder, made absolute, or s3://bucket/prefix; ValueError for what is neither: no folder `s3:` is ever made."""
+    place = text.strip()
+    scheme, colon, rest = place.partition(":")
+    if colon and (rest.startswith("//") or scheme.lower() in {"s3", "file"}):
+        bucket = rest.removeprefix("//").partition("/")[0]
+        if scheme != "s3" or not rest.startswith("//") or not bucket or "@" in bucket or "?" in rest or "#" in rest:
+            raise ValueError(f"{place!r} is no place; write a folder or s3://bucket/prefix")
+        return place.rstrip("/")
+    if not place or not place.isprintable():
+        raise ValueError("write a folder or s3://bucket/prefix")
+    return str(Path(place).absolute())
 
 
 def _absolute(source_uri: str) -> str:
@@ -116,13 +145,30 @@ def _absolute(source_uri: str) -> str:
     return f"{kind}:{Path(where).absolute()}" if is_folder else source_uri
 
 
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """Say of each variable `CARLOS_…` that no setting is read from it, and which setting it may mean."""
+    known = {name.upper() for name in Settings.model_fields}
+    lines = []
+    for name in sorted(name for name in environment if name.upper().startswith(_PREFIX)):
+        field = name.upper().removeprefix(_PREFIX)
+        if field not in known | _READ_ELSEWHERE:
+            near = get_close_matches(field, known, n=1)
+            meant = f": is {_PREFIX}{near[0]} meant?" if near else " (docs/operations.md lists every setting)"
+            lines.append(f"{name} is no setting of CARLoS{meant}")
+    return lines
+
+
 @cache
 def load_settings() -> Settings:
-    """Read the environment once.
+    """Read the environment once; a variable `CARLOS_…` that is no setting gets a line in the log.
+
+    It is no error: the environment of Airflow or of a container may carry some for others.
 
     Raises:
         SettingsError: a variable has a wrong value; the message names the variable and what is wrong with it.
     """
+    for line in unknown_variables(os.environ):
+        log.warning("%s", line)
     try:
         return Settings()
     except ValidationError as exc:

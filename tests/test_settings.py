@@ -1,5 +1,7 @@
 """Settings come from the environment and say what is wrong with them."""
 
+from pathlib import Path
+
 import pytest
 
 from carlos_tasks.errors import SettingsError
@@ -67,6 +69,31 @@ def test_a_source_s_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> 
         ("CARLOS_SOURCES", "folder:/what!", "CARLOS_SOURCES.*has a '!'"),
         ("CARLOS_CATALOG", "mysql:host=db", "CARLOS_CATALOG.*write sqlite:FILE or postgres:"),
         ("CARLOS_CATALOG", "sqlite:", "CARLOS_CATALOG.*write sqlite:FILE"),
+        ("CARLOS_CATALOG", "sqlite: ", "CARLOS_CATALOG.*write sqlite:FILE"),
+        ("CARLOS_CATALOG", "sqlite:var/", "CARLOS_CATALOG.*write sqlite:FILE"),
+        ("CARLOS_CATALOG", "postgres: ", "CARLOS_CATALOG.*write sqlite:FILE or postgres:"),
+        ("CARLOS_CATALOG", "", "CARLOS_CATALOG.*write sqlite:FILE or postgres:"),
+        ("CARLOS_PROFILE", " ", "CARLOS_PROFILE.*empty"),
+        ("CARLOS_DEVICE", "", "CARLOS_DEVICE.*empty"),
+        *(
+            (variable, place, f"{variable}.*write a folder or s3://bucket/prefix")
+            for variable in ("CARLOS_STORE", "CARLOS_REFERENCES")
+            for place in (
+                "s3://",
+                "s3:",
+                "s3:/b/p",
+                "s3:b",
+                "s3:///p",
+                "s3://me:key@b/p",
+                "s3://b?x",
+                "gs://b/p",
+                "S3://b",
+            )
+        ),
+        ("CARLOS_STORE", "", "CARLOS_STORE.*write a folder or s3://bucket/prefix"),
+        ("CARLOS_STORE", "  ", "CARLOS_STORE.*write a folder or s3://bucket/prefix"),
+        ("CARLOS_STORE", "file:///data", "CARLOS_STORE.*write a folder or s3://bucket/prefix"),
+        ("CARLOS_STORE", "a\nb", "CARLOS_STORE.*write a folder or s3://bucket/prefix"),
         ("CARLOS_IMAGES_PER_STEP", "0", "CARLOS_IMAGES_PER_STEP.*greater than or equal to 1"),
         ("CARLOS_LORAS_PER_BATCH", "many", "CARLOS_LORAS_PER_BATCH.*integer"),
     ],
@@ -77,3 +104,20 @@ def test_a_wrong_value_names_the_variable_and_the_fault(
     monkeypatch.setenv(name, value)
     with pytest.raises(SettingsError, match=message):
         load_settings()
+
+
+def test_a_place_may_stand_between_blanks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("CARLOS_STORE", f" {tmp_path} \n")
+    assert load_settings().store == str(tmp_path)
+
+
+def test_a_variable_that_is_no_setting_is_named_with_the_nearest_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("CARLOS_STOER", "CARLOS_BOGUS", "CARLOS_LOCAL_STACK", "carlos_device"):
+        monkeypatch.setenv(name, "cpu")
+    assert load_settings().device == "cpu"
+    assert [record.getMessage() for record in caplog.records] == [
+        "CARLOS_BOGUS is no setting of CARLoS (docs/operations.md lists every setting)",
+        "CARLOS_STOER is no setting of CARLoS: is CARLOS_STORE meant?",
+    ]

@@ -136,14 +136,7 @@ def _counted(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[
     """Return the rows of raw.shard for intake files, with their rows counted and compared with the reader's count."""
     rows = []
     for key in keys:
-        url = store.url(key)
-        metadata = dict(con.execute("select key, value from parquet_kv_metadata($1)", [url]).fetchall())
-        read = shard_read(metadata, key)
-        ((n_listed, n_rejections),) = con.execute(
-            "select count(*) filter (kind = 'listing') - count(*) filter (rejection.is_listed), "
-            "count(*) filter (kind = 'rejection') from read_parquet($1)",
-            [url],
-        ).fetchall()
+        read, n_listed, n_rejections = _read_intake(con, store.url(key), key)
         if n_listed + n_rejections != read.n_records:
             raise PermanentError(
                 f"{key}: {read.n_records} records were read, and {n_listed} listings and {n_rejections} rejections "
@@ -153,6 +146,21 @@ def _counted(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[
     if len({row["source_uri"] for row in rows}) > 1:
         raise PermanentError("one commit takes the shards of one source")
     return rows
+
+
+def _read_intake(con: duckdb.DuckDBPyConnection, url: str, key: str) -> tuple[ShardRead, int, int]:
+    """Return which shard an intake file is of, and count its listings that were not refused and its rejections."""
+    try:
+        with lake_errors():
+            metadata = dict(con.execute("select key, value from parquet_kv_metadata($1)", [url]).fetchall())
+            ((n_listed, n_rejections),) = con.execute(
+                "select count(*) filter (kind = 'listing') - count(*) filter (rejection.is_listed), "
+                "count(*) filter (kind = 'rejection') from read_parquet($1)",
+                [url],
+            ).fetchall()
+    except PermanentError as exc:
+        raise PermanentError(f"{key} cannot be read, take the shard in again: {exc}") from exc
+    return shard_read(metadata, key), n_listed, n_rejections
 
 
 def _row_of(read: ShardRead, n_listings: int, n_rejections: int) -> dict[str, Any]:

@@ -4,12 +4,13 @@ A verdict on bytes is remembered. What a live source refuses or answers in place
 gets no receipt, so that the file is asked for again when its shard is (`raw.awaited`).
 """
 
+import json
 import logging
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from carlos_tasks.errors import NotFound, RejectedFile
+from carlos_tasks.errors import NotFound, PermanentError, RejectedFile
 from carlos_tasks.intake.receipts import Verdict, read_receipt, receipt_key, write_receipt
 from carlos_tasks.intake.rows import canonical_json
 from carlos_tasks.lora.check import Examined, examine_file
@@ -19,6 +20,7 @@ from carlos_tasks.sources.listing import FetchesConfigs, Listing, Source
 from carlos_tasks.sources.live import LiveSource
 from carlos_tasks.store.keys import file_key, quarantine_prefix
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store.sealed import read_sealed, write_sealed
 from carlos_tasks.untrusted.reasons import Reason
 
 # What a source said of a file without giving its bytes.
@@ -66,10 +68,10 @@ class FileIntake:
         return verdict.reason not in _NOT_GIVEN and not is_page
 
     def _is_kept(self, verdict: Verdict) -> bool:
-        """Tell whether the bytes of a verdict are still where it put them."""
+        """Tell whether the bytes of a verdict are still where it put them, as many as there were."""
         if verdict.file is None:
             return True
-        return self.store.exists(verdict.quarantine_key or file_key(verdict.file.lora_id))
+        return self._holds(verdict.quarantine_key or file_key(verdict.file.lora_id), verdict.file.size_bytes)
 
     def _examine(self, listing: Listing) -> tuple[Verdict, bool]:
         unpack_to = self.path.with_name(f"{self.path.name}-unpacked")
@@ -106,17 +108,23 @@ class FileIntake:
             return state_fault(f"is {exc}")
 
     def _keep(self, path: Path, key: str) -> bool:
-        """Store a local file under a key that its hash gives, unless it is there; tell whether it was."""
-        is_known = self.store.exists(key)
+        """Store a local file under a key that its hash gives, unless it is there whole; tell whether it was."""
+        is_known = self._holds(key, path.stat().st_size)
         if not is_known:
             self.store.upload(path, key)
         return is_known
+
+    def _holds(self, key: str, n_bytes: int) -> bool:
+        try:
+            return self.store.info(key).size == n_bytes
+        except NotFound:
+            return False
 
     def _quarantine(self, path: Path, listing: Listing, examined: Examined) -> str:
         """Keep a refused file with what its source says of it; the first listing of the same bytes stays."""
         prefix = quarantine_prefix(examined.file.lora_id)
         self._keep(path, f"{prefix}file")
-        if not self.store.exists(f"{prefix}rejection.json"):
+        if not self._is_whole(f"{prefix}rejection.json"):
             story = {
                 "source_uri": self.source.uri,
                 "listing": asdict(listing),
@@ -124,5 +132,12 @@ class FileIntake:
                 "reason": examined.reason,
                 "detail": examined.detail,
             }
-            self.store.write(f"{prefix}rejection.json", canonical_json(story).encode())
+            write_sealed(self.store, f"{prefix}rejection.json", json.loads(canonical_json(story)))
         return f"{prefix}file"
+
+    def _is_whole(self, key: str) -> bool:
+        try:
+            read_sealed(self.store, key)
+        except (NotFound, PermanentError):
+            return False
+        return True

@@ -6,16 +6,19 @@ changes (the object at the source, the claims, the accepted base models, the che
 examined again.
 """
 
-import json
+import logging
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from carlos_tasks.errors import NotFound
+from pydantic import TypeAdapter, ValidationError
+
+from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lora.check import CHECKS_VERSION, LoraFile
 from carlos_tasks.sources.listing import Listing
 from carlos_tasks.store.keys import verdict_key
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store.sealed import read_sealed, write_sealed
 from carlos_tasks.untrusted.reasons import Reason
 
 
@@ -27,6 +30,10 @@ class Verdict:
     reason: Reason | None = None
     detail: str = ""
     quarantine_key: str | None = None
+
+
+_VERDICT = TypeAdapter(Verdict)
+log = logging.getLogger(__name__)
 
 
 def receipt_key(
@@ -45,18 +52,15 @@ def receipt_key(
 
 def write_receipt(store: ObjectStore, key: str, verdict: Verdict) -> None:
     """Keep a verdict; everything that it speaks of must be stored before."""
-    store.write(key, json.dumps(asdict(verdict), sort_keys=True).encode())
+    write_sealed(store, key, asdict(verdict))
 
 
 def read_receipt(store: ObjectStore, key: str) -> Verdict | None:
-    """Return the verdict that was kept, or None if this file has to be examined."""
+    """Return the verdict that was kept, or None if this file has to be examined: a broken receipt is none."""
     try:
-        fields = json.loads(store.read(key))
+        return _VERDICT.validate_python(read_sealed(store, key))
     except NotFound:
         return None
-    file = fields["file"]
-    if file is not None:
-        # JSON has lists only
-        file = LoraFile(**file | {name: tuple(file[name]) for name in ("trigger_words", "frequent_tags")})
-    reason = None if fields["reason"] is None else Reason(fields["reason"])
-    return Verdict(file, reason, fields["detail"], fields["quarantine_key"])
+    except (PermanentError, ValidationError) as exc:
+        log.warning("receipt %s says nothing, the file is examined again: %s", key, " ".join(str(exc).split())[:200])
+        return None

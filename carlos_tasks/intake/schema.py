@@ -12,17 +12,20 @@ Its key-value metadata say which shard was read, in which state, and how many re
 fit into memory. The bytes are a function of the rows and the shard: no clock, no path and no random value is added.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import TypeAdapter
 
 from carlos_tasks.errors import PermanentError
+from carlos_tasks.store.keys import intake_key
+from carlos_tasks.store.sealed import seal, unseal
 
 _TIME = pa.timestamp("us", tz="UTC")
 _READ = b"carlos.shard_read"
@@ -117,6 +120,9 @@ class ShardRead:
     n_records: int
 
 
+_SHARD_READ = TypeAdapter(ShardRead)
+
+
 class IntakeWriter:
     """Writes an intake file, row by row, holding one batch of rows; the file counts only once it is finished."""
 
@@ -153,7 +159,8 @@ class IntakeWriter:
     def finish(self, read: ShardRead) -> None:
         """Write what is left, and which shard the rows are of."""
         self._write_batch()
-        self._writer.add_key_value_metadata({_READ: json.dumps(asdict(read), sort_keys=True)})
+        key = intake_key(read.source_uri, read.shard_key)
+        self._writer.add_key_value_metadata({_READ: seal(key, asdict(read)).decode()})
 
     def _write_batch(self) -> None:
         if not self._rows:
@@ -165,13 +172,18 @@ class IntakeWriter:
         self._n_chars = 0
 
 
-def shard_read(metadata: Mapping[bytes, bytes], intake_key: str) -> ShardRead:
-    """Return which shard an intake file is of.
+def shard_read(metadata: Mapping[bytes, bytes], key: str) -> ShardRead:
+    """Return which shard the intake file at a key is of.
 
     Raises:
-        PermanentError: the file does not say it, so that it was not finished or is none of ours.
+        PermanentError: the file does not say it, so that it was not finished or is none of ours; or it is of another
+            shard than its key.
     """
     try:
-        return ShardRead(**json.loads(metadata[_READ]))
-    except (KeyError, TypeError, ValueError) as exc:
-        raise PermanentError(f"{intake_key} does not say which shard it is of: take the shard in again") from exc
+        read = _SHARD_READ.validate_python(unseal(key, metadata[_READ]))
+        datetime.fromisoformat(read.last_modified)
+    except (KeyError, ValueError, PermanentError) as exc:
+        raise PermanentError(f"{key} does not say which shard it is of: take the shard in again") from exc
+    if intake_key(read.source_uri, read.shard_key) != key:
+        raise PermanentError(f"{key} is of another shard, {read.shard_key}: take the shard in again")
+    return read

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from carlos_tasks.errors import NotFound, PassingError, PermanentError
+from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentError
 from carlos_tasks.intake.commit import IntakeCommit, commit_intake
 from carlos_tasks.intake.discovery import Rules, find_new
 from carlos_tasks.intake.shard_failures import put_failure
@@ -20,6 +20,7 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.sources import open_source
 from carlos_tasks.sources.listing import Source
 from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import intake_key
 from carlos_tasks.store.objects import ObjectStore
 
 # Shards are committed together until they hold this many records: a commit has its price, and so has doing it again.
@@ -88,8 +89,7 @@ def ingest_source(settings: Settings, source_uri: str, *, again: bool = False, s
     reasons: Counter[str] = Counter()
     read = _ShardsRead(settings, source, store, found.shards)
     for reports in _in_groups(iter(read)):
-        _add(totals, commit_intake(settings, [report.intake_key for report in reports]))
-        for report in reports:
+        for report in read.commit(reports, totals):
             _add(totals, report)
             reasons.update(report.by_reason)
     read.check_outage()
@@ -120,15 +120,33 @@ class _ShardsRead:
             try:
                 report = ingest_shard(self._settings, self._source, key, self._store)
             except PermanentError as exc:
-                log.warning("%s cannot be read: %s", key, exc)
-                put_failure(self._settings, self._source.uri, key, type(exc).__name__, str(exc))
-                self.n_failed += 1
+                self._note(key, exc)
                 continue
             self._n_unanswered = 0 if report.n_accepted else self._n_unanswered + report.n_unanswered
             yield report
             if self._n_unanswered >= UNANSWERED_IN_OUTAGE:
                 self._n_left = len(self._keys) - number
                 return
+
+    def commit(self, reports: list[IntakeReport], totals: Counter[str]) -> list[IntakeReport]:
+        """Commit the intake files of shards together; returns the reports of those that were committed.
+
+        Where one of them is broken, or gone, each is committed by itself, and the broken one is noted as failed.
+        """
+        try:
+            _add(totals, commit_intake(self._settings, [report.intake_key for report in reports]))
+        except (PermanentError, NotFound) as exc:
+            if len(reports) > 1:
+                return [done for report in reports for done in self.commit([report], totals)]
+            (shard_key,) = [k for k in self._keys if intake_key(self._source.uri, k) == reports[0].intake_key]
+            self._note(shard_key, exc)
+            return []
+        return reports
+
+    def _note(self, shard_key: str, fault: CarlosError) -> None:
+        log.warning("%s cannot be read: %s", shard_key, fault)
+        put_failure(self._settings, self._source.uri, shard_key, type(fault).__name__, str(fault))
+        self.n_failed += 1
 
     def check_outage(self) -> None:
         """Raise a PassingError where the run ended early."""

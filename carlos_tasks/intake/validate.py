@@ -14,6 +14,7 @@ from pathlib import Path
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.console import print_json, print_table, printable
+from carlos_tasks.errors import NotFound
 from carlos_tasks.lora.check import Examined, examine_file, inspect_header
 from carlos_tasks.sources.beside.adapter_config import stated_beside
 from carlos_tasks.sources.folder import MODEL_ENDINGS
@@ -48,7 +49,11 @@ def validate(paths: Sequence[Path], *, headers_only: bool = False, with_metadata
 
 
 def print_validated(paths: Sequence[Path], *, headers_only: bool, as_json: bool) -> int:
-    """Print the verdicts as a table, or as one JSON array; returns the exit code: 0 if every file is ok."""
+    """Print the verdicts as a table, or as one JSON array; returns the exit code: 0 if every file is ok.
+
+    Raises:
+        NotFound: a folder holds no model file; what the others hold is printed before.
+    """
     counts: Counter[str] = Counter()
     shown: list[Row] = []
     rows = validate(paths, headers_only=headers_only, with_metadata=as_json)
@@ -56,12 +61,15 @@ def print_validated(paths: Sequence[Path], *, headers_only: bool, as_json: bool)
         print_json(_counted(rows, counts))
     else:
         shown = [_short(row) for row in _counted(rows, counts)]
-        print_table(shown, _COLUMNS)
+        if shown:
+            print_table(shown, _COLUMNS)
     for row in shown:
         if row["detail"]:
             print(f"{printable(row['path'])}: {row['verdict']}: {printable(row['detail'])}")
     if len(shown) > 1:
         print(", ".join(f"{number} {verdict}" for verdict, number in counts.most_common()))
+    if empty := [path for path in paths if path.is_dir() and not any(_files([path]))]:
+        raise NotFound(f"nothing to check in {', '.join(map(str, empty))}: no model file is there")
     return 0 if counts.total() == counts["ok"] else 1
 
 

@@ -11,6 +11,7 @@ import duckdb
 from carlos_tasks.errors import NotFound, SettingsError
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import migrate
+from carlos_tasks.lake.place import data_path, elsewhere, is_same_place, store_of
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 
@@ -43,7 +44,8 @@ def connect(
 
     Raises:
         NotFound: there is no catalog yet, and none is to be made; or no such snapshot.
-        SettingsError: an extension's wheel is absent, or there are no credentials.
+        SettingsError: an extension's wheel is absent, there are no credentials, or the lake's catalog says that it lies
+            elsewhere.
         PassingError: catalog or storage did not answer.
     """
     if snapshot is not None and not read_only:
@@ -62,7 +64,27 @@ def connect(
             con.execute("SET TimeZone = 'UTC'")
             if on_s3:
                 _create_secret(con, store.uri)
-            _attach(con, settings.catalog, f"{store.uri}/lake/", read_only, create, snapshot)
+            _attach_at(con, settings.catalog, store.uri, read_only, create, snapshot)
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def connect_to_catalog(settings: Settings) -> duckdb.DuckDBPyConnection:
+    """Open the lake's catalog to write, whatever it says of where the lake lies: for `relocate` alone.
+
+    Raises:
+        NotFound: there is no catalog.
+        PassingError: it did not answer.
+    """
+    kind, _, place = settings.catalog.partition(":")
+    if kind == "sqlite":
+        _prepare_file(Path(place), create=False)
+    con = _connect_with("ducklake", _SCANNER[kind], "httpfs")
+    try:
+        with lake_errors():
+            _attach(con, settings.catalog, None, read_only=False, create=False, snapshot=None)
     except BaseException:
         con.close()
         raise
@@ -81,6 +103,8 @@ def _no_snapshot(snapshot: int | None) -> NotFound:
 
 
 def _prepare_file(path: Path, create: bool) -> None:
+    if path.is_dir():
+        raise SettingsError(f"CARLOS_CATALOG names a folder, {path}: name a file in it")
     if create:
         path.parent.mkdir(parents=True, exist_ok=True)
     elif not path.is_file():
@@ -96,14 +120,18 @@ def _connect_with(*names: str) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect(config={**_NOTHING_FROM_OUTSIDE, "allow_unsigned_extensions": _CHECKED.issuperset(binaries)})
     try:
         with lake_errors():
-            for binary in binaries:
-                con.execute(f"LOAD {_literal(str(binary))}")
+            for name in names:
+                _load(con, name)
             con.execute("SET allow_unsigned_extensions = false")
     except BaseException:
         con.close()
         raise
     _CHECKED.update(binaries)
     return con
+
+
+def _load(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    con.execute(f"LOAD {_literal(str(_binary(name)))}")
 
 
 def _binary(name: str) -> Path:
@@ -147,11 +175,33 @@ def _create_secret(con: duckdb.DuckDBPyConnection, uri: str) -> None:
     )
 
 
+def _attach_at(
+    con: duckdb.DuckDBPyConnection, catalog: str, store_uri: str, read_only: bool, create: bool, snapshot: int | None
+) -> None:
+    """Attach the lake whose store lies there; as its catalog spells that place, where there is a lake already."""
+    try:
+        _attach(con, catalog, data_path(store_uri), read_only, create, snapshot)
+    except duckdb.Error as exc:
+        if "DATA_PATH" not in str(exc):
+            raise
+        _load(con, "httpfs")  # DuckLake asks for it where the catalog names S3, and reads nothing yet
+        _attach(con, catalog, None, read_only, False, snapshot)
+        if not is_same_place(was := store_of(con), store_uri):
+            raise elsewhere(was, store_uri) from None
+
+
 def _attach(
-    con: duckdb.DuckDBPyConnection, catalog: str, data_path: str, read_only: bool, create: bool, snapshot: int | None
+    con: duckdb.DuckDBPyConnection,
+    catalog: str,
+    data_path: str | None,
+    read_only: bool,
+    create: bool,
+    snapshot: int | None,
 ) -> None:
     # Inlining off: a small insert would be kept as text in the catalog database, and floats are facts here.
-    options = [f"DATA_PATH {_literal(data_path)}", "DATA_INLINING_ROW_LIMIT 0"]
+    options = ["DATA_INLINING_ROW_LIMIT 0"]
+    if data_path is not None:
+        options.append(f"DATA_PATH {_literal(data_path)}")
     if read_only:
         options.append("READ_ONLY")
     if not create:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.lake.place import store_of
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.store.keys import BASELINE, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
@@ -101,7 +102,8 @@ def unregistered(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Itera
     """Return those of the shards that the catalog does not know yet, in order, each once."""
     listed = con.execute("select data_file from ducklake_list_files('carlos', 'embedding', schema => 'core')")
     known = {path for (path,) in listed.fetchall()}
-    return [key for key in dict.fromkeys(keys) if store.url(key) not in known]
+    place = store_of(con)
+    return [key for key in dict.fromkeys(keys) if f"{place}/{key}" not in known]
 
 
 def stale(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Iterable["CheckedShard"]) -> list[str]:
@@ -110,7 +112,8 @@ def stale(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Iterable["
         "select data_file, data_file_size_bytes from ducklake_list_files('carlos', 'embedding', schema => 'core')"
     )
     known = dict(listed.fetchall())
-    found = {shard.file.key: shard for shard in shards if store.url(shard.file.key) in known}
+    place = store_of(con)
+    found = {shard.file.key: shard for shard in shards if f"{place}/{shard.file.key}" in known}
     if not found:
         return []
     recorded = dict(
@@ -121,16 +124,17 @@ def stale(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Iterable["
     return [
         key
         for key, shard in found.items()
-        if known[store.url(key)] != shard.file.size_bytes or recorded.get(key, shard.file.sha256) != shard.file.sha256
+        if known[f"{place}/{key}"] != shard.file.size_bytes or recorded.get(key, shard.file.sha256) != shard.file.sha256
     ]
 
 
 def register_shards(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[str]) -> None:
     """Make the shards part of core.embedding, without a copy."""
     if keys:
+        place = store_of(con)  # as the catalog spells it: the store may have been opened under another name
         con.execute(
             "call ducklake_add_data_files('carlos', 'embedding', $1, schema => 'core', hive_partitioning => true)",
-            [[store.url(key) for key in keys]],
+            [[f"{place}/{key}" for key in keys]],
         )
 
 

@@ -194,6 +194,16 @@ def index_batch(settings: Settings, manifest_key: str) -> BatchReport:
     )
 
 
+def _is_whole(settings: Settings, manifest_key: str) -> bool:
+    """Whether a manifest can be read; where not, its LoRAs wait for the next plan, and the other batches go on."""
+    try:
+        read_manifest(open_store(settings.store), manifest_key)
+    except (NotFound, PermanentError) as exc:
+        log.warning("a batch is left out: %s", exc)
+        return False
+    return True
+
+
 def commit_index(settings: Settings, plan_id: str) -> "CommitReport":
     """Register the finished shards of a plan and insert their representations, in one transaction."""
     from carlos_tasks.commit.index import commit_index
@@ -242,7 +252,7 @@ def index_all(settings: Settings, source_uri: str, *, sweep: bool = False) -> In
     return IndexReport(
         ingested,
         planned.n_loras,
-        batches=tuple(index_batch(settings, key) for key in planned.batches),
+        batches=tuple(index_batch(settings, key) for key in planned.batches if _is_whole(settings, key)),
         commit=commit_index(settings, planned.plan_id),
         contact_sheet=contact_sheet(settings),
         check_failures=tuple(run_checks(settings)),

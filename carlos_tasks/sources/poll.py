@@ -135,6 +135,7 @@ class _Poll:
                 states={key: state for key, state in (self._known.states | self._seen).items() if self._stays(key)},
                 has_gap=fault is not None,
                 closed=self._id,
+                lost=self._known.lost,
             )
         )
         return replace(self.report(), is_complete=fault is None)

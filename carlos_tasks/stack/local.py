@@ -46,7 +46,11 @@ def local_deployment() -> Iterator[None]:
 def _left_settings() -> dict[str, str]:
     if not SETTINGS_FILE.exists():
         return {}
-    return dict(line.split("=", 1) for line in shlex.split(SETTINGS_FILE.read_text()))
+    settings = dict(line.split("=", 1) for line in shlex.split(SETTINGS_FILE.read_text()))
+    was, home = Path(settings[_STACK]), SETTINGS_FILE.parent / Path(settings[_STACK]).name
+    if was != home and not was.is_dir() and home.is_dir():  # the folder of both was moved
+        settings = {name: value.replace(str(was), str(home)) for name, value in settings.items()}
+    return settings
 
 
 def _names_another_lake(settings: dict[str, str]) -> bool:

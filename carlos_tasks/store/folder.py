@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from carlos_tasks.errors import NotFound, PassingError
-from carlos_tasks.store.objects import ObjectInfo, checked_key
+from carlos_tasks.store.objects import ObjectInfo, checked_key, refuse_above
 
 _TEMPORARY_PREFIX = ".writing-"
 
@@ -26,9 +26,12 @@ class FolderStore:
         self._folder = folder.absolute()
         self.uri = str(self._folder)
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, at_most: int | None = None) -> bytes:
         with _file_errors(key):
-            return self._path(key).read_bytes()
+            path = self._path(key)
+            if at_most is not None:
+                refuse_above(at_most, path.stat().st_size, key)
+            return path.read_bytes()
 
     def write(self, key: str, data: bytes) -> None:
         with _file_errors(key):

@@ -13,13 +13,19 @@
 | `texts/` | features of retrieval prompts, query vectors | retrieval |
 | `reports/`, `evaluation/` | reports by state of the lake, the contact sheet, evaluations | reports, evaluation |
 
-What DuckLake itself writes lies in `lake/`.
+What DuckLake itself writes lies in `lake/`. Its catalog names what is in `lake/` and `shards/`, and nothing else.
 """
 
 import hashlib
 import json
 import re
 from collections.abc import Sequence
+
+#: What the keys of everything that DuckLake writes begin with.
+LAKE = "lake/"
+
+#: What the keys of all shards begin with.
+SHARDS = "shards/"
 
 #: Stands in place of a lora_id for the images of the bare backbone.
 BASELINE = "base"

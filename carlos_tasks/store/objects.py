@@ -10,6 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from carlos_tasks.errors import PermanentError
+
 
 @dataclass(frozen=True)
 class ObjectInfo:
@@ -35,8 +37,8 @@ class ObjectStore(Protocol):
 
     uri: str
 
-    def read(self, key: str) -> bytes:
-        """Return the whole object."""
+    def read(self, key: str, at_most: int | None = None) -> bytes:
+        """Return the whole object; PermanentError, and nothing read, where it has more bytes than `at_most`."""
         ...
 
     def write(self, key: str, data: bytes) -> None:
@@ -74,6 +76,12 @@ class ObjectStore(Protocol):
     def url(self, key: str) -> str:
         """Return what DuckDB opens for this key: an s3:// URL or an absolute path."""
         ...
+
+
+def refuse_above(at_most: int | None, size: int, key: str) -> None:
+    """Raise PermanentError for an object that has more bytes than are to be read."""
+    if at_most is not None and size > at_most:
+        raise PermanentError(f"{key} is broken: {size} bytes are more than it can have")
 
 
 def checked_key(key: str) -> str:

@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
 
 from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentError, SettingsError
-from carlos_tasks.store.objects import ObjectInfo, checked_key
+from carlos_tasks.store.objects import ObjectInfo, checked_key, refuse_above
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -38,15 +38,18 @@ class S3Store:
         parts = urlsplit(uri)
         if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc or parts.query or parts.fragment:
             raise SettingsError(f"not an S3 location: {uri!r} (write s3://bucket/prefix)")
-        self.uri = uri.rstrip("/")
         self._bucket = parts.netloc
         self._prefix = parts.path.strip("/")
+        self.uri = f"s3://{self._bucket}/{self._prefix}".rstrip("/")
         self._client = s3_client()
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, at_most: int | None = None) -> bytes:
         full = self._full(key)
         with _s3_errors(self.url(key)):
-            body: bytes = self._client.get_object(Bucket=self._bucket, Key=full)["Body"].read()
+            answer = self._client.get_object(Bucket=self._bucket, Key=full)
+            with answer["Body"] as stream:
+                refuse_above(at_most, answer["ContentLength"], key)
+                body: bytes = stream.read()
         return body
 
     def write(self, key: str, data: bytes) -> None:

@@ -3,12 +3,18 @@
 `plan` writes the manifests, `index_batch` measures the LoRAs of one, and `commit_index` looks up what became of all.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from carlos_tasks.errors import NotFound, PermanentError
+from carlos_tasks.store.keys import manifest_key, plan_prefix
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store.sealed import read_sealed, write_sealed
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,29 @@ def _groups(waiting: Iterable[LoraTask]) -> Iterator[list[LoraTask]]:
 
 def write_manifest(store: ObjectStore, plan_id: str, number: int, manifest: Manifest) -> str:
     """Store the manifest of one batch of a plan; returns its key."""
-    key = f"plans/{plan_id}/{number:04d}.json"
-    store.write(key, manifest.model_dump_json().encode())
+    key = manifest_key(plan_id, number)
+    write_sealed(store, key, manifest.model_dump(mode="json"))
     return key
 
 
 def read_manifest(store: ObjectStore, key: str) -> Manifest:
-    """Read one manifest; NotFound where there is none."""
-    return Manifest.model_validate_json(store.read(key))
+    """Read one manifest.
+
+    Raises:
+        NotFound: there is none.
+        PermanentError: it is broken; the next plan writes it anew.
+    """
+    content = read_sealed(store, key)
+    try:
+        return Manifest.model_validate(content)
+    except ValidationError as exc:
+        raise PermanentError(f"{key} is no manifest of a plan: {exc.errors()[0]['msg']}") from exc
 
 
 def manifests_of(store: ObjectStore, plan_id: str) -> Iterator[Manifest]:
-    """Read every manifest of a plan."""
-    return (read_manifest(store, item.key) for item in store.list(f"plans/{plan_id}/"))
+    """Read every manifest of a plan; the LoRAs of one that is broken, or is gone, stay in the backlog."""
+    for item in store.list(plan_prefix(plan_id)):
+        try:
+            yield read_manifest(store, item.key)
+        except (NotFound, PermanentError) as exc:
+            log.warning("the LoRAs of a batch stay in the backlog: %s", exc)

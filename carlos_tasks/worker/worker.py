@@ -5,8 +5,10 @@ shard, the shard, and at the end the LoRA's outcome; the baseline has one too. A
 shard it was making; the next one makes it again, of the same pairs in the same batches, and so to the same bytes.
 """
 
+import hashlib
 import io
 import logging
+import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -37,6 +39,7 @@ from carlos_tasks.worker.plans import LoraTask
 log = logging.getLogger(__name__)
 
 Pair = tuple[Prompt, int]
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class Worker:
@@ -127,6 +130,7 @@ class Worker:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"{task.lora_id}.safetensors"
                 self._store.download(task.file_key, path)
+                _check_file(path, task.file_key)
                 scale = self._profile.identity.lora.scale
                 with attached(self._pipeline, path, scale, task.stated_scale) as attachment:
                     saved, patched = attachment.modules_saved, attachment.modules_patched
@@ -202,6 +206,17 @@ class Worker:
             }
             for (prompt, seed), feature, fact in zip(pairs, features, facts, strict=True)
         ]
+
+
+def _check_file(path: Path, key: str) -> None:
+    """Hold a file's bytes against their hash, which is its key: those of another LoRA would pass for this one's."""
+    stated = key.removeprefix("files/").removesuffix(".safetensors")
+    if not _SHA256.fullmatch(stated):
+        return
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != stated:
+        raise IndexingFailed("file_changed", f"{key} holds other bytes than were taken in: their hash is {found}")
 
 
 def _webp(picture: Any) -> bytes:

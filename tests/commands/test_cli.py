@@ -76,6 +76,63 @@ def test_one_bad_file_among_good_ones_gives_exit_1_and_a_reason_for_it_alone(
     ]
 
 
+def test_a_folder_without_a_model_file_is_not_ok(run: Callable[..., Any], good_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "notes.txt").write_text("no LoRA")
+    for more in ([], ["--json"]):
+        code, out, err = run("validate", str(tmp_path / "empty"), *more)
+        assert (code, out) == (1, "[]\n" if more else "")
+        assert err == f"carlos: nothing to check in {tmp_path}/empty: no model file is there\n"
+    code, out, err = run("validate", str(good_file), str(tmp_path / "empty"), "--json")
+    assert (code, [row["ok"] for row in json.loads(out)]) == (1, [True])
+    assert "nothing to check" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["index", "folder:/nonexistent"],
+        ["ingest", "folder:/nonexistent"],
+        ["index", "civitai-dump:/nonexistent"],
+        ["import-published", "/nonexistent.parquet"],
+        ["import-published", __file__],
+        ["index", "bogus:x"],
+        ["queries", "a sketch"],
+        ["score"],
+        ["thresholds", "--calibrate"],
+        ["decide", "takedown", "ab", "--by", "me", "--reasons", "a reason that says why"],
+        ["relocate"],
+        ["report", "moderation", "--out", "out"],
+        ["evaluate", "--out", "out"],
+        ["sql", "select 1"],
+    ],
+)
+def test_what_cannot_be_done_leaves_nothing_behind(
+    command: list[str], run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = run(*command)
+    assert (code, err.count("\n")) == (1, 1)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("variable", ["CARLOS_STORE", "CARLOS_CATALOG"])
+def test_a_place_that_cannot_be_one_is_told_in_one_line(
+    variable: str, run: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("neither a store nor a catalog")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "loras").mkdir()
+    (tmp_path / "loras" / "a.safetensors").write_text("no LoRA")
+    wrong = f"{tmp_path}/file" if variable == "CARLOS_STORE" else f"sqlite:{tmp_path}/folder"
+    monkeypatch.setenv(variable, wrong)
+    for command in (["index", f"folder:{tmp_path}/loras"], ["sql", "select 1"], ["search", "a sketch"]):
+        code, _, err = run(*command)
+        assert (code, err.count("\n")) == (1, 1)
+        assert "Traceback" not in err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder", "loras"]
+
+
 def test_a_table_for_people_names_the_reason(run: Callable[..., Any], tmp_path: Path) -> None:
     page = tmp_path / "page.safetensors"
     page.write_text("<!DOCTYPE html><html>not found</html>")

@@ -55,8 +55,9 @@ def test_no_rows_are_a_file_too(store: FolderStore) -> None:
 
 
 def test_the_file_says_which_shard_it_is_of(store: FolderStore) -> None:
-    metadata = file_of(store, [listing()]).metadata.metadata
-    assert shard_read(metadata, "k") == a_read(n_records=1)
+    key = write_intake(store, [listing()])
+    metadata = pq.ParquetFile(store.url(key)).metadata.metadata
+    assert shard_read(metadata, key) == a_read(n_records=1)
 
 
 def test_a_file_that_was_not_finished_is_refused(tmp_path: Path) -> None:

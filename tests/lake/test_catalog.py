@@ -1,9 +1,5 @@
 """Connecting to the lake: without a download, without writing where nobody asked, without a secret in any text."""
 
-import os
-import shutil
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -19,6 +15,7 @@ from carlos_tasks.stack.s3_server import S3Server
 from carlos_tasks.store import open_store
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_shards
 from tests.commit.test_index import overtaking_commit
+from tests.lake.conftest import Postgres
 
 
 @pytest.mark.parametrize("may", [{"read_only": True}, {"read_only": False, "create": False}])
@@ -160,50 +157,16 @@ def test_what_a_retry_may_help_is_told_apart(error: duckdb.Error, expected: type
         raise error
 
 
-@pytest.fixture
-def postgres(tmp_path: Path) -> Iterator[str]:
-    """A PostgreSQL cluster of our own on a socket in a folder; yields a libpq string with a password in it."""
-    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    found = shutil.which("initdb") or (str(folders[-1] / "initdb") if folders else "")
-    if not found or not Path(found).exists():
-        pytest.skip("PostgreSQL's initdb and pg_ctl are not installed (apt-get install postgresql)")
-    binaries, data, sockets = Path(found).resolve().parent, tmp_path / "pg", Path("/tmp") / f"pg-{os.getpid()}"
-    user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-    if user and subprocess.run([*user, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("PostgreSQL does not run as root, and there is no user postgres to run it as")
-
-    def run(*command: str) -> None:
-        done = subprocess.run([*user, *command], capture_output=True, text=True, check=False, cwd="/")
-        assert done.returncode == 0, done.stdout + done.stderr
-
-    for folder in (data, sockets):
-        folder.mkdir(mode=0o700)
-        if user:
-            shutil.chown(folder, "postgres")
-    for folder in tmp_path.parents if user else ():
-        if folder.stat().st_mode & 0o001 == 0:
-            folder.chmod(folder.stat().st_mode | 0o001)
-    tmp_path.chmod(0o711)
-    run(str(binaries / "initdb"), "-D", str(data), "-U", "carlos", "-A", "trust", "--no-sync")
-    options = f"-c listen_addresses='' -c unix_socket_directories={sockets} -c fsync=off"
-    run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start")
-    try:
-        yield f"host={sockets} user=carlos password=hunter2 dbname=postgres"
-    finally:
-        run(str(binaries / "pg_ctl"), "-D", str(data), "-w", "-m", "immediate", "stop")
-        shutil.rmtree(sockets, ignore_errors=True)
-
-
-def test_a_postgres_database_without_a_lake_says_so(postgres: str, tmp_path: Path) -> None:
-    settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres}")
+def test_a_postgres_database_without_a_lake_says_so(postgres: Postgres, tmp_path: Path) -> None:
+    settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres.libpq}")
     with pytest.raises(NotFound, match="carlos index"):
         connect(settings)
     with pytest.raises(NotFound, match="carlos index"):
         connect(settings, read_only=False, create=False)
 
 
-def test_a_postgres_catalog_holds_the_same_lake(postgres: str, tmp_path: Path) -> None:
-    settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres}")
+def test_a_postgres_catalog_holds_the_same_lake(postgres: Postgres, tmp_path: Path) -> None:
+    settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres.libpq}")
     profile = small_profile(tmp_path / "prompts")
     base = baseline(profile)
     place = open_store(settings.store)

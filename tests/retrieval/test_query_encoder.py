@@ -154,10 +154,10 @@ class Refusing(FolderStore):
         super().__init__(folder)
         self._reads = reads
 
-    def read(self, key: str) -> bytes:
+    def read(self, key: str, at_most: int | None = None) -> bytes:
         if not self._reads:
             raise PassingError("storage: no answer")
-        return super().read(key)
+        return super().read(key, at_most)
 
     def write(self, key: str, data: bytes) -> None:
         raise PassingError("storage: read-only")

@@ -12,6 +12,7 @@ from tests.commit import test_index as test_commit
 from tests.commit import test_representation, test_thresholds
 from tests.intake import test_asked_again
 from tests.intake import test_commit as test_intake_commit
+from tests.lake import test_place
 from tests.moderation import test_decisions, test_notices, test_scoring, test_submissions
 from tests.nightly import test_stages as test_nightly
 from tests.retrieval import test_stored_queries as test_queries
@@ -105,7 +106,7 @@ def test_every_object_is_tested() -> None:
     assert set(check_names()) == set(test_checks.SPOILT)
     commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
     tests = (test_commit, test_intake_commit, test_representation, test_import_published, test_queries, test_thresholds)
-    others = (test_decisions, test_notices, test_scoring, test_submissions, test_nightly, test_asked_again)
+    others = (test_decisions, test_notices, test_scoring, test_submissions, test_nightly, test_asked_again, test_place)
     assert commits == {name for test in (*tests, *others) for name in test.TESTED_SQL}
 
 

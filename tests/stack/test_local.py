@@ -114,3 +114,15 @@ def test_what_holds_secrets_is_for_its_owner_alone(left: Layout) -> None:
     State(aws={"AWS_SECRET_ACCESS_KEY": "x"}).write(left)
     assert left.state_file.stat().st_mode & 0o077 == 0
     assert State.read(left) is not None
+
+
+def test_a_stack_whose_folder_was_moved_is_found_where_it_is(
+    left: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, after = tmp_path, tmp_path.parent / f"{tmp_path.name} moved"
+    before.rename(after)
+    monkeypatch.setattr(local, "SETTINGS_FILE", after / "carlos.env")
+    with local.local_deployment():
+        assert os.environ["CARLOS_CATALOG"] == f"sqlite:{after / left.home.name / 'catalog.sqlite'}"
+        assert read_greeting() == b"hello"
+    assert not before.exists()

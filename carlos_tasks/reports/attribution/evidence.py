@@ -12,6 +12,7 @@ from carlos_tasks.attribution.comparison import Comparison
 from carlos_tasks.lake.evidence import image_keys
 from carlos_tasks.reports.attribution.claims import read_claims
 from carlos_tasks.reports.bundles.charts import histogram
+from carlos_tasks.reports.bundles.evidence_pictures import kept_image
 from carlos_tasks.store.keys import BASELINE
 from carlos_tasks.store.objects import ObjectStore
 
@@ -91,15 +92,19 @@ def nearest(attribution: Attribution, number: int) -> list[tuple[int, float]]:
 
 
 def kept_images(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, bytes]:
-    """The kept images of some LoRAs and those of the bare backbone of the same pairs, by their path in a bundle."""
+    """The kept images of some LoRAs and those of the bare backbone of the same pairs, by their path in a bundle.
+
+    One that is gone, or is no picture, is left out.
+    """
     kept = image_keys(store, profile_id, [BASELINE, *lora_ids])
     pairs = {pair for lora_id in lora_ids for pair in kept[lora_id]}
     kept[BASELINE] = {pair: key for pair, key in kept[BASELINE].items() if pair in pairs}
-    return {
-        f"evidence/{lora_id}/{pair}.webp": store.read(key)
+    read = {
+        f"evidence/{lora_id}/{pair}.webp": kept_image(store, key)
         for lora_id, keys in kept.items()
         for pair, key in keys.items()
     }
+    return {path: image[0] for path, image in read.items() if image is not None}
 
 
 def _near(lora: Row, claims: dict[str, Row], cosine: float) -> Row:

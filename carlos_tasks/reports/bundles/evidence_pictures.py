@@ -2,12 +2,13 @@
 
 import base64
 import io
+import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from carlos_tasks.errors import NotFound
+from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake.evidence import image_keys
 from carlos_tasks.store.keys import BASELINE, evidence_prefix
 from carlos_tasks.store.objects import ObjectStore
@@ -20,6 +21,9 @@ TINY_PX = 64
 BLURRED_PX = 6
 _BLURRED_SHOWN_PX = 48
 _AT_ONCE = 8
+#: No kept image is larger: nothing that is gets read.
+MAX_BYTES = 64 * 2**20
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,12 @@ def kept_image(store: ObjectStore, key: str) -> tuple[bytes, Any] | None:
     from PIL import Image
 
     try:
-        data = store.read(key)
+        data = store.read(key, at_most=MAX_BYTES)
         return data, Image.open(io.BytesIO(data), formats=["WEBP"]).convert("RGB")
-    except (NotFound, OSError, ValueError, Image.DecompressionBombError):
+    except NotFound:
+        return None
+    except (PermanentError, OSError, ValueError, Image.DecompressionBombError) as exc:
+        log.warning("%s is left out: it is no picture (%s)", key, exc)
         return None
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 
 from carlos_tasks.aliases import Json
-from carlos_tasks.errors import NotFound
+from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.reports.bundles.bundle import MANIFEST
 from carlos_tasks.reports.bundles.document import Document, State, reading
 from carlos_tasks.reports.bundles.release import RELEASE
@@ -51,7 +51,7 @@ def keep_report(settings: Settings, name: str, make: Callable[[], Document], *, 
     store = open_store(settings.store)
     with reading(settings, datetime.now(UTC)) as (_, state):
         place = report_prefix(name, state.profile_id, state.snapshot_id)
-    if store.exists(place + (RELEASE if again else MANIFEST)):
+    if store.exists(place + RELEASE) or (not again and _is_kept(store, place, state)):
         return _kept(store, place, n_files=0)
     document = make()
     # The lake may have moved on between the two looks at it: the report says what it read.
@@ -69,22 +69,52 @@ def last_report_at(store: ObjectStore, name: str, state: State) -> datetime | No
     """When the lake was committed that the last kept report before this state is of; None where there is none."""
     start = reports_prefix(name, state.profile_id)
     snapshots = [_snapshot(item.key) for item in store.list(start) if item.key.endswith(f"/{MANIFEST}")]
-    earlier = [snapshot for snapshot in snapshots if snapshot is not None and snapshot < state.snapshot_id]
-    if not earlier:
-        return None
+    for snapshot in sorted((s for s in snapshots if s is not None and s < state.snapshot_id), reverse=True):
+        at = _committed_at(_manifest(store, report_prefix(name, state.profile_id, snapshot)))
+        if at is not None and at <= state.committed_at:
+            return at
+    return None
+
+
+def _is_kept(store: ObjectStore, place: str, state: State) -> bool:
+    """Whether the report of this state lies there: not a broken one, nor that of a lake whose catalog was lost.
+
+    A lake whose catalog was restored from a back-up numbers its snapshots as the lost one did.
+    """
+    return _committed_at(_manifest(store, place)) == state.committed_at
+
+
+def _manifest(store: ObjectStore, place: str) -> Json:
+    """What the manifest of a kept report holds; nothing where it is absent, or is no manifest."""
     try:
-        manifest = orjson.loads(store.read(report_prefix(name, state.profile_id, max(earlier)) + MANIFEST))
-        return datetime.fromisoformat(manifest["committed_at"])
-    except (NotFound, ValueError, KeyError, TypeError):
+        content = orjson.loads(store.read(place + MANIFEST))
+    except NotFound:
+        return {}
+    except ValueError:
+        content = None
+    if not isinstance(content, dict):
+        log.warning("%s is no manifest: the report counts as unfinished", place + MANIFEST)
+        return {}
+    return content
+
+
+def _committed_at(manifest: Json) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(manifest["committed_at"])
+    except (KeyError, TypeError, ValueError):
         return None
+    return at if at.tzinfo else None
 
 
 def _kept(store: ObjectStore, place: str, n_files: int) -> KeptReport:
-    manifest = store.read(place + MANIFEST)
-    summary = orjson.loads(manifest).get("summary", {})
-    return KeptReport(place, n_files > 0, n_files, summary, hashlib.sha256(manifest).hexdigest())
+    data = store.read(place + MANIFEST)
+    try:
+        summary = orjson.loads(data)["summary"]
+    except (KeyError, TypeError, ValueError) as exc:
+        raise PermanentError(f"the released report at {place} is damaged: carlos report check says how") from exc
+    return KeptReport(place, n_files > 0, n_files, summary, hashlib.sha256(data).hexdigest())
 
 
 def _snapshot(key: str) -> int | None:
     digits = key.rpartition("/")[0].rpartition("snapshot_id=")[2]
-    return int(digits) if digits.isdecimal() else None
+    return int(digits) if digits.isdecimal() and len(digits) < 20 else None
