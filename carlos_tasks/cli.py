@@ -1,7 +1,7 @@
 """The command line `carlos`.
 
-Exit codes: 0 done (for `validate`: every file is ok), 1 a clear line on standard error, 2 wrong usage. With `--json`
-a command prints one JSON array of objects on standard output and nothing else there.
+Exit codes: 0 done (for `validate`: every file is ok), 1 a clear line on standard error, 2 wrong usage, 130 interrupted.
+With `--json` a command prints one JSON array of objects on standard output and nothing else there.
 """
 
 import logging
@@ -10,9 +10,16 @@ import sys
 from collections.abc import Sequence
 from typing import Annotated
 
+if __name__ == "__main__":
+    # `python -m carlos_tasks.cli`: as the command `carlos`, signals are watched before the imports below.
+    from importlib import import_module
+
+    import_module("carlos_tasks.start").main()
+
 import typer
 from typer.main import get_command
 
+from carlos_tasks import interruption
 from carlos_tasks.commands import (
     analysis,
     decisions,
@@ -81,6 +88,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _print_wrong_usage(wrong)
         raise SystemExit(2) from None
     except CarlosError as exc:
+        if interruption.was_interrupted():
+            return interruption.EXIT_CODE
         print(f"carlos: {printable(' '.join(str(exc).split()))}", file=sys.stderr)
         return 1
     except ModuleNotFoundError as exc:
@@ -96,8 +105,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        print("carlos: stopped; what is finished is kept, run the same command to go on", file=sys.stderr)
-        return 1
+        if not interruption.was_interrupted():  # else it is said at the very end
+            print(interruption.LINE, file=sys.stderr)
+        return interruption.EXIT_CODE
 
 
 def _print_wrong_usage(wrong: typer.TyperException) -> None:
@@ -108,7 +118,3 @@ def _print_wrong_usage(wrong: typer.TyperException) -> None:
     # pydantic, which typer reads values with, puts "Value error" before what a value's own check says.
     said = " ".join(wrong.format_message().split()).replace("Value error, ", "")
     print(f"{context.command_path if context else 'carlos'}: error: {printable(said)}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

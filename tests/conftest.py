@@ -19,6 +19,7 @@ from carlos_tasks.store.objects import ObjectStore
 from tests.lakes import migrated_lake, settings_of
 from tests.samples.own import write_samples
 from tests.samples.real import REAL_SAMPLES, Samples, needs_real_samples
+from tests.store.bad_proxy import Proxy, proxy_before
 
 BUCKET = "carlos-tests"
 
@@ -42,6 +43,13 @@ def s3_uri(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return f"s3://{BUCKET}/{secrets.token_hex(4)}"
+
+
+@pytest.fixture(scope="session")
+def proxied(s3_server: S3Server) -> Iterator[Proxy]:
+    """A proxy before that server; it behaves until a test lets it misbehave."""
+    with proxy_before(s3_server.port) as proxy:
+        yield proxy
 
 
 @pytest.fixture(params=["folder", "s3"])

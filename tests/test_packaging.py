@@ -48,7 +48,7 @@ def test_files_that_profiles_name_are_whole(wheel, name):
 
 def test_it_brings_the_command_and_the_licence(wheel):
     (entry_points,) = [name for name in wheel.namelist() if name.endswith("entry_points.txt")]
-    assert "carlos = carlos_tasks.cli:main" in wheel.read(entry_points).decode()
+    assert "carlos = carlos_tasks.start:main" in wheel.read(entry_points).decode()
     assert any(name.endswith("licenses/LICENSE") for name in wheel.namelist())
 
 

@@ -3,12 +3,14 @@
 DuckDB's extensions are loaded from wheels (`duckdb-extension-<name>`): nothing is downloaded at run time.
 """
 
+import os
 from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
 from carlos_tasks.errors import NotFound, SettingsError
+from carlos_tasks.interruption import stop_at_interruption
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import migrate
 from carlos_tasks.lake.place import data_path, elsewhere, is_same_place, store_of
@@ -23,6 +25,9 @@ _NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
 }
+# A server that hangs is given up: object storage after three tries of so many seconds without a byte, PostgreSQL after
+# so many for a connection (docs/operations.md says how long that is in all).
+_STORAGE_PATIENCE_S, _STORAGE_RETRIES, _CATALOG_PATIENCE_S = 15, 2, 10
 _SCANNER = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
 
 # Binaries whose signature DuckDB has checked in this process. Each check hashes a file of 35 MB: checked at every
@@ -63,8 +68,10 @@ def connect(
         with lake_errors():
             con.execute("SET TimeZone = 'UTC'")
             if on_s3:
+                con.execute(f"SET http_timeout = {_STORAGE_PATIENCE_S}")
+                con.execute(f"SET http_retries = {_STORAGE_RETRIES}")
                 _create_secret(con, store.uri)
-            _attach_at(con, settings.catalog, store.uri, read_only, create, snapshot)
+            _attach_at(con, _with_patience(settings.catalog), store.uri, read_only, create, snapshot)
     except BaseException:
         con.close()
         raise
@@ -84,7 +91,7 @@ def connect_to_catalog(settings: Settings) -> duckdb.DuckDBPyConnection:
     con = _connect_with("ducklake", _SCANNER[kind], "httpfs")
     try:
         with lake_errors():
-            _attach(con, settings.catalog, None, read_only=False, create=False, snapshot=None)
+            _attach(con, _with_patience(settings.catalog), None, read_only=False, create=False, snapshot=None)
     except BaseException:
         con.close()
         raise
@@ -127,6 +134,7 @@ def _connect_with(*names: str) -> duckdb.DuckDBPyConnection:
         con.close()
         raise
     _CHECKED.update(binaries)
+    stop_at_interruption(con.interrupt)
     return con
 
 
@@ -188,6 +196,16 @@ def _attach_at(
         _attach(con, catalog, None, read_only, False, snapshot)
         if not is_same_place(was := store_of(con), store_uri):
             raise elsewhere(was, store_uri) from None
+
+
+def _with_patience(catalog: str) -> str:
+    """Let a PostgreSQL server that does not answer be given up, unless the string or PGCONNECT_TIMEOUT says when."""
+    kind, _, place = catalog.partition(":")
+    if kind != "postgres" or "connect_timeout" in place or "PGCONNECT_TIMEOUT" in os.environ:
+        return catalog
+    if not place.startswith(("postgres://", "postgresql://")):
+        return f"{catalog} connect_timeout={_CATALOG_PATIENCE_S}"
+    return f"{catalog}{'&' if '?' in place else '?'}connect_timeout={_CATALOG_PATIENCE_S}"
 
 
 def _attach(

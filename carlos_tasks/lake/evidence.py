@@ -1,11 +1,11 @@
 """The kept images of a hit, beside those of the bare backbone: what a score stands on, to look at."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.store.keys import BASELINE, evidence_prefix
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.threads import at_once
 
 # Listings under way at once: each is a request to object storage.
 _AT_ONCE = 8
@@ -42,8 +42,8 @@ def evidence(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> di
 
 def image_keys(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """The kept images of some LoRAs, several listings at a time: by lora_id their keys by pair, sorted."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        listed = pool.map(lambda lora_id: _keys(store, evidence_prefix(profile_id, lora_id)), lora_ids)
+    with at_once(_AT_ONCE) as each:
+        listed = each(lambda lora_id: _keys(store, evidence_prefix(profile_id, lora_id)), lora_ids)
         return dict(zip(lora_ids, listed, strict=True))
 
 

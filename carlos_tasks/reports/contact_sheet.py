@@ -11,11 +11,11 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.evidence import evidence_pairs
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.reports.bundles.evidence_pictures import kept_image
+from carlos_tasks.reports.lettering import draw_name
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import BASELINE, contact_sheet_key, evidence_key
 from carlos_tasks.store.objects import ObjectStore
-from carlos_tasks.untrusted.text import drawable
 
 MOST_LORAS = 200
 TILE_PX = 64
@@ -77,7 +77,7 @@ def draw_contact_sheet(
     baseline = [_tile(store, profile_id, BASELINE, pair) for pair in pairs]
     for number, (lora_id, name, status, strength, consistency) in enumerate(loras):
         top = head_px + number * row_px
-        draw.text((GAP_PX, top + 6), drawable(name or "(no name)"), INK, big)
+        draw_name(draw, (GAP_PX, top + 6), name or "", INK, 14, LABEL_PX - 2 * GAP_PX)
         draw.text((GAP_PX, top + 27), status, STATUS_COLOURS.get(status, WARNING), big)
         facts = "" if strength is None else f"S {strength:.2f}   C {_figure(consistency)}   "
         draw.text((GAP_PX, top + 47), f"{facts}{lora_id[:12]}", FAINT, small)

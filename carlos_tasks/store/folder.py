@@ -9,8 +9,9 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from carlos_tasks.errors import NotFound, PassingError
+from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentError
 from carlos_tasks.store.objects import ObjectInfo, checked_key, refuse_above
+from carlos_tasks.store.passing import is_passing_errno
 
 _TEMPORARY_PREFIX = ".writing-"
 
@@ -107,7 +108,7 @@ class FolderStore:
 def _walk_error(exc: OSError) -> None:
     """Let a directory that cannot be read end the listing, where os.walk would leave it out without a word."""
     if not isinstance(exc, FileNotFoundError | NotADirectoryError):
-        raise PassingError(f"storage of {exc.filename}: {exc.strerror}") from exc
+        raise _of(exc, str(exc.filename)) from exc
 
 
 def _crosses_a_link(folder: Path, path: Path) -> bool:
@@ -127,7 +128,13 @@ def _file_errors(key: str) -> Iterator[None]:
     except FileNotFoundError as exc:
         raise NotFound(f"no object {key}") from exc
     except OSError as exc:
-        raise PassingError(f"storage of {key}: {exc.strerror}") from exc
+        raise _of(exc, key) from exc
+
+
+def _of(exc: OSError, what: str) -> CarlosError:
+    """A full disk or a mount that is away passes; rights that are not given do not."""
+    kind = PassingError if is_passing_errno(exc.errno) else PermanentError
+    return kind(f"storage of {what}: {exc.strerror or exc}")
 
 
 def _write_whole(target: Path, fill: Callable[[Path], object]) -> None:

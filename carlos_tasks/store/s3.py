@@ -11,21 +11,30 @@ import boto3
 from boto3.exceptions import Boto3Error
 from boto3.s3.transfer import TransferConfig
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+    ParamValidationError,
+    PartialCredentialsError,
+)
+from botocore.parsers import ResponseParserError
 
 from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentError, SettingsError
 from carlos_tasks.store.objects import ObjectInfo, checked_key, refuse_above
+from carlos_tasks.store.passing import is_passing_answer
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-_MISSING = {"404", "NoSuchKey", "NoSuchBucket", "NotFound"}
+_MISSING = {"404", "NoSuchKey", "NotFound"}
 _REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
+# Storage that hangs: three tries of 30 seconds without a byte, and the pauses between them (docs/operations.md).
 _CLIENT = Config(
-    retries={"mode": "standard"},
+    retries={"mode": "standard", "total_max_attempts": 3},
     s3={"addressing_style": "path"},
     connect_timeout=10,
-    read_timeout=60,
+    read_timeout=30,
 )
 # One part up to this size: the ETag is then the MD5 of the bytes, on every server.
 _TRANSFER = TransferConfig(multipart_threshold=64 * 2**20, multipart_chunksize=64 * 2**20, max_concurrency=2)
@@ -68,7 +77,7 @@ class S3Store:
         full = self._full(key)
         with _s3_errors(self.url(key)):
             head = self._client.head_object(Bucket=self._bucket, Key=full)
-        return ObjectInfo(key, head["ContentLength"], _whole_second(head["LastModified"]), head["ETag"].strip('"'))
+            return ObjectInfo(key, head["ContentLength"], _whole_second(head["LastModified"]), head["ETag"].strip('"'))
 
     def list(self, prefix: str = "", start_after: str = "") -> Iterator[ObjectInfo]:
         lead = f"{self._prefix}/" if self._prefix else ""
@@ -118,7 +127,10 @@ class S3Store:
 def s3_client() -> "BaseClient":
     """Make an S3 client from boto3's default chain (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles …)."""
     session = boto3.Session()
-    return session.client("s3", region_name=session.region_name or "us-east-1", config=_CLIENT)
+    try:
+        return session.client("s3", region_name=session.region_name or "us-east-1", config=_CLIENT)
+    except ValueError as exc:
+        raise SettingsError(f"object storage: {exc} (set AWS_ENDPOINT_URL to https://HOST or unset it)") from exc
 
 
 def _whole_second(moment: datetime) -> datetime:
@@ -135,17 +147,26 @@ def _s3_errors(what: str) -> Iterator[None]:
         raise _from_client_error(what, exc) from exc
     except (NoCredentialsError, PartialCredentialsError) as exc:
         raise SettingsError(f"{what}: {exc} (set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)") from exc
-    except (BotoCoreError, Boto3Error, OSError) as exc:
+    except ParamValidationError as exc:
+        raise PermanentError(f"{what}: {exc}") from exc
+    except (BotoCoreError, Boto3Error, ResponseParserError, OSError) as exc:
+        # All else is of the way there: no answer, half of one, or one that is not of an S3 server.
         raise PassingError(f"{what}: {exc}") from exc
+    except KeyError as exc:
+        raise PassingError(f"{what}: the answer is not that of an S3 server: it lacks {exc}") from exc
+    except RecursionError as exc:
+        raise PassingError(f"{what}: the storage sends the request round in circles") from exc
 
 
 def _from_client_error(what: str, exc: ClientError) -> CarlosError:
     code = str(exc.response.get("Error", {}).get("Code", ""))
     status = int(exc.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code == "NoSuchBucket":
+        return NotFound(f"{what}: there is no such bucket")
     if code in _MISSING:
         return NotFound(f"no object {what}")
     if code in _REFUSED:
         return SettingsError(f"{what}: the storage refuses the credentials: {exc}")
-    if status >= 500 or status in {0, 408, 429} or "Throttl" in code or code in {"SlowDown", "RequestTimeout"}:
+    if is_passing_answer(status, code):
         return PassingError(f"{what}: {exc}")
     return PermanentError(f"{what}: {exc}")

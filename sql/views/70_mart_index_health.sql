@@ -26,6 +26,8 @@ measured as (
         count(*) filter (status = 'degenerate') as n_degenerate,
         count(*) filter (status = 'unpatched') as n_unpatched,
         count(*) filter (status = 'failed') as n_failed,
+        count(*) filter (status = 'restricted') as n_restricted,
+        count(*) filter (status = 'removed') as n_removed,
         max(computed_at) as last_computed_at
     from mart.representation_status
     group by profile_id
@@ -68,6 +70,8 @@ select
     coalesce(n_degenerate, 0) as n_degenerate,
     coalesce(n_unpatched, 0) as n_unpatched,
     coalesce(n_failed, 0) as n_failed,
+    coalesce(n_restricted, 0) as n_restricted,
+    coalesce(n_removed, 0) as n_removed,
     n_refused,
     coalesce(n_embeddings, 0) as n_embeddings,
     last_computed_at,

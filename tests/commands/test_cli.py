@@ -227,8 +227,8 @@ def test_a_stop_by_hand_is_one_line(run: Callable[..., Any], monkeypatch: pytest
 
     monkeypatch.setattr("carlos_tasks.commands.search.load_settings", stopped)
     code, out, err = run("show", "3f")
-    assert (code, out) == (1, "")
-    assert err == "carlos: stopped; what is finished is kept, run the same command to go on\n"
+    assert (code, out) == (130, "")
+    assert err == "carlos: interrupted; what is finished is kept, run the same command to go on\n"
 
 
 def test_whoever_has_read_enough_ends_the_command(good_file: Path) -> None:

@@ -4,7 +4,6 @@ import base64
 import io
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake.evidence import image_keys
 from carlos_tasks.store.keys import BASELINE, evidence_prefix
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.threads import at_once
 
 #: Longest side on a page; a megapixel would make a page of many pairs too large.
 SIDE_PX = 192
@@ -60,15 +60,23 @@ def evidence_pairs_of(
         return {lora_id: [] for lora_id in lora_ids}
     keys = image_keys(store, profile_id, lora_ids)
     kept = {lora_id: list(pairs)[:n] for lora_id, pairs in keys.items()}
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    _import_pillow()
+    with at_once(_AT_ONCE) as each:
         wanted = sorted({pair for pairs in kept.values() for pair in pairs})
         baselines = dict(
-            zip(wanted, pool.map(lambda pair: _picture(store, profile_id, BASELINE, pair), wanted), strict=True)
+            zip(wanted, each(lambda pair: _picture(store, profile_id, BASELINE, pair), wanted), strict=True)
         )
-        shown = pool.map(
+        shown = each(
             lambda item: [_pair(store, profile_id, item[0], pair, baselines[pair]) for pair in item[1]], kept.items()
         )
         return {lora_id: [pair for pair in pairs if pair] for lora_id, pairs in zip(kept, shown, strict=True)}
+
+
+def _import_pillow() -> None:
+    """Import what the threads use, its readers and writers of WebP and JPEG too, before there are any."""
+    from PIL import Image
+
+    Image.init()
 
 
 def data_uri(data: bytes, kind: str = "webp") -> str:

@@ -1,0 +1,5 @@
+"""`python -m carlos_tasks`: the command `carlos`."""
+
+from carlos_tasks.start import main
+
+main()
