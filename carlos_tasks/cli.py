@@ -1,7 +1,8 @@
 """The command line `carlos`.
 
 Exit codes: 0 done (for `validate`: every file is ok), 1 a clear line on standard error, 2 wrong usage, 130 interrupted.
-With `--json` a command prints one JSON array of objects on standard output and nothing else there.
+With `--json` a command prints one JSON array of objects on standard output and nothing else there. Where the reader of
+standard output has enough (`| head`), the code is 1 too, without a line.
 """
 
 import logging
@@ -31,6 +32,7 @@ from carlos_tasks.commands import (
     search,
     verification,
 )
+from carlos_tasks.commands.streams import OutputClosed, log_to_stderr, standard_output
 from carlos_tasks.console import printable
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.version import __version__
@@ -62,7 +64,7 @@ def carlos(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log what happens")] = False,
 ) -> None:
     """CARLoS describes LoRAs by what they do, and finds them by it."""
-    logging.basicConfig(level=logging.INFO if verbose else logging.WARNING, format="%(message)s")
+    log_to_stderr(logging.INFO if verbose else logging.WARNING)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("carlos: an argument is not UTF-8 text: write it so, or rename the file", file=sys.stderr)
         return 2
     try:
-        with command.make_context("carlos", given) as context:
+        with standard_output(), command.make_context("carlos", given) as context:
             return int(command.invoke(context))
     except typer.Exit as answered:
         raise SystemExit(answered.exit_code) from None
@@ -100,9 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"carlos: {needed}", file=sys.stderr)
         return 1
-    except BrokenPipeError:
-        # Whoever read the output has enough of it (`carlos sql … | head`).
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OutputClosed:
         return 1
     except KeyboardInterrupt:
         if not interruption.was_interrupted():  # else it is said at the very end

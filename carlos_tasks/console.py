@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -12,6 +13,8 @@ BAR_CELLS = 12
 UNFOLDED = 12  # as long as the short form of an id
 # Where nobody looks at a terminal, there is no width to fold lines to: a file or a pager takes them whole.
 WIDTH_OF_A_FILE = 1000
+# Behind the last sign that JSON escapes or that is plain: DEL, C1 controls, marks of direction, lone surrogates.
+_NOT_ASCII = re.compile(r"[^\x00-\x7e]+")
 
 
 def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
@@ -19,8 +22,24 @@ def print_json(rows: Iterable[Mapping[str, Any]]) -> None:
     sys.stdout.write("[")
     for number, row in enumerate(rows):
         sys.stdout.write(", " if number else "")
-        json.dump({name: json_value(value) for name, value in row.items()}, sys.stdout, ensure_ascii=False)
+        sys.stdout.write(_json({name: json_value(value) for name, value in row.items()}))
     sys.stdout.write("]\n")
+
+
+def _json(row: Mapping[str, Any]) -> str:
+    """An object as JSON, with escapes for what drives a terminal, and for what standard output cannot write."""
+    if (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8":
+        return json.dumps(row)
+    return _NOT_ASCII.sub(_escaped_in_json, json.dumps(row, ensure_ascii=False))
+
+
+def _escaped_in_json(found: re.Match[str]) -> str:
+    return "".join(sign if sign.isprintable() else json.dumps(sign)[1:-1] for sign in found[0])
+
+
+def say(text: str, *, to_stderr: bool = False) -> None:
+    """Print lines for people; names in them do not drive the terminal."""
+    print("\n".join(map(printable, text.split("\n"))), file=sys.stderr if to_stderr else sys.stdout)
 
 
 def print_table(
@@ -38,14 +57,15 @@ def print_table(
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    table = Table(title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    table.title = Text(printable(title)) if title else None
     for column in columns:
         numbers = [row[column] for row in rows if row.get(column) is not None]
         is_number = bool(numbers) and all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
         # Folding keeps every character of an id or a path that somebody will copy; numbers and short words stay whole.
         longest = max((len(_shown(row.get(column))) for row in rows), default=0)
         table.add_column(
-            Text(column),
+            Text(printable(column)),
             justify="right" if is_number else "left",
             overflow="fold",
             min_width=longest if is_number or longest <= UNFOLDED else UNFOLDED,

@@ -8,6 +8,7 @@
     │   ├── RejectedFile     one LoRA file is refused: reason code and detail
     │   ├── IndexingFailed   one LoRA could not be measured: reason code and detail
     │   ├── DamagedObject    an object of the store is not what it should be: fault code and detail
+    │   ├── StatementRefused a statement that the gate before the lake lets nobody run
     │   └── ProfileMismatch  data of one profile met another, or a file is not the one a profile names
     └── PassingError         a retry may help: network, storage, memory of a shared device
 
@@ -41,6 +42,10 @@ class PassingError(CarlosError):
 
 class ProfileMismatch(PermanentError):
     """Two things that must belong to one profile do not."""
+
+
+class StatementRefused(PermanentError):
+    """A statement asks for more than to read the lake; the message says for what, and what is allowed."""
 
 
 class RejectedFile(PermanentError):

@@ -1,12 +1,15 @@
 """Output for programs is strict JSON; output for people never lets a name drive the terminal."""
 
+import ast
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
-from carlos_tasks.console import print_json, print_table, printable
+import carlos_tasks
+from carlos_tasks.console import print_json, print_table, printable, say
 
 
 def test_json_is_one_array_of_objects_with_no_nan(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,6 +59,32 @@ def test_control_and_direction_characters_are_escaped(name: str, shown: str) -> 
     assert printable(name) == shown
 
 
+def test_lines_for_people_escape_what_is_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    say("two\nlines \x1b[31m")
+    say("\x07", to_stderr=True)
+    assert capsys.readouterr() == ("two\nlines \\x1b[31m\n", "\\x07\n")
+
+
+def test_a_title_and_a_columns_name_drive_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([{"n\x1b]0;": 1}], ["n\x1b]0;"], title="[red]of\x1b[2J")
+    out = capsys.readouterr().out
+    assert "\x1b" not in out and "[red]of\\x1b[2J" in out and "n\\x1b]0;" in out
+
+
+def test_json_escapes_what_would_drive_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "夜\x1b\x7f\x9b\u200b\u202e\udcff\U000e0041"
+    print_json([{name: name}])
+    out = capsys.readouterr().out
+    assert json.loads(out) == [{name: name}]
+    assert (
+        out
+        == '[{"'
+        + (escaped := "夜\\u001b\\u007f\\u009b\\u200b\\u202e\\udcff\\udb40\\udc41")
+        + f'": "{escaped}"'
+        + "}]\n"
+    )
+
+
 def test_a_columns_name_is_shown_as_text_too(capsys: pytest.CaptureFixture[str]) -> None:
     print_table([{"[bold]n[/bold] :smile:": 1}], ["[bold]n[/bold] :smile:"])
     assert capsys.readouterr().out.startswith("[bold]n[/bold] :smile:")
@@ -67,3 +96,19 @@ def test_a_table_shows_markup_as_text(capsys: pytest.CaptureFixture[str]) -> Non
     assert "[red]alarm[/red] \\x1b[31m" in out
     assert "██████" in out
     assert "\x1b" not in out
+
+
+def test_commands_print_through_the_console_alone() -> None:
+    """`print` shows a name as it is; `say` and the tables escape what would drive a terminal."""
+    folder = Path(carlos_tasks.__file__).parent
+    own = {"console.py", "cli.py", "lora/backbones/architecture_data.py"}
+    found = []
+    for path in folder.rglob("*.py"):
+        name = path.relative_to(folder).as_posix()
+        if name in own or name.startswith("microworld/"):  # programs of the project's own, with no word from outside
+            continue
+        calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+        found += [
+            f"{name}:{call.lineno}" for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"
+        ]
+    assert found == []

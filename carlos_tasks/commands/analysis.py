@@ -1,13 +1,12 @@
 """Asking the whole lake, and judging the index: `carlos sql`, `queries`, `thresholds`, `evaluate`."""
 
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
-from carlos_tasks.console import print_json
-from carlos_tasks.errors import CarlosError
+from carlos_tasks.console import print_json, say
 
 THRESHOLD_COLUMNS = ("profile", "name", "value", "share_removed", "n", "quantile", "corpus_value", "origin")
 
@@ -35,27 +34,46 @@ def sql(
     snapshot: Annotated[
         int | None, typer.Option(metavar="N", help="the lake as it was then (from mart.commit_log)")
     ] = None,
+    with_files: Annotated[
+        bool, typer.Option("--with-files", help="let it read files of yours, and COPY its answer to one")
+    ] = False,
+    timeout: Annotated[int | None, typer.Option(metavar="SECONDS", min=1, help="stop after this time")] = None,
+    n_rows: Annotated[
+        int | None, typer.Option("--rows", metavar="N", min=1, help="print the first N rows only")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Ask the lake in SQL, read-only.
 
-    As it is, or with `--snapshot` as it was; docs/sql.md says what is there.
+    One statement, of the lake as it is, or with `--snapshot` as it was; docs/sql.md says what is there, and what a
+    statement may do.
     """
     import duckdb
 
     from carlos_tasks import connect
-    from carlos_tasks.lake.statements import rows
+    from carlos_tasks.lake.gate.waiting import answer_within
+    from carlos_tasks.lake.statements import column_names
     from carlos_tasks.retrieval.session import sql_error
 
-    with connect(load_settings(), snapshot=snapshot) as con:
+    with connect(load_settings(), snapshot=snapshot, with_files=with_files) as con:
+
+        def ask() -> tuple[list[str], list[tuple[Any, ...]]]:
+            answer = con.execute(statement)
+            names = column_names(answer.description)
+            return names, answer.fetchmany(n_rows + 1) if n_rows else answer.fetchall()
+
         try:
-            if not con.extract_statements(statement):
-                raise CarlosError("the SQL holds no statement")
-            found = rows(con, statement)
+            names, found = answer_within(con, ask, timeout)
         except duckdb.Error as exc:
             raise sql_error(exc) from exc
-        names = [column[0] for column in con.description or []]
-    return print_rows(found, as_json, names)
+    if names == ["explain_key", "explain_value"] and not as_json:
+        for _, plan in found:
+            say(plan)
+        return 0
+    shown = [dict(zip(names, row, strict=True)) for row in found[:n_rows]]
+    if len(found) > len(shown):
+        say(f"carlos: the first {n_rows} rows; there are more", to_stderr=True)
+    return print_rows(shown, as_json, names)
 
 
 @app.command(cls=LakeCommand)
@@ -130,5 +148,5 @@ def evaluate(
         print_json([report.facts()])
     else:
         report.print()
-        print(f"\nthe report, its tables and pictures lie in {out}")
+        say(f"\nthe report, its tables and pictures lie in {out}")
     return 0

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
-from carlos_tasks.console import print_json, print_table
+from carlos_tasks.console import print_json, print_table, say
 from carlos_tasks.moderation.vocabulary import Action, Ground, NoticeCategory, SenderKind, SubmissionState
 
 DECISION_COLUMNS = (
@@ -99,10 +99,10 @@ def decide(
     for row in signed:
         its_copies = [one for one in copies if one["of_id"] == row["lora_id"]]
         if its_copies:
-            print(f"\nthe same as {row['lora_id'][:12]} (other LoRAs are in mart.moderation_queue now):")
+            say(f"\nthe same as {row['lora_id'][:12]} (other LoRAs are in mart.moderation_queue now):")
             print_table(its_copies, COPY_COLUMNS)
     for row in removed:
-        print(
+        say(
             f"\n{row['lora_id'][:12]} is still kept from search, by {row['action']} {row['decision_id']}: "
             "appeal against that, and overturn it"
         )

@@ -10,7 +10,7 @@ import typer
 
 from carlos_tasks.commands.arguments import Command
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
-from carlos_tasks.console import print_json, print_table
+from carlos_tasks.console import print_json, print_table, say
 from carlos_tasks.errors import CarlosError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def import_published(
     report = asdict(take_over(load_settings(), file))
     _print_reports(as_json, report)
     if not as_json:
-        print(f"read it with CARLOS_PROFILE={report['profile']}: carlos sql, similar, show, search")
+        say(f"read it with CARLOS_PROFILE={report['profile']}: carlos sql, similar, show, search")
     return 0
 
 
@@ -119,7 +119,7 @@ def passed(report: "IngestReport") -> str:
 
 def _print_passed(*reports: "IngestReport") -> None:
     for said in filter(None, map(passed, reports)):
-        print(said)
+        say(said)
 
 
 def _print_reports(as_json: bool, *reports: Mapping[str, Any]) -> None:

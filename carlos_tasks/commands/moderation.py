@@ -1,12 +1,11 @@
 """Concepts of the policy, and scoring with them: `carlos concepts`, `carlos score`."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
-from carlos_tasks.console import printable
+from carlos_tasks.console import printable, say
 from carlos_tasks.errors import PassingError, SettingsError
 
 if TYPE_CHECKING:
@@ -66,10 +65,10 @@ def _check(folder: str, as_json: bool, settings: "Settings") -> int:
         try:
             faults = list(refused_texts(policy, load_query_encoder(profile, settings.device).vector))
         except (PassingError, SettingsError) as exc:
-            print(f"carlos: the texts are not tried: {printable(str(exc))}", file=sys.stderr)
+            say(f"carlos: the texts are not tried: {printable(str(exc))}", to_stderr=True)
     if faults or as_json:
         print_rows([fault.row() for fault in faults], as_json, _FAULT_COLUMNS)
     elif policy is not None:
         n_concepts, n_neutral = len(policy.concepts), len(policy.neutral_texts)
-        print(f"policy {policy.head.policy} is sound: {n_concepts} concepts, {n_neutral} neutral texts")
+        say(f"policy {printable(policy.head.policy)} is sound: {n_concepts} concepts, {n_neutral} neutral texts")
     return 1 if faults else 0

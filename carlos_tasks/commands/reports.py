@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
-from carlos_tasks.console import print_json, print_table
+from carlos_tasks.console import print_json, print_table, printable, say
 
 Out = Annotated[Path, typer.Option(metavar="DIR", help="folder of the report")]
 
@@ -125,9 +125,13 @@ def check(
     elif faults:
         print_rows(faults, as_json, ("path", "fault"))
     else:
-        approved = f", approved by {facts['approved_by']} at {facts['approved_at']}" if "approved_by" in facts else ""
-        print(f"report {facts['report']} is what was written: {facts['n_files']} files{approved}")
-        print(f"SHA-256 of its manifest: {facts['manifest_sha256']}")
+        approved = (
+            f", approved by {printable(facts['approved_by'])} at {facts['approved_at']}"
+            if "approved_by" in facts
+            else ""
+        )
+        say(f"report {printable(facts['report'])} is what was written: {facts['n_files']} files{approved}")
+        say(f"SHA-256 of its manifest: {facts['manifest_sha256']}")
     return 1 if faults else 0
 
 
@@ -139,6 +143,6 @@ def _print_manifest(manifest: dict[str, Any], out: Path, as_json: bool) -> int:
     if summary := manifest.get("summary"):
         print_table([{"what": name, "value": value} for name, value in summary.items()], ("what", "value"))
     for missing in manifest["left_out"]:
-        print(f"{missing['path']} was left out: {missing['reason']}")
-    print(f"\n{len(manifest['files'])} files lie in {out}; read {out / manifest['report']}.html")
+        say(f"{printable(missing['path'])} was left out: {printable(missing['reason'])}")
+    say(f"\n{len(manifest['files'])} files lie in {out}; read {out / manifest['report']}.html")
     return 0

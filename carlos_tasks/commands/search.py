@@ -7,7 +7,7 @@ import typer
 from carlos_tasks.commands.arguments import with_option_groups
 from carlos_tasks.commands.asking import ChoiceOptions, QuestionOptions, choices_of, question_of
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
-from carlos_tasks.console import print_json, print_table
+from carlos_tasks.console import print_json, print_table, say
 
 if TYPE_CHECKING:
     from carlos_tasks.retrieval import Question
@@ -70,5 +70,5 @@ def _print_hits(question: "Question", choices: ChoiceOptions, wide: bool, as_jso
         shown = [{**hit, "lora_id": i[:12] if len(i := hit["lora_id"]) == 64 else i} for hit in hits]
         print_table(shown, WIDE_HIT_COLUMNS if wide else HIT_COLUMNS, bar="score")
     else:
-        print("no LoRA fits; carlos sql 'from mart.index_health' says what is indexed under this profile")
+        say("no LoRA fits; carlos sql 'from mart.index_health' says what is indexed under this profile")
     return 0

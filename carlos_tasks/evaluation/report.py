@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from carlos_tasks.aliases import Row
-from carlos_tasks.console import json_value, print_table
+from carlos_tasks.console import json_value, print_table, say
 from carlos_tasks.evaluation.section import Section
 from carlos_tasks.lake.lora_ids import short_id
 from carlos_tasks.reports.bundles.bundle import json_bytes, write_files
@@ -46,14 +46,14 @@ class Report:
 
     def print(self) -> None:
         """Print every table for people; a section that was left out says why."""
-        print(f"profile {self.profile} ({self.profile_id}), snapshot {self.snapshot_id}: {self.n_loras} LoRAs\n")
+        say(f"profile {self.profile} ({self.profile_id}), snapshot {self.snapshot_id}: {self.n_loras} LoRAs\n")
         for section in self.sections:
             if section.left_out:
-                print(f"{section.title}: left out, {section.left_out}\n")
+                say(f"{section.title}: left out, {section.left_out}\n")
             elif section.n_shown:
                 print_table(_shown(section), section.columns, title=section.title)
                 hidden = len(section.rows) - section.n_shown
-                print(f"… and {hidden} more in {section.name}.parquet\n" if hidden > 0 else "")
+                say(f"… and {hidden} more in {section.name}.parquet\n" if hidden > 0 else "")
 
 
 def write_report(report: Report, out: Path) -> list[Path]:

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from carlos_tasks.aliases import Row
-from carlos_tasks.console import print_json, print_table, printable
+from carlos_tasks.console import print_json, print_table, printable, say
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lora.check import Examined, examine_file, inspect_header
 from carlos_tasks.sources.beside.adapter_config import stated_beside
@@ -65,9 +65,9 @@ def print_validated(paths: Sequence[Path], *, headers_only: bool, as_json: bool)
             print_table(shown, _COLUMNS)
     for row in shown:
         if row["detail"]:
-            print(f"{printable(row['path'])}: {row['verdict']}: {printable(row['detail'])}")
+            say(f"{printable(row['path'])}: {row['verdict']}: {printable(row['detail'])}")
     if len(shown) > 1:
-        print(", ".join(f"{number} {verdict}" for verdict, number in counts.most_common()))
+        say(", ".join(f"{number} {verdict}" for verdict, number in counts.most_common()))
     if empty := [path for path in paths if path.is_dir() and not any(_files([path]))]:
         raise NotFound(f"nothing to check in {', '.join(map(str, empty))}: no model file is there")
     return 0 if counts.total() == counts["ok"] else 1

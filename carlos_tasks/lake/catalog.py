@@ -24,6 +24,7 @@ _NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
+    "allow_persistent_secrets": False,
 }
 # A server that hangs is given up: object storage after three tries of so many seconds without a byte, PostgreSQL after
 # so many for a connection (docs/operations.md says how long that is in all).

@@ -6,7 +6,9 @@ analysts may ask, and none of these.
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
+from itertools import count
 from typing import Any
 
 import duckdb
@@ -25,8 +27,17 @@ def statement(path: str) -> str:
 def rows(con: duckdb.DuckDBPyConnection, query: str, parameters: Row | list[Any] | None = None) -> list[Row]:
     """Run a query; its rows by column name."""
     answer = con.execute(query, parameters or {})
-    names = [column[0] for column in answer.description or []]
+    names = column_names(answer.description)
     return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def column_names(description: Sequence[Sequence[Any]] | None) -> list[str]:
+    """Names of an answer's columns. A second `n` is `n_1`, as DuckDB names it in a table: none is lost in a row."""
+    names: list[str] = []
+    for name, *_ in description or ():
+        free = (f"{name}_{number}" if number else name for number in count())
+        names.append(next(candidate for candidate in free if candidate not in names))
+    return names
 
 
 @cache

@@ -2,16 +2,18 @@
 
 The catalog's macro `mart.search` calls `encode_query`, which in plain DuckDB says that it cannot encode. A temporary
 macro of the same name takes its place here, in this connection alone. The encoder, and torch with it, is
-loaded by the first text that the lake does not hold.
+loaded by the first text that the lake does not hold. What analysts ask passes the gate (`lake/gate`).
 """
 
 import re
+from typing import Literal, overload
 
 import duckdb
 
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake import catalog
-from carlos_tasks.lake.faults import redact
+from carlos_tasks.lake.faults import lake_errors, redact
+from carlos_tasks.lake.gate import GuardedConnection, guarded
 from carlos_tasks.profiles.profile import Profile, load_profile, shipped_profiles
 from carlos_tasks.settings import Settings, load_settings
 from carlos_tasks.store import open_store
@@ -22,20 +24,46 @@ _RAISED = re.compile(
     r"Invalid Input Error: (?:Python exception occurred while executing the UDF: \w+: )?(?P<said>.*?)(?:\n\nAt:\n.*)?",
     re.DOTALL,
 )
+# What DuckDB puts behind an internal error: its stack, and a word to its developers.
+_STACK = re.compile(r"\s*(?:Stack Trace:|This error signals an assertion failure within DuckDB)")
+
+
+@overload
+def connect(
+    settings: Settings | None = None,
+    *,
+    read_only: Literal[True] = True,
+    snapshot: int | None = None,
+    with_files: bool = False,
+) -> GuardedConnection: ...
+
+
+@overload
+def connect(
+    settings: Settings | None = None,
+    *,
+    read_only: Literal[False],
+    snapshot: int | None = None,
+    with_files: bool = False,
+) -> duckdb.DuckDBPyConnection: ...
 
 
 def connect(
-    settings: Settings | None = None, *, read_only: bool = True, snapshot: int | None = None
-) -> duckdb.DuckDBPyConnection:
+    settings: Settings | None = None,
+    *,
+    read_only: bool = True,
+    snapshot: int | None = None,
+    with_files: bool = False,
+) -> GuardedConnection | duckdb.DuckDBPyConnection:
     """Open the lake for questions: the catalog `carlos` is attached and in use, and `mart.search` encodes any text.
 
-    Without a profile, `mart.search` asks that of the settings: the variable `carlos_profile` holds its id. A cursor of
-    the connection is another connection to DuckDB, and has none of this.
+    Without a profile, `mart.search` asks that of the settings: the variable `carlos_profile` holds its id.
 
     Args:
         settings: where the lake lies, the profile and the device; None: from the environment.
-        read_only: nothing can be written through the connection.
+        read_only: statements pass the gate, and nothing can be written. False: a plain DuckDB connection, without gate.
         snapshot: ask the lake as it was then; None: as it is.
+        with_files: statements may read files of one's own too, and write their answers to such by COPY.
 
     Raises:
         NotFound: there is no catalog yet, and the connection is read-only; or no such snapshot.
@@ -45,22 +73,27 @@ def connect(
     settings = settings or load_settings()
     con = catalog.connect(settings, read_only=read_only, snapshot=snapshot)
     try:
-        # 16 hexadecimal digits, and not bound: for its first bound value DuckDB imports pandas, half of the start-up.
-        con.execute(f"set variable carlos_profile = '{load_profile(settings.profile).profile_id}'")
-        con.execute("use memory")  # a Python function cannot be created in the lake
-        con.create_function(
-            "carlos_encode_query",
-            lambda text, profile_id: _encode(settings, text, profile_id),
-            ["VARCHAR", "VARCHAR"],
-            "FLOAT[]",
-            side_effects=True,  # or DuckDB would encode a constant before it knows whether it has to
-        )
-        con.execute("use carlos")
-        con.execute("create temp macro encode_query(txt, profile_id) as carlos_encode_query(txt, profile_id)")
+        with lake_errors():
+            _encode_texts(con, settings)
+            return guarded(con, settings, with_files=with_files) if read_only else con
     except BaseException:
         con.close()
         raise
-    return con
+
+
+def _encode_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+    # 16 hexadecimal digits, and not bound: for its first bound value DuckDB imports pandas, half of the start-up.
+    con.execute(f"set variable carlos_profile = '{load_profile(settings.profile).profile_id}'")
+    con.execute("use memory")  # a Python function cannot be created in the lake
+    con.create_function(
+        "carlos_encode_query",
+        lambda text, profile_id: _encode(settings, text, profile_id),
+        ["VARCHAR", "VARCHAR"],
+        "FLOAT[]",
+        side_effects=True,  # or DuckDB would encode a constant before it knows whether it has to
+    )
+    con.execute("use carlos")
+    con.execute("create temp macro encode_query(txt, profile_id) as carlos_encode_query(txt, profile_id)")
 
 
 def _encode(settings: Settings, text: str, profile_id: str) -> list[float]:
@@ -81,5 +114,6 @@ def _profile(settings: Settings, profile_id: str) -> Profile:
 
 def sql_error(exc: duckdb.Error) -> CarlosError:
     """What to tell who asked a statement that failed: the words meant for them, without DuckDB's around them."""
-    raised = _RAISED.fullmatch(str(exc).strip())
-    return CarlosError(redact(raised["said"] if raised else f"SQL: {exc}"))
+    text = _STACK.split(str(exc).strip())[0]
+    raised = _RAISED.fullmatch(text)
+    return CarlosError(redact(raised["said"] if raised else f"SQL: {text}"))

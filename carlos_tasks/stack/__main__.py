@@ -5,6 +5,7 @@ import sys
 
 from rich.console import Console
 
+from carlos_tasks.console import printable
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.stack import demo, hand
 
@@ -17,8 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         commands[parser.parse_args(arguments).command](Console())
     except CarlosError as exc:
-        # A log's last lines are no markup.
-        Console(stderr=True).print(f"error: {exc}", style="red", markup=False, highlight=False, soft_wrap=True)
+        # A log's last lines are no markup, and drive no terminal.
+        said = "\n".join(map(printable, str(exc).splitlines()))
+        Console(stderr=True).print(f"error: {said}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
-from carlos_tasks.console import print_table
+from carlos_tasks.console import print_table, printable
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack import local
@@ -147,7 +147,7 @@ def _discover_again(api: AirflowApi, console: Console) -> None:
     new = [run["dag_run_id"] for run in api.runs("index_loras") if run["dag_run_id"] not in known]
     if not said or new:
         raise CarlosError(f"the second discovery was to find nothing, but {new or 'it did not say so'}")
-    console.print(f"  {said[0]}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"  {printable(said[0])}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _say_where(layout: Layout, console: Console) -> None:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from carlos_tasks.console import printable
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.stack.api import ENDED, AirflowApi
 
@@ -78,7 +79,7 @@ def why_failed(api: AirflowApi, dag_id: str, run_id: str) -> str:
 
 
 def _show(progress: Progress, shown: _Shown, run: dict[str, Any], tasks: list[dict[str, Any]]) -> None:
-    label = str(run["partition_key"] or run["dag_id"])
+    label = printable(str(run["partition_key"] or run["dag_id"]))
     running = ", ".join(_name(task) for task in tasks if task["state"] == "running")
     done = sum(task["state"] in _DONE for task in tasks)
     description = f"{escape(label)} [dim]{escape(running or run['state'])}[/]"

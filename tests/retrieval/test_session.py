@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import carlos_tasks
-from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.errors import CarlosError, NotFound, StatementRefused
 from carlos_tasks.lake import catalog
+from carlos_tasks.lake.gate import GuardedConnection
 from carlos_tasks.lake.register import register_profile
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query_parts import query_vector
@@ -43,13 +44,13 @@ def index(tmp_path_factory: pytest.TempPathFactory, micro: Profile) -> Settings:
 
 
 @pytest.fixture
-def con(index: Settings) -> Iterator[duckdb.DuckDBPyConnection]:
+def con(index: Settings) -> Iterator[GuardedConnection]:
     """The connection of `carlos_tasks.connect`."""
     with carlos_tasks.connect(index) as con:
         yield con
 
 
-def test_a_text_is_encoded_on_the_fly(con: duckdb.DuckDBPyConnection, micro: Profile) -> None:
+def test_a_text_is_encoded_on_the_fly(con: GuardedConnection, micro: Profile) -> None:
     vector = query_vector(micro, "at night").tolist()
     expected = con.execute("from mart.search_vector($v::float[], 4)", {"v": vector}).fetchall()
     assert len(expected) == 4
@@ -68,12 +69,12 @@ def test_a_stored_text_is_not_encoded(index: Settings) -> None:
     assert ran.stdout == "3 False\n"
 
 
-def test_many_rows_of_one_question_encode_once(con: duckdb.DuckDBPyConnection) -> None:
+def test_many_rows_of_one_question_encode_once(con: GuardedConnection) -> None:
     joined = "select count(*) from mart.search('night', 3) as hit, range(1000)"
     assert con.execute(joined).fetchall() == [(3000,)]
 
 
-def test_the_profile_of_the_settings_is_asked(con: duckdb.DuckDBPyConnection, micro: Profile) -> None:
+def test_the_profile_of_the_settings_is_asked(con: GuardedConnection, micro: Profile) -> None:
     assert con.execute("select getvariable('carlos_profile')").fetchall() == [(micro.profile_id,)]
 
 
@@ -87,7 +88,7 @@ def test_the_profile_of_the_settings_is_asked(con: duckdb.DuckDBPyConnection, mi
         ("from mart.nothing", "SQL: Catalog Error"),
     ],
 )
-def test_an_error_is_one_line_for_who_asked(con: duckdb.DuckDBPyConnection, statement: str, said: str) -> None:
+def test_an_error_is_one_line_for_who_asked(con: GuardedConnection, statement: str, said: str) -> None:
     with pytest.raises(duckdb.Error) as caught:
         con.execute(statement).fetchall()
     error = sql_error(caught.value)
@@ -100,11 +101,18 @@ def test_an_error_is_one_line_for_who_asked(con: duckdb.DuckDBPyConnection, stat
 def test_it_is_read_only_unless_asked_for(made: Settings) -> None:
     threshold = "insert into core.threshold values ('p', 'strength_max', 1.0, 'test')"
     with carlos_tasks.connect(made) as con:
-        with pytest.raises(duckdb.Error, match="read-only"):
+        with pytest.raises(StatementRefused, match="INSERT is refused"):
             con.execute(threshold)
         with carlos_tasks.connect(made, read_only=False) as writer:
             writer.execute(threshold)
         assert con.execute("select count(*) from core.threshold").fetchall() == [(1,)]
+
+
+def test_an_internal_error_of_duckdb_is_told_without_its_stack() -> None:
+    said = "INTERNAL Error: Attempted to dereference\n\nStack Trace:\n\n/duckdb.so(+0x1) [0x2]\n"
+    ended = "INTERNAL Error: Attempted\nThis error signals an assertion failure within DuckDB. This usually occurs"
+    assert str(sql_error(duckdb.InternalException(said))) == "SQL: INTERNAL Error: Attempted to dereference"
+    assert str(sql_error(duckdb.InternalException(ended))) == "SQL: INTERNAL Error: Attempted"
 
 
 def test_without_a_lake_it_says_so(settings: Settings) -> None:

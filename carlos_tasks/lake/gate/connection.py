@@ -1,0 +1,113 @@
+"""The connection that analysts get: DuckDB behind the gate, under a configuration that no statement changes."""
+
+import secrets
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+
+from carlos_tasks.lake.gate.admission import Gate
+from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+
+
+class GuardedConnection:
+    """A DuckDB connection whose statements pass the gate.
+
+    It has what one asks with, `execute` and `sql`. The answer comes by `fetchone`, `fetchmany`, `fetchall`, `df`,
+    `arrow`, `pl`, `fetchnumpy`, or one row after the other in a loop.
+    """
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, gate: Gate) -> None:
+        self._con = con
+        self._gate = gate
+
+    def execute(self, query: str, parameters: Any = None) -> Self:
+        """Run one statement that reads; ask the answer of what comes back.
+
+        Args:
+            query: the statement.
+            parameters: a list for `?` and `$1`, or a dictionary for `$name`.
+
+        Raises:
+            StatementRefused: the statement asks for more than to read.
+            duckdb.Error: it cannot be run.
+        """
+        self._con.execute(self._gate.admit(query), parameters)
+        return self
+
+    def sql(self, query: str, params: Any = None) -> Self:
+        """Do as `execute` does; DuckDB's own `sql` would give a relation, which asks past the gate."""
+        return self.execute(query, params)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _ANSWERS:
+            return getattr(self._con, name)
+        raise AttributeError(f"{name!r} asks past the gate before the lake; there is execute, sql and {_LISTED}")
+
+    def __iter__(self) -> Any:
+        """The rows that are left of the answer, one after the other."""
+        return iter(self._con.fetchone, None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, exc: BaseException | None, tb: TracebackType | None) -> None:
+        self._con.close()
+
+
+_ANSWERS = frozenset(
+    [
+        "arrow",
+        "close",
+        "description",
+        "df",
+        "fetch_arrow_table",
+        "fetch_df",
+        "fetch_record_batch",
+        "fetchall",
+        "fetchdf",
+        "fetchmany",
+        "fetchnumpy",
+        "fetchone",
+        "interrupt",
+        "pl",
+        "rowcount",
+        "to_arrow_reader",
+        "to_arrow_table",
+    ]
+)
+_LISTED = ", ".join(sorted(_ANSWERS))
+_DATA_PATH = "select value from __ducklake_metadata_carlos.ducklake_metadata where key = 'data_path'"
+
+
+def guarded(con: duckdb.DuckDBPyConnection, settings: Settings, *, with_files: bool = False) -> GuardedConnection:
+    """Put the gate before a connection to the lake, and lock its configuration for good.
+
+    Behind the gate stands DuckDB's own lock: files are reached in the lake's folders alone, nothing is installed, no
+    setting is changed. With `with_files` all files of this machine are reached, and still no other storage.
+
+    Args:
+        con: a connection of `lake.catalog.connect`, set up with all that it will need.
+        settings: those of the lake.
+        with_files: reading files of one's own, and COPY to them.
+    """
+    store = open_store(settings.store).uri
+    # As the catalog spells it, which every path that DuckLake opens begins with.
+    ((spelled,),) = con.execute(_DATA_PATH).fetchall()
+    places = dict.fromkeys((store, spelled.rstrip("/").removesuffix("/lake")))
+    reached = [f"{place}/{part}/" for place in places for part in ("lake", "shards")] + (["/"] if with_files else [])
+    # Not the folder `.tmp` where the command runs, which is DuckDB's choice: it may lie anywhere, or not be writable.
+    spill = Path(tempfile.gettempdir()) / f"carlos-sql-{secrets.token_hex(8)}"
+    con.execute(f"set temp_directory = {_literal(str(spill))}")
+    con.execute(f"set allowed_directories = [{', '.join(map(_literal, reached))}]")
+    con.execute("set enable_external_access = false")
+    con.execute("set lock_configuration = true")
+    lake = [Path(place) for place in (*places, settings.catalog.removeprefix("sqlite:")) if place.startswith("/")]
+    return GuardedConnection(con, Gate(con, with_files=with_files, lake=lake))
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
