@@ -26,6 +26,8 @@ from carlos_tasks.commands import (
     decisions,
     indexing,
     keeping,
+    keys,
+    ledger,
     local,
     moderation,
     reports,
@@ -45,6 +47,8 @@ app = typer.Typer(
 )
 for group in (search, analysis, moderation, decisions):
     app.add_typer(group.app)
+app.add_typer(ledger.app, name="decisions", help="Verify what was decided: the chain of hashes over it.")
+app.add_typer(keys.app, name="keys", help="Keys that sign: made, added, listed, revoked.")
 app.add_typer(reports.app, name="report", help="Write a report: moderation, attribution or transparency.")
 for group in (indexing, keeping, verification, local):
     app.add_typer(group.app)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -73,6 +74,20 @@ class Settings(BaseSettings):
     retry_delay_s: int = Field(
         30, ge=0, description="Seconds before a failed task is tried again. It doubles with every try."
     )
+    signing_key: str = Field(
+        "",
+        description="File of the deployment's private key, made by `carlos keys new`: entries of the chain are signed "
+        "with it (docs/moderation.md#keys). Empty: they are recorded, not signed.",
+    )
+    timestamp_url: str = Field(
+        "",
+        description="Authority (RFC 3161) that stamps the head of the chain after each decision, for example "
+        "`https://freetsa.org/tsr`; needs the extra `timestamps`. Empty: nothing is stamped.",
+    )
+    timestamp_roots: str = Field(
+        "",
+        description="File with the root certificates of that authority, PEM. Empty: its signature is not checked.",
+    )
     max_file_mb: int = Field(4096, ge=1, description="A LoRA file above this size is refused.")
 
     @field_validator("store")
@@ -91,6 +106,19 @@ class Settings(BaseSettings):
     @classmethod
     def _policy_is_absolute(cls, value: str) -> str:
         return value if not value or value.startswith("package:") else str(Path(value).absolute())
+
+    @field_validator("signing_key", "timestamp_roots")
+    @classmethod
+    def _file_is_absolute(cls, value: str) -> str:
+        return str(Path(value).absolute()) if value else value
+
+    @field_validator("timestamp_url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("write the address of an authority: https://HOST/PATH")
+        return value
 
     @field_validator("sources")
     @classmethod

@@ -2,8 +2,8 @@
 
 By hand: the parameters say what is to be decided about which LoRAs. `prepare` checks all of it against the lake and
 writes nothing; `approve` waits under "Required Actions" and shows what would be decided, with what speaks for it; it
-holds no slot meanwhile. Approved, `decide` signs one decision for each LoRA in one commit, in the name of whoever
-approved (docs/moderation.md). Rejected, nothing is written.
+holds no slot meanwhile. Approved, `decide` records one decision for each LoRA, and the approval, in one commit, in the
+name of whoever approved (docs/moderation.md). Rejected, nothing is written.
 
 The batch is the run: run again, it writes nothing twice. Decisions about single LoRAs need no DAG: `carlos decide`.
 What waits to be decided stands in the queue that `moderate_index` reports on.
@@ -57,10 +57,10 @@ def decide_batch() -> None:
 
     @task(pool=COMMIT)
     def decide(batch: Any, *, run_id: Any, ti: Any) -> Any:
-        from carlos_tasks.moderation.batches import PreparedBatch, sign_batch
+        from carlos_tasks.moderation.batches import PreparedBatch, record_batch
 
         approval = Approval.of(ti.xcom_pull(task_ids="approve"))
-        return as_json(sign_batch(load_settings(), from_json(PreparedBatch, batch), approval, run_id))
+        return as_json(record_batch(load_settings(), from_json(PreparedBatch, batch), approval, run_id))
 
     prepared = prepare()
     prepared >> approve >> decide(prepared)

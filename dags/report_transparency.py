@@ -1,4 +1,4 @@
-"""### report_transparency: what was reported, decided and appealed in a month, signed before it goes out
+"""### report_transparency: what was reported, decided and appealed in a month, approved before it goes out
 
 On the 2nd of each month, and by hand for any month (parameter `month`). `draft` writes the report of the month to the
 store: counts, statements of reasons, those that could not be made and why. `approve` waits, without holding a slot,
@@ -6,7 +6,7 @@ until somebody has read the draft and answers under *Required Actions*. `release
 approved it, and of which bytes; what was drafted anew meanwhile needs its own approval, and what was released is not
 drafted again. A rejected draft stays where it is, and is not released.
 
-What it counts are the notices and the steps that were signed with `carlos decide` and `decide_batch`, about what
+What it counts are the notices and the steps that were recorded with `carlos decide` and `decide_batch`, about what
 `moderate_index` had put into the queue.
 """
 

@@ -260,6 +260,7 @@ INDEX: Rows = {
         {"lora_id": "hidden"},
         {"decision_id": "d2", "lora_id": "hidden", "action": "appeal", "refers_to": "d1"},
     ],
+    "core.signing_key": [{}],
     "core.submission": [{}],
     "core.damage": [{"lora_id": "nothing", "resolved_at": None}],
 }

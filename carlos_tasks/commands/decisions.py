@@ -1,14 +1,18 @@
-"""Signing what was decided, taking complaints in, and what was sent: `carlos decide`, `notice`, `submission`."""
+"""Recording what was decided, taking complaints in, and what was sent: `carlos decide`, `notice`, `submission`."""
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
 from carlos_tasks.console import print_json, print_table, say
 from carlos_tasks.moderation.vocabulary import Action, Ground, NoticeCategory, SenderKind, SubmissionState
+
+if TYPE_CHECKING:
+    from carlos_tasks.ledger.keys import Signer
 
 DECISION_COLUMNS = (
     "decision_id",
@@ -19,12 +23,14 @@ DECISION_COLUMNS = (
     "snapshot_id",
     "notice_id",
     "refers_to",
+    "signature",
 )
 COPY_COLUMNS = ("kind", "lora_id", "name", "cosine", "listed_at")
 NOTICE_COLUMNS = ("notice_id", "lora_id", "category", "sender_kind", "received_at", "due_at", "recorded_by")
 SUBMISSION_COLUMNS = ("month", "number", "state", "n_statements", "submitted_at", "submitted_by", "answered_at")
 
 Text = str | None
+KeyFile = Annotated[Path | None, typer.Option(metavar="FILE", help="your own key, which signs it: carlos keys new")]
 
 app = typer.Typer()
 
@@ -38,11 +44,11 @@ def _time(text: str) -> datetime:
 
 @app.command(cls=LakeCommand)
 def decide(
-    action: Annotated[Action, typer.Argument(metavar="ACTION", help="the step that is signed")],
+    action: Annotated[Action, typer.Argument(metavar="ACTION", help="the step that is recorded")],
     lora_ids: Annotated[
         list[str], typer.Argument(metavar="LORA_ID", help="an id or its first digits; all or none is written")
     ],
-    by: Annotated[str, typer.Option(metavar="NAME", help="who signs")],
+    by: Annotated[str, typer.Option(metavar="NAME", help="who decides")],
     reasons: Annotated[Text, typer.Option(metavar="TEXT", help="why; needed for all but assign and skip")] = None,
     ground: Annotated[Ground | None, typer.Option(help="needed by takedown, restrict and label")] = None,
     reference: Annotated[Text, typer.Option(metavar="TEXT", help="the law, or the clause of the terms")] = None,
@@ -62,9 +68,10 @@ def decide(
         list[str] | None,
         typer.Option(metavar="ID", help="what it stands on (default: signals, notices and images)"),
     ] = None,
+    key: KeyFile = None,
     as_json: AsJson = False,
 ) -> int:
-    """Sign a step about LoRAs.
+    """Record a step about LoRAs.
 
     Nothing is ever changed, only added: docs/moderation.md#decisions.
     """
@@ -90,13 +97,14 @@ def decide(
         for lora_id in lora_ids
     ]
     settings = load_settings()
-    signed = decide_many(settings, drafts)
-    copies, removed = still_there(settings, signed)
+    recorded = decide_many(settings, drafts, signer=_signer(key))
+    copies, removed = still_there(settings, recorded)
     if as_json:
-        print_json([row | {"duplicates": [one for one in copies if one["of_id"] == row["lora_id"]]} for row in signed])
+        duplicates = {row["lora_id"]: [one for one in copies if one["of_id"] == row["lora_id"]] for row in recorded}
+        print_json([row | {"duplicates": duplicates[row["lora_id"]]} for row in recorded])
         return 0
-    print_table(signed, DECISION_COLUMNS)
-    for row in signed:
+    print_table([row | {"signature": _held(row)} for row in recorded], DECISION_COLUMNS)
+    for row in recorded:
         its_copies = [one for one in copies if one["of_id"] == row["lora_id"]]
         if its_copies:
             say(f"\nthe same as {row['lora_id'][:12]} (other LoRAs are in mart.moderation_queue now):")
@@ -122,6 +130,7 @@ def notice(
         typer.Option(metavar="TIME", parser=_time, help="ISO 8601, UTC without a zone (default: now)"),
     ] = None,
     concept: Annotated[Text, typer.Option(metavar="ID", help="the concept that it names")] = None,
+    key: KeyFile = None,
     as_json: AsJson = False,
 ) -> int:
     """Take in a complaint about a LoRA.
@@ -141,7 +150,7 @@ def notice(
         received_at=received,
         concept=concept,
     )
-    taken = add_notice(load_settings(), draft)
+    taken = add_notice(load_settings(), draft, _signer(key))
     if as_json:
         print_json([taken])
     else:
@@ -163,6 +172,7 @@ def submission(
     answer: Annotated[
         Path | None, typer.Option(metavar="FILE", help="what the database answered; needed where it refused")
     ] = None,
+    key: KeyFile = None,
     as_json: AsJson = False,
 ) -> int:
     """Record what was sent to the transparency database.
@@ -171,9 +181,21 @@ def submission(
     """
     from carlos_tasks.moderation.submissions import record_submissions
 
-    recorded = record_submissions(load_settings(), state, files, by, at=at, answer=answer)
+    recorded = record_submissions(load_settings(), state, files, by, at=at, answer=answer, signer=_signer(key))
     if as_json:
         print_json(recorded)
     else:
         print_table(recorded, SUBMISSION_COLUMNS)
     return 0
+
+
+def _signer(key: Path | None) -> "Signer | None":
+    from carlos_tasks.ledger.keys import read_signer
+
+    return read_signer(key) if key else None
+
+
+def _held(row: Row) -> str:
+    """How a decision is held, in words: recorded or signed, and whether by who decided."""
+    by_analyst = {"signed": f", and by {row['analyst']}", "not signed": f", not by {row['analyst']}"}
+    return f"{row['signature']}{by_analyst.get(row['analyst_signature'], '')}"

@@ -1,4 +1,4 @@
-"""`carlos report`: what people sign, file and archive, as a folder of page, PDF, tables and JSON."""
+"""`carlos report`: what people approve, file and archive, as a folder of page, PDF, tables and JSON."""
 
 from datetime import UTC, datetime
 from pathlib import Path

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
+
+from carlos_tasks.aliases import Row
 
 
 @dataclass(frozen=True)
@@ -27,3 +29,31 @@ class Approval:
             user_name=user.get("name"),
             answered_at=at.isoformat() if isinstance(at, datetime) else at,
         )
+
+
+@dataclass(frozen=True)
+class ApprovedBatch:
+    """What was approved together, by whom, and the hash of what the person was shown."""
+
+    batch_id: str
+    content_hash: str
+    approval: Approval
+
+    def row(self) -> Row:
+        """Its row of core.approval, but for its time."""
+        return {
+            "batch_id": self.batch_id,
+            "content_hash": self.content_hash,
+            "user_id": self.approval.user_id,
+            "user_name": self.approval.user_name,
+            "answered_at": _moment(self.approval.answered_at),
+        }
+
+
+def _moment(text: str | None) -> datetime | None:
+    """A time as Airflow writes it; UTC where it names no zone, None where it is none."""
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""One decision about several LoRAs that a person approves before it is signed (`dags/decide_batch.py`)."""
+"""One decision about several LoRAs that a person approves before it is recorded (`dags/decide_batch.py`)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,8 +10,10 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
-from carlos_tasks.moderation.approval import Approval
-from carlos_tasks.moderation.cases import concept_named
+from carlos_tasks.ledger.canonical import content_hash, without_nulls
+from carlos_tasks.moderation.approval import Approval, ApprovedBatch
+from carlos_tasks.moderation.cases import CaseFile, concept_named, steps_of
+from carlos_tasks.moderation.decision_row import decision_row
 from carlos_tasks.moderation.decisions import decide_many, whole_ids
 from carlos_tasks.moderation.drafts import DecisionDraft
 from carlos_tasks.settings import Settings
@@ -44,10 +46,15 @@ class PreparedBatch:
     subject: str
     body: str
 
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of what is approved: the LoRAs, the decision, and the snapshot that the evidence is read at."""
+        return content_hash(without_nulls(vars(self.request)) | {"snapshot_id": self.snapshot_id})
+
 
 @dataclass(frozen=True)
-class SignedBatch:
-    """The decisions that were signed, in the order of the LoRAs, and in whose name."""
+class RecordedBatch:
+    """The decisions that were recorded, in the order of the LoRAs, and in whose name."""
 
     n_decisions: int
     analyst: str
@@ -69,8 +76,11 @@ def prepare_batch(settings: Settings, request: BatchRequest) -> PreparedBatch:
         with connect(settings) as con, lake_errors():
             snapshot = snapshot_id(con)
             whole = whole_ids(con, lora_ids)
-            if request.concept:
-                concept_named(con, request.concept)
+            concept = concept_named(con, request.concept) if request.concept else {}
+            steps = steps_of(con, whole)
+            for lora_id in whole:
+                case = CaseFile(lora_id, False, tuple(steps.get(lora_id, ())), (), (), ())
+                decision_row(_draft(lora_id, request, "whoever approves", None), case, case, concept, None)
             signals = rows(con, statement("ask/moderation/signals_of"), {"lora_ids": whole})
             named = rows(con, statement("ask/moderation/names_of"), {"lora_ids": whole})
     except CarlosError as exc:
@@ -84,8 +94,8 @@ def prepare_batch(settings: Settings, request: BatchRequest) -> PreparedBatch:
     )
 
 
-def sign_batch(settings: Settings, batch: PreparedBatch, approval: Approval, batch_id: str) -> SignedBatch:
-    """Sign what was approved, in the name of who approved it; the same batch is written once.
+def record_batch(settings: Settings, batch: PreparedBatch, approval: Approval, batch_id: str) -> RecordedBatch:
+    """Record what was approved, and who approved it, in that person's name; the same batch is written once.
 
     Args:
         settings: where the lake and the images lie.
@@ -99,15 +109,15 @@ def sign_batch(settings: Settings, batch: PreparedBatch, approval: Approval, bat
     """
     analyst = approval.user_name or approval.user_id
     if not approval.is_approved or not analyst:
-        raise PermanentError("nobody has approved the batch: nothing is signed")
+        raise PermanentError("nobody has approved the batch: nothing is recorded")
     drafts = [_draft(lora_id, batch.request, analyst, batch.snapshot_id) for lora_id in batch.request.lora_ids]
     try:
-        signed = decide_many(settings, drafts, batch_id)
+        recorded = decide_many(settings, drafts, ApprovedBatch(batch_id, batch.content_hash, approval))
     except PassingError:
         raise
     except CarlosError as exc:
         raise PermanentError(str(exc)) from exc
-    return SignedBatch(len(signed), analyst, tuple(row["decision_id"] for row in signed))
+    return RecordedBatch(len(recorded), analyst, tuple(row["decision_id"] for row in recorded))
 
 
 def _draft(lora_id: str, request: BatchRequest, analyst: str, snapshot: int | None) -> DecisionDraft:

@@ -1,4 +1,4 @@
-"""What the lake knows of the LoRAs that somebody decides on: read once for all of them, before anything is signed."""
+"""What the lake knows of the LoRAs that somebody decides on: read once for all of them, before anything is recorded."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ def case_files(
     """
     wanted = sorted(set(lora_ids))
     some = {"lora_ids": wanted}
-    steps = _by_lora(rows(con, statement("ask/moderation/steps_of"), some))
+    steps = steps_of(con, wanted)
     signals = _by_lora(rows(con, statement("ask/moderation/signals_of"), some))
     notices = _by_lora(rows(con, statement("ask/moderation/notices_of"), some))
     measured = rows(con, statement("ask/moderation/measured_loras"), some | {"profile_id": profile_id})
@@ -105,6 +105,11 @@ def case_files(
         )
         for lora_id in wanted
     }
+
+
+def steps_of(con: duckdb.DuckDBPyConnection, lora_ids: list[str]) -> dict[str, list[Row]]:
+    """Rows of mart.decision by LoRA, the oldest first."""
+    return _by_lora(rows(con, statement("ask/moderation/steps_of"), {"lora_ids": lora_ids}))
 
 
 def concept_named(con: duckdb.DuckDBPyConnection, name: str) -> Row:

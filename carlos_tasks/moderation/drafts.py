@@ -1,26 +1,16 @@
-"""What an analyst signs, and what is taken in as a complaint, before the lake has seen it.
+"""What an analyst decides, and what is taken in as a complaint, before the lake has seen it.
 
 A draft that can never be right is refused here; `decisions` and `notices` tell whether it fits what the lake knows.
 """
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from carlos_tasks.errors import CarlosError
+from carlos_tasks.moderation.free_text import check_text
 from carlos_tasks.moderation.vocabulary import ACTING, ACTIONS, GROUNDS, NOTICE_CATEGORIES, OUTCOMES, SENDER_KINDS
 from carlos_tasks.untrusted.text import says_something
 
-#: Most characters of each text.
-LIMITS = {
-    "reasons": 5000,
-    "ground_reference": 500,
-    "analyst": 200,
-    "assignee": 200,
-    "sender": 500,
-    "text": 20_000,
-    "recorded_by": 200,
-}
 _MOST_EVIDENCE, _LONGEST_EVIDENCE = 1000, 1000
 # How far ahead the clock of whoever sends a notice may be.
 _FIRST_YEAR = 2000
@@ -29,12 +19,12 @@ _CLOCKS_DIFFER = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class DecisionDraft:
-    """One step about one LoRA, to be signed.
+    """One step about one LoRA, to be recorded.
 
     Args:
         lora_id: a whole id, or its first digits where they name only one.
         action: one of `vocabulary.ACTIONS`.
-        analyst: who signs.
+        analyst: who decides.
         reasons: why, in words; needed for every action but assign and skip.
         ground: illegal_content or incompatible_content; needed where content is acted on.
         ground_reference: the law, or the clause of the terms; where content is acted on, that or a concept is needed.
@@ -69,11 +59,11 @@ class DecisionDraft:
     def __post_init__(self) -> None:
         _one_of("action", self.action, ACTIONS)
         if not says_something(self.analyst):
-            raise CarlosError("who signs? A decision needs its analyst")
-        for name in ("reasons", "ground_reference", "analyst", "assignee"):
-            _check_text(name, getattr(self, name))
+            raise CarlosError("who decides? A decision needs its analyst")
         if self.action not in ("assign", "skip") and not says_something(self.reasons):
             raise CarlosError(f"{self.action} needs reasons: say why, in words")
+        for name in ("reasons", "ground_reference", "analyst", "assignee"):
+            check_text(name, getattr(self, name))
         self._check_ground()
         self._check_fields_of_action()
         _check_evidence(self.evidence)
@@ -134,7 +124,7 @@ class NoticeDraft:
         if not says_something(self.recorded_by):
             raise CarlosError("who takes the notice in? Name who records it")
         for name in ("sender", "text", "recorded_by"):
-            _check_text(name, getattr(self, name))
+            check_text(name, getattr(self, name))
         if self.received.year < _FIRST_YEAR:
             raise CarlosError(f"a notice cannot have come in in the year {self.received.year}: give the time it came")
         if self.received > datetime.now(UTC) + _CLOCKS_DIFFER:
@@ -152,15 +142,6 @@ class NoticeDraft:
 def _one_of(name: str, value: str, allowed: tuple[str, ...] | list[str]) -> None:
     if value not in allowed:
         raise CarlosError(f"there is no {name.replace('_', ' ')} {value!r}: choose of {', '.join(allowed)}")
-
-
-def _check_text(name: str, text: str | None) -> None:
-    if text is None:
-        return
-    if len(text) > LIMITS[name]:
-        raise CarlosError(f"{name} has {len(text)} characters: at most {LIMITS[name]}")
-    if any(unicodedata.category(character) in ("Cc", "Cs") and character not in "\n\r\t" for character in text):
-        raise CarlosError(f"{name} holds a control character: write plain text")
 
 
 def _check_evidence(evidence: tuple[str, ...] | None) -> None:

@@ -8,9 +8,11 @@ import pyarrow as pa
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.lake.statements import rows
+from carlos_tasks.ledger.chain import moment
+from carlos_tasks.ledger.keys import Signer
 from carlos_tasks.moderation.cases import concept_named, whole_id
 from carlos_tasks.moderation.drafts import NoticeDraft
-from carlos_tasks.moderation.signing import append, sign
+from carlos_tasks.moderation.recording import Scribe, record
 from carlos_tasks.settings import Settings
 
 #: Hours from a notice to its decision, by what it complains of: 48 for intimate images that the person shown has not
@@ -26,14 +28,16 @@ _NOTICE: pa.Schema = pa.schema(
         pa.field("recorded_by", pa.string(), nullable=False),
     ]
 )
+_APPENDED = ("add_notices", "received", _NOTICE)
 
 
-def add_notice(settings: Settings, draft: NoticeDraft) -> Row:
+def add_notice(settings: Settings, draft: NoticeDraft, signer: Signer | None = None) -> Row:
     """Take a complaint in, in one commit; its LoRA is in the queue then.
 
     Args:
         settings: where the lake lies.
         draft: the complaint.
+        signer: the key of who takes it in, if it is at hand.
 
     Returns:
         Its row of core.notice.
@@ -41,8 +45,10 @@ def add_notice(settings: Settings, draft: NoticeDraft) -> Row:
     Raises:
         NotFound: the LoRA or the lake is not there.
         CarlosError: no concept, or more than one, has the name that the complaint gives.
+        PermanentError: a key may not sign this, or one is missing; nothing was written.
         PassingError: the lake did not take it; nothing was written.
     """
+    scribe = Scribe(settings, signer)
     notice_id = uuid.uuid4().hex
 
     def write(con: duckdb.DuckDBPyConnection, facts: Row) -> Row:
@@ -60,11 +66,11 @@ def add_notice(settings: Settings, draft: NoticeDraft) -> Row:
             "due_at": due_at(draft, concept.get("due_hours")),
             "recorded_by": draft.recorded_by.strip(),
         }
-        facts["n_notices"] = append(con, "add_notices", "received", _NOTICE, [row])
+        facts["n_notices"] = scribe.append(con, facts, "notice", _APPENDED, {notice_id: row}, moment(con))
         (written,) = rows(con, "from core.notice where notice_id = $notice_id", {"notice_id": notice_id})
         return written
 
-    return sign(settings, "notice", write)
+    return record(settings, "notice", write)
 
 
 def due_at(draft: NoticeDraft, due_hours: float | None) -> datetime | None:

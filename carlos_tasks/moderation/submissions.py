@@ -18,8 +18,11 @@ import pyarrow as pa
 from carlos_tasks.aliases import Row
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.statements import rows, statement
+from carlos_tasks.ledger.chain import moment
+from carlos_tasks.ledger.keys import Signer
 from carlos_tasks.moderation.database_answer import DatabaseAnswer, read_answer
-from carlos_tasks.moderation.signing import append, sign
+from carlos_tasks.moderation.free_text import check_text
+from carlos_tasks.moderation.recording import Scribe, ids_of, record
 from carlos_tasks.policies.statement_rules import MOST_IN_A_CALL
 from carlos_tasks.settings import Settings
 from carlos_tasks.untrusted.text import says_something
@@ -39,6 +42,7 @@ _SUBMISSION: pa.Schema = pa.schema(
         pa.field("recorded_by", pa.string(), nullable=False),
     ]
 )
+_APPENDED = ("add_submissions", "steps", _SUBMISSION)
 
 
 @dataclass(frozen=True)
@@ -65,6 +69,7 @@ def record_submissions(
     *,
     at: datetime | None = None,
     answer: Path | None = None,
+    signer: Signer | None = None,
 ) -> list[Row]:
     """Record a step about files of statements, in one commit: all or none.
 
@@ -75,27 +80,30 @@ def record_submissions(
         by: who sent them, or records the answer.
         at: when; None: now.
         answer: file with what the database answered; needed where it refused.
+        signer: the key of who records it, if it is at hand.
 
     Returns:
         Their rows of mart.submission.
 
     Raises:
         NotFound: a file, or the lake, is not there.
-        CarlosError: what is recorded does not fit what is known; nothing was written.
+        CarlosError: what is recorded does not fit what is known, or a key may not sign it; nothing was written.
         PassingError: the lake did not take it; nothing was written.
     """
     if not says_something(by):
         raise CarlosError("who sent it? Name who records the step")
+    check_text("recorded_by", by)
     if state == "refused" and answer is None:
         raise CarlosError("what did the database answer? Give --answer FILE: it says which statements it refused")
     if answer is not None and len(paths) > 1:
         raise CarlosError("an answer is that of one file: record them one by one")
-    moment = (at if at.tzinfo else at.replace(tzinfo=UTC)) if at else datetime.now(UTC)
-    if moment > datetime.now(UTC):
-        raise CarlosError(f"{moment:%Y-%m-%d %H:%M UTC} is yet to come")
+    happened_at = (at if at.tzinfo else at.replace(tzinfo=UTC)) if at else datetime.now(UTC)
+    if happened_at > datetime.now(UTC):
+        raise CarlosError(f"{happened_at:%Y-%m-%d %H:%M UTC} is yet to come")
     files = [read_sent_file(path) for path in paths]
     told = read_answer(_text(answer), files[0].puids, state) if answer else DatabaseAnswer()
     ids = [uuid.uuid4().hex for _ in files]
+    scribe = Scribe(settings, signer)
 
     def write(con: duckdb.DuckDBPyConnection, facts: Row) -> list[Row]:
         steps = []
@@ -110,15 +118,16 @@ def record_submissions(
                     "sha256": file.sha256,
                     "puids": list(file.puids),
                     "body": file.body if state == "submitted" else None,
-                    "happened_at": moment,
+                    "happened_at": happened_at,
                     "recorded_by": by.strip(),
                     **told.columns(),
                 }
             )
-        facts["n_submissions"] = append(con, "add_submissions", "steps", _SUBMISSION, steps)
+        new = ids_of(steps, "submission_id")
+        facts["n_submissions"] = scribe.append(con, facts, "submission", _APPENDED, new, moment(con))
         return [_written(con, file) for file in files]
 
-    return sign(settings, "submission", write)
+    return record(settings, "submission", write)
 
 
 def read_sent_file(path: Path) -> SentFile:

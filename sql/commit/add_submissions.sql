@@ -1,6 +1,6 @@
 /* Appends steps of submissions (`steps`: a registered table with the columns of core.submission but the time) that are not
-   there yet. */
+   there yet. They bear the time of their entries in the chain ($at). */
 insert into core.submission by name
-select steps.*, now() as recorded_at
+select steps.*, $at as recorded_at
 from steps
 anti join core.submission as known using (submission_id);

@@ -1,5 +1,5 @@
-/* Signed steps about LoRAs. Grain: one row per decision_id; append-only: nothing is ever changed, an appeal and its
-   outcome are rows of their own. What was known is told by snapshot_id: the lake as of then can be asked. */
+/* Steps about LoRAs, each with its entry in core.ledger. Grain: one row per decision_id; append-only: nothing is ever
+   changed, an appeal and its outcome are rows of their own. What was known is told by snapshot_id: the lake as of then can be asked. */
 create table if not exists core.decision (
     decision_id varchar not null,
     lora_id varchar not null,
@@ -25,7 +25,7 @@ create table if not exists core.decision (
     code_version varchar not null,
     decided_at timestamptz not null
 );
-comment on table core.decision is 'Signed steps about LoRAs; one row per decision_id, append-only.';
+comment on table core.decision is 'Steps about LoRAs: who decided what; one row per decision_id, append-only.';
 comment on column core.decision.decision_id is 'Id of the step.';
 comment on column core.decision.lora_id is 'LoRA.';
 comment on column core.decision.profile_id is 'Profile whose evidence was read; null: none.';
@@ -39,7 +39,7 @@ comment on column core.decision.policy is 'Policy applied, if any.';
 comment on column core.decision.policy_version is 'Its version.';
 comment on column core.decision.concept_id is 'Concept applied, if any.';
 comment on column core.decision.concept_version is 'Its version.';
-comment on column core.decision.analyst is 'Who signed.';
+comment on column core.decision.analyst is 'Who decided.';
 comment on column core.decision.assignee is 'Who is to look at the case (assign).';
 comment on column core.decision.reasons is 'Why, in words.';
 comment on column core.decision.snapshot_id is 'Snapshot of the lake that the evidence was read at.';

@@ -1,6 +1,6 @@
 /* What a platform reports of its moderation. Grain: one row per month (UTC, its first day) in which a notice came in or a
-   step was signed. Notices and appeals are counted in the month that they came in, with what became of them until now;
-   decisions in the month that they were signed.
+   step was recorded. Notices and appeals are counted in the month that they came in, with what became of them until now;
+   decisions in the month that they were recorded, one that repeats another not at all.
    n_own_initiative: decisions that answer no notice. n_detected: decisions on what the platform itself found, and of these
    n_detected_unfounded: no_action, or overturned later; both say that there was nothing to act on.
    detection_precision: 1 - n_detected_unfounded / n_detected. */
@@ -32,7 +32,7 @@ decisions as (
         count(*) filter (automated_detection and (action = 'no_action' or overturned_by is not null)) as n_detected_unfounded,
         count(*) filter (automated_decision) as n_decided_automatically
     from mart.decision
-    where core.decides(action)
+    where core.decides(action) and repeats is null
     group by month
 ),
 

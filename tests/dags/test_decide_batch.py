@@ -10,7 +10,7 @@ import carlos_tasks
 from carlos_tasks.errors import PermanentError
 from carlos_tasks.lake.statements import rows
 from carlos_tasks.moderation.approval import Approval
-from carlos_tasks.moderation.batches import BatchRequest, SignedBatch, prepare_batch, sign_batch
+from carlos_tasks.moderation.batches import BatchRequest, RecordedBatch, prepare_batch, record_batch
 from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import Settings
 from tests.moderation.cases_in_lake import COPY, OTHER, STAR, make_lake
@@ -87,16 +87,16 @@ def test_what_can_never_be_right_is_not_asked_of_anybody(place: Settings, change
 )
 def test_without_an_approval_nothing_is_written(place: Settings, approval: dict[str, Any]) -> None:
     with pytest.raises(PermanentError, match="nobody has approved the batch"):
-        sign_batch(place, prepare_batch(place, BatchRequest(**GIVEN)), Approval.of(approval), "run 0")
+        record_batch(place, prepare_batch(place, BatchRequest(**GIVEN)), Approval.of(approval), "run 0")
     assert decisions(place) == []
 
 
 def test_an_approved_batch_is_signed_once_by_who_approved_it(tmp_path: Path) -> None:
     place = make_lake(tmp_path)
     batch = prepare_batch(place, BatchRequest(**GIVEN))
-    done = sign_batch(place, batch, Approval.of(APPROVED), "run 1")
+    done = record_batch(place, batch, Approval.of(APPROVED), "run 1")
     assert (done.n_decisions, done.analyst) == (2, "ana")
-    assert sign_batch(place, batch, Approval.of(APPROVED), "run 1") == done
+    assert record_batch(place, batch, Approval.of(APPROVED), "run 1") == done
     one = {"analyst": "ana", "action": "takedown", "batch_id": "run 1", "snapshot_id": batch.snapshot_id}
     assert decisions(place) == [{"lora_id": STAR} | one, {"lora_id": OTHER} | one]
     with carlos_tasks.connect(place) as con:
@@ -113,11 +113,11 @@ def test_the_task_signs_what_the_operator_returned(
 
     handed: list[Any] = []
 
-    def keep(settings: Any, *given: Any) -> SignedBatch:
+    def keep(settings: Any, *given: Any) -> RecordedBatch:
         handed.extend(given)
-        return SignedBatch(2, "ana", ("1", "2"))
+        return RecordedBatch(2, "ana", ("1", "2"))
 
-    monkeypatch.setattr("carlos_tasks.moderation.batches.sign_batch", keep)
+    monkeypatch.setattr("carlos_tasks.moderation.batches.record_batch", keep)
 
     class Instance:
         """A task instance that has what `approve` returned."""

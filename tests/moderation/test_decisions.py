@@ -1,4 +1,4 @@
-"""Signing decisions on a lake: what is written, what is refused, and what can be asked of it later on."""
+"""Recording decisions on a lake: what is written, what is refused, and what can be asked of it later on."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentEr
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.statements import rows
 from carlos_tasks.lake.transaction import snapshot_id
-from carlos_tasks.moderation import signing
+from carlos_tasks.moderation import recording
+from carlos_tasks.moderation.approval import Approval, ApprovedBatch
 from carlos_tasks.moderation.decisions import decide, decide_many, still_there
 from carlos_tasks.moderation.drafts import DecisionDraft, NoticeDraft
 from carlos_tasks.moderation.notices import add_notice
@@ -19,7 +20,7 @@ from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
 from tests.moderation.cases_in_lake import COPY, OTHER, STAR, image_of, make_lake
 
-TESTED_SQL = {"add_decisions"}
+TESTED_SQL = {"add_decisions", "add_approvals"}
 ON_TERMS: dict[str, Any] = {
     "ground": "incompatible_content",
     "ground_reference": "Terms 4.2",
@@ -34,12 +35,17 @@ def place(tmp_path: Path) -> Settings:
 
 
 def draft(lora_id: str = STAR, action: str = "takedown", **fields: Any) -> DecisionDraft:
-    """A draft that can be signed, but for what `fields` say."""
+    """A draft that can be recorded, but for what `fields` say."""
     if action in ("takedown", "restrict", "label"):
         fields = ON_TERMS | fields
     elif action not in ("assign", "skip"):
         fields = {"reasons": "Because."} | fields
     return DecisionDraft(lora_id, action, "ana", **fields)
+
+
+def approved(batch_id: str) -> ApprovedBatch:
+    """What ana has approved together."""
+    return ApprovedBatch(batch_id, "0" * 64, Approval(True, "7", "ana", "2026-11-23T14:30:00+00:00"))
 
 
 def ask(place: Settings, query: str, snapshot: int | None = None) -> list[Row]:
@@ -203,15 +209,15 @@ def test_all_or_none_are_written(place: Settings) -> None:
 
 def test_a_batch_is_written_once_however_often_it_is_run(place: Settings) -> None:
     batch = [draft(), draft(OTHER)]
-    first = decide_many(place, batch, batch_id="run 1")
-    assert decide_many(place, batch, batch_id="run 1") == first
+    first = decide_many(place, batch, approved("run 1"))
+    assert decide_many(place, batch, approved("run 1")) == first
     assert len(ask(place, "from core.decision where batch_id = 'run 1'")) == 2
-    decide_many(place, batch, batch_id="run 2")
-    assert len(ask(place, "from core.decision")) == 4
+    with pytest.raises(CarlosError, match="is removed already, by takedown"):
+        decide_many(place, batch, approved("run 2"))
     for other in ([draft()], [draft(COPY), draft(OTHER)], [draft(action="label"), draft(OTHER)]):
-        with pytest.raises(PermanentError, match="another batch was signed as run 1"):
-            decide_many(place, other, batch_id="run 1")
-    assert len(ask(place, "from core.decision")) == 4
+        with pytest.raises(PermanentError, match="another batch was recorded as run 1"):
+            decide_many(place, other, approved("run 1"))
+    assert len(ask(place, "from core.decision")) == 2
 
 
 def test_a_no_action_lifts_no_takedown_and_whoever_signs_it_is_told(place: Settings) -> None:
@@ -243,7 +249,7 @@ def test_what_the_lake_does_not_know(place: Settings, lora_id: str, fields: dict
 
 def test_a_commit_in_between_is_waited_for(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another commit, of another process, takes the snapshot number while this one is being written."""
-    monkeypatch.setattr(signing, "_FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(recording, "_FIRST_WAIT_S", 0.0)
     tried: list[int] = []
 
     def write(con: Any, facts: Row) -> str:
@@ -259,14 +265,14 @@ def test_a_commit_in_between_is_waited_for(place: Settings, monkeypatch: pytest.
                 other.execute("insert into core.threshold values ('p', 'strength_min', 1.0, 'test')")
         return "done"
 
-    assert signing.sign(place, "test", write) == "done"
+    assert recording.record(place, "test", write) == "done"
     assert len(tried) == 2
     assert len(ask(place, "from core.query")) == 1
 
 
 def test_a_try_whose_answer_was_lost_is_not_signed_again(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing, "_FIRST_WAIT_S", 0.0)
-    commit, tried = signing._commit, []
+    monkeypatch.setattr(recording, "_FIRST_WAIT_S", 0.0)
+    commit, tried = recording._commit, []
 
     def lost(*given: Any) -> Any:
         tried.append(1)
@@ -275,14 +281,14 @@ def test_a_try_whose_answer_was_lost_is_not_signed_again(place: Settings, monkey
             raise PassingError("the connection broke off")
         return written
 
-    monkeypatch.setattr(signing, "_commit", lost)
+    monkeypatch.setattr(recording, "_commit", lost)
     row = decide(place, draft(action="takedown"))
     assert len(tried) == 2
     assert [step["decision_id"] for step in ask(place, "from core.decision")] == [row["decision_id"]]
 
 
-def test_who_overturns_one_of_two_takedowns_is_told_of_the_other(place: Settings) -> None:
-    first, second = (decide(place, draft(action="takedown"))["decision_id"] for _ in range(2))
+def test_who_overturns_a_takedown_is_told_of_the_restriction_beside_it(place: Settings) -> None:
+    second, first = (decide(place, draft(action=action))["decision_id"] for action in ("restrict", "takedown"))
     decide(place, draft(action="appeal", refers_to=first))
     overturned = decide(place, draft(action="overturn"))
     _, removed = still_there(place, [overturned])
@@ -290,13 +296,13 @@ def test_who_overturns_one_of_two_takedowns_is_told_of_the_other(place: Settings
 
 
 def test_a_lake_that_takes_nothing_says_so(place: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(signing, "_FIRST_WAIT_S", 0.0)
+    monkeypatch.setattr(recording, "_FIRST_WAIT_S", 0.0)
 
     def write(con: Any, facts: Row) -> None:
         raise PassingError("another commit came in between")
 
     with pytest.raises(PassingError, match="in between"):
-        signing.sign(place, "test", write)
+        recording.record(place, "test", write)
 
 
 def test_without_a_lake_nothing_is_signed(settings: Settings) -> None:

@@ -23,8 +23,8 @@ GOOD: dict[str, Any] = {
     ("change", "message"),
     [
         ({"action": "delete"}, "there is no action 'delete': choose of takedown, restrict"),
-        ({"analyst": " "}, "who signs"),
-        ({"analyst": "\u200b\u2060"}, "who signs"),
+        ({"analyst": " "}, "who decides"),
+        ({"analyst": "\u200b\u2060"}, "who decides"),
         ({"reasons": "\u200b…"}, "takedown needs reasons"),
         ({"reasons": None}, "takedown needs reasons"),
         ({"reasons": " \n"}, "takedown needs reasons"),
@@ -32,6 +32,16 @@ GOOD: dict[str, Any] = {
         ({"reasons": "bell \a"}, "reasons holds a control character"),
         ({"reasons": "half \ud800"}, "reasons holds a control character"),
         ({"analyst": "nul \0"}, "analyst holds a control character"),
+        (
+            {"reasons": "safe\u202egnp.exe"},
+            r"reasons holds U\+202E RIGHT-TO-LEFT OVERRIDE, character 5, which nobody sees",
+        ),
+        ({"ground_reference": "Act\u200b 1"}, r"ground_reference holds U\+200B ZERO WIDTH SPACE"),
+        ({"analyst": "an\u2060a"}, r"analyst holds U\+2060 WORD JOINER"),
+        (
+            {"action": "assign", "ground": None, "ground_reference": None, "assignee": "b\ufeffen"},
+            r"assignee holds U\+FEFF",
+        ),
         ({"ground": None}, "needs a ground: illegal_content or incompatible_content"),
         ({"ground": "taste"}, "there is no ground 'taste'"),
         ({"ground_reference": None}, "needs a reference, the law or the clause"),
@@ -60,7 +70,7 @@ def test_every_action_can_be_drafted(action: str) -> None:
 
 
 def test_words_of_any_language_and_several_lines_are_reasons() -> None:
-    text = "=cmd()\n<b>نص</b>\t\u202e 理由"
+    text = "=cmd()\n<b>نص</b>\t理由"
     assert DecisionDraft(**GOOD | {"reasons": text}).reasons == text
 
 

@@ -220,6 +220,20 @@ DEFAULTS: Rows = {
             "decided_at": _TIME,
         }
     ],
+    "core.signing_key": [
+        {
+            "change_id": "c1",
+            "change": "add",
+            "key_id": "k1",
+            "public_key": "x",
+            "name": "ana's",
+            "role": "analyst",
+            "analyst": "ana",
+            "valid_from": _TIME,
+            "recorded_by": "op",
+            "recorded_at": _TIME,
+        }
+    ],
     "core.submission": [
         {
             "submission_id": "s1",

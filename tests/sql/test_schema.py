@@ -13,12 +13,14 @@ from tests.commit import test_representation, test_thresholds
 from tests.intake import test_asked_again
 from tests.intake import test_commit as test_intake_commit
 from tests.lake import test_place
+from tests.ledger import test_chain, test_keys, test_stamps
 from tests.moderation import test_decisions, test_notices, test_scoring, test_submissions
 from tests.nightly import test_stages as test_nightly
 from tests.retrieval import test_stored_queries as test_queries
 from tests.sql import (
     test_checks,
     test_concept_views,
+    test_ledger_views,
     test_macros,
     test_report_views,
     test_search,
@@ -101,13 +103,21 @@ def test_every_object_is_tested() -> None:
     valued = {f"core.{name}" for name in test_macros.CASES} | {f"main.{name}" for name in test_macros.RAISING}
     assert set(objects("macro")) - search == valued
     assert search == test_search.TESTED
-    of_views = (test_views, test_searchable, test_concept_views, test_signal_views, test_report_views)
+    of_views = (
+        test_views,
+        test_searchable,
+        test_concept_views,
+        test_signal_views,
+        test_report_views,
+        test_ledger_views,
+    )
     assert set(objects("view")) == {f"mart.{name}" for test in of_views for name in test.TESTED}
     assert set(check_names()) == set(test_checks.SPOILT)
     commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
     tests = (test_commit, test_intake_commit, test_representation, test_import_published, test_queries, test_thresholds)
     others = (test_decisions, test_notices, test_scoring, test_submissions, test_nightly, test_asked_again, test_place)
-    assert commits == {name for test in (*tests, *others) for name in test.TESTED_SQL}
+    ledger = (test_chain, test_keys, test_stamps)
+    assert commits == {name for test in (*tests, *others, *ledger) for name in test.TESTED_SQL}
 
 
 def test_the_guide_tells_of_every_object_and_what_it_is(con: duckdb.DuckDBPyConnection) -> None:

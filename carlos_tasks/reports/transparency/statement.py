@@ -1,6 +1,6 @@
 """Statements of reasons (DSA, article 17): what a decision says to the transparency database.
 
-Nothing personal goes into one: neither who complained, nor who signed, nor the account of who published the LoRA.
+Nothing personal goes into one: neither who complained, nor who decided, nor the account of who published the LoRA.
 """
 
 from datetime import UTC, datetime

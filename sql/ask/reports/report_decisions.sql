@@ -1,4 +1,4 @@
-/* Steps that were signed after $since, with the LoRA's name. Grain: one row per decision_id, the newest first. */
+/* Steps that were recorded after $since, with the LoRA's name. Grain: one row per decision_id, the newest first. */
 select
     step.decision_id,
     step.decided_at,

@@ -1,5 +1,5 @@
-/* Decisions signed in a month ($first to before $next). Grain: one row per (origin, action, category). origin: notice, or
-   own_initiative where it answers none. n_unfounded: no_action, or overturned later. */
+/* Decisions of a month ($first to before $next). Grain: one row per (origin, action, category). origin: notice, or
+   own_initiative where it answers none. n_unfounded: no_action, or overturned later. A decision that repeats one in force is not counted. */
 select
     case when notice_id is null then 'own_initiative' else 'notice' end as origin,
     action,
@@ -12,6 +12,6 @@ select
     count(appealed_by) as n_appealed,
     count(overturned_by) as n_overturned
 from mart.decision
-where core.decides(action) and decided_at >= $first and decided_at < $next
+where core.decides(action) and repeats is null and decided_at >= $first and decided_at < $next
 group by origin, action, category
 order by origin, n_decisions desc, action, category;

@@ -1,5 +1,6 @@
 /* Decisions of a month ($first to before $next) that act on content, with what a statement of reasons needs. Grain: one
-   row per decision_id, the oldest first. content_at: when the LoRA was first published, where that was before the decision, or else first seen. ended_at: when
+   row per decision_id, the oldest first; one that repeats a decision in force is left out: no second statement comes of one
+   action. content_at: when the LoRA was first published, where that was before the decision, or else first seen. ended_at: when
    an appeal overturned the decision. */
 with
 ended as (
@@ -37,10 +38,10 @@ select
         else lora.first_seen_at
     end as content_at,
     ended.ended_at
-from core.decision as step
+from mart.decision as step
 left join core.notice as notice using (notice_id)
 left join ended on step.decision_id = ended.decision_id
 left join core.lora as lora on step.lora_id = lora.lora_id
 left join mart.lora_listing as listing on step.lora_id = listing.lora_id
-where core.restricts(step.action) and step.decided_at >= $first and step.decided_at < $next
+where core.restricts(step.action) and step.repeats is null and step.decided_at >= $first and step.decided_at < $next
 order by step.decided_at, step.decision_id;

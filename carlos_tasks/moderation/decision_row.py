@@ -1,4 +1,4 @@
-"""From a draft to the row that is signed: the case fills in what the draft leaves open, and tells what does not fit."""
+"""From a draft to the row that is recorded: the case fills in what is left open, and tells what does not fit."""
 
 import hashlib
 from collections.abc import Sequence
@@ -8,7 +8,9 @@ import pyarrow as pa
 from carlos_tasks.aliases import Row
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.moderation.cases import CaseFile
-from carlos_tasks.moderation.drafts import LIMITS, DecisionDraft
+from carlos_tasks.moderation.drafts import DecisionDraft
+from carlos_tasks.moderation.free_text import LIMITS
+from carlos_tasks.moderation.repeated import refuse_repeated
 from carlos_tasks.moderation.vocabulary import DECISIONS, OUTCOMES
 from carlos_tasks.version import __version__
 
@@ -28,24 +30,32 @@ DECISION: pa.Schema = pa.schema(
         pa.field("code_version", pa.string(), nullable=False),
     ]
 )
+#: Columns of core.approval, but for its time.
+APPROVAL: pa.Schema = pa.schema(
+    [
+        *(pa.field(name, pa.string(), nullable=False) for name in ("batch_id", "content_hash")),
+        *(pa.field(name, pa.string()) for name in ("user_id", "user_name")),
+        pa.field("answered_at", pa.timestamp("us", tz="UTC")),
+    ]
+)
 
 
-def signed_row(draft: DecisionDraft, known: CaseFile, seen: CaseFile, concept: Row, batch_id: str | None) -> Row:
+def decision_row(draft: DecisionDraft, known: CaseFile, seen: CaseFile, concept: Row, batch_id: str | None) -> Row:
     """The row of a draft, but for its id, its profile and its snapshot.
 
     Args:
-        draft: what is signed.
+        draft: what is decided.
         known: the case as it is, which the draft has to fit.
         seen: the case at the snapshot that the evidence was read at.
         concept: that the draft applies; empty where it names none.
         batch_id: what it was approved together with.
 
     Raises:
-        CarlosError: what it refers to is not there, or is answered already.
+        CarlosError: what it refers to is not there, or is answered already; or its action is in force already.
     """
     notice_id = _notice(draft, known)
     is_found_here = notice_id is None and any(signal["signal"] != "notice" for signal in seen.signals)
-    return {
+    decided: Row = {
         "lora_id": known.lora_id,
         "action": draft.action,
         "refers_to": _target(draft, known),
@@ -66,11 +76,13 @@ def signed_row(draft: DecisionDraft, known: CaseFile, seen: CaseFile, concept: R
         "batch_id": batch_id,
         "code_version": __version__,
     }
+    refuse_repeated(decided, known.steps)
+    return decided
 
 
-def decision_id(signing_id: str, lora_id: str, action: str) -> str:
-    """The same for the same step of one signing, or batch, so that what is run again writes nothing twice."""
-    return hashlib.sha256("\n".join((signing_id, lora_id, action)).encode()).hexdigest()[:32]
+def decision_id(recording_id: str, lora_id: str, action: str) -> str:
+    """The same for the same step of one commit, or batch, so that what is run again writes nothing twice."""
+    return hashlib.sha256("\n".join((recording_id, lora_id, action)).encode()).hexdigest()[:32]
 
 
 def _clause(concept: Row) -> str:

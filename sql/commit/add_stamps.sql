@@ -1,0 +1,3 @@
+/* Appends time stamps (`stamps`: a registered table with the columns of core.ledger_stamp). */
+insert into core.ledger_stamp by name
+from stamps;
