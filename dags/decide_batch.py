@@ -5,6 +5,8 @@ writes nothing; `approve` waits under "Required Actions" and shows what would be
 holds no slot meanwhile. Approved, `decide` records one decision for each LoRA, and the approval, in one commit, in the
 name of whoever approved (docs/moderation.md). Rejected, nothing is written.
 
+After a takedown, `decide` also takes the LoRAs' pictures out of the contact sheet and the reports that are kept.
+
 The batch is the run: run again, it writes nothing twice. Decisions about single LoRAs need no DAG: `carlos decide`.
 What waits to be decided stands in the queue that `moderate_index` reports on.
 """
@@ -58,9 +60,12 @@ def decide_batch() -> None:
     @task(pool=COMMIT)
     def decide(batch: Any, *, run_id: Any, ti: Any) -> Any:
         from carlos_tasks.moderation.batches import PreparedBatch, record_batch
+        from carlos_tasks.reports.takedowns import hide_pictures
 
         approval = Approval.of(ti.xcom_pull(task_ids="approve"))
-        return as_json(record_batch(load_settings(), from_json(PreparedBatch, batch), approval, run_id))
+        decided = record_batch(load_settings(), from_json(PreparedBatch, batch), approval, run_id)
+        hide_pictures(load_settings())
+        return as_json(decided)
 
     prepared = prepare()
     prepared >> approve >> decide(prepared)

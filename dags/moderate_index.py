@@ -7,7 +7,10 @@ Follows every commit of `index_loras`: one run for each partition of the asset `
 
 A concept that changed in the policy's folder is a new version, and every LoRA is scored again with it. Where nothing is
 new, nothing is committed; a state that has its report gets no second one, unless the run has the parameter `again`.
-Both tasks can be killed and run again: scores are one commit, and the manifest is stored last.
+Tasks can be killed and run again: scores are one commit, the manifest is stored last, and then entered in the ledger.
+
+`hide_pictures` finds nothing to do where `carlos decide takedown` and `decide_batch` did it: contact sheets and reports
+that are kept show the pictures of no LoRA that was taken down.
 
 Nothing here decides. People do, with `carlos decide`, or many at once with `decide_batch`; `report_transparency` counts
 each month what they did. `attribute_references` follows the same commits.
@@ -45,6 +48,12 @@ def moderate_index() -> None:
         return as_json(score_concepts(load_settings()))
 
     @task
+    def hide_pictures() -> Any:
+        from carlos_tasks.reports.takedowns import hide_pictures
+
+        return as_json(hide_pictures(load_settings()))
+
+    @task
     def report_moderation(*, params: Any) -> Any:
         from carlos_tasks.reports.moderation.report import store_moderation
 
@@ -53,6 +62,7 @@ def moderate_index() -> None:
             raise nothing_to_do(f"this state of the lake has its report at {stored.prefix}.")
         return as_json(stored)
 
+    hide_pictures()
     score_concepts() >> report_moderation()
 
 

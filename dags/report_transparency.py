@@ -52,10 +52,9 @@ def report_transparency() -> None:
     def release(drafted: Any, answer: Any) -> Any:
         from carlos_tasks.reports.bundles.release import release_report
         from carlos_tasks.reports.bundles.stored import KeptReport
-        from carlos_tasks.store import open_store
 
-        report, store = from_json(KeptReport, drafted), open_store(load_settings().store)
-        return as_json(release_report(store, report.prefix, report.manifest_sha256, Approval.of(answer)))
+        report = from_json(KeptReport, drafted)
+        return as_json(release_report(load_settings(), report.prefix, report.manifest_sha256, Approval.of(answer)))
 
     drafted = draft()
     drafted >> approve

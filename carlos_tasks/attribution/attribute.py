@@ -17,7 +17,7 @@ from carlos_tasks.calibration.measured import Measured, read_measured
 from carlos_tasks.calibration.null import false_discovery_q
 from carlos_tasks.calibration.text_null import TextNull, text_null
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.transaction import snapshot_id
+from carlos_tasks.lake.state import lake_state
 from carlos_tasks.policies.files import policy_in_force
 from carlos_tasks.policies.policy import Policy
 from carlos_tasks.profiles.profile import Profile, load_profile
@@ -27,8 +27,6 @@ from carlos_tasks.store import open_store
 
 #: LoRAs that get an interval, at most: each reads its differences by prompt.
 MAX_INTERVALS = 300
-
-_COMMITTED = "select committed_at from mart.commit_log where snapshot_id = $snapshot_id"
 
 
 def attribute(settings: Settings, reference: Reference, *, snapshot: int | None = None, k: int = 20) -> Attribution:
@@ -70,7 +68,7 @@ def attribute_in(
     comparisons = _with_q([_compared(measured, basis, neutral) for basis in bases])
     wanted = _numbers_with_interval(comparisons[0], k)
     comparisons = [_with_intervals(con, profile.profile_id, measured, each, wanted) for each in comparisons]
-    (committed_at,) = con.execute(_COMMITTED, {"snapshot_id": (read := snapshot_id(con))}).fetchall()[0]
+    read, committed_at = lake_state(con)
     return Attribution(reference, profile, read, committed_at, measured, tuple(comparisons), picture_rows, policy)
 
 

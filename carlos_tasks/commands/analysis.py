@@ -142,11 +142,15 @@ def evaluate(
     docs/evaluation.md explains the report.
     """
     from carlos_tasks.evaluation.evaluate import evaluate as measure
+    from carlos_tasks.reports.bundles.document import entered_in_words, seal_folder
 
-    report = measure(load_settings(), out, queries, sections=sections or [])
+    settings = load_settings()
+    report = measure(settings, out, queries, sections=sections or [])
+    told = seal_folder(settings, out)
     if as_json:
         print_json([report.facts()])
     else:
         report.print()
         say(f"\nthe report, its tables and pictures lie in {out}")
+        say(entered_in_words(told))
     return 0

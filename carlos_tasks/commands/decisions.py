@@ -9,10 +9,12 @@ import typer
 from carlos_tasks.aliases import Row
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
 from carlos_tasks.console import print_json, print_table, say
+from carlos_tasks.errors import CarlosError
 from carlos_tasks.moderation.vocabulary import Action, Ground, NoticeCategory, SenderKind, SubmissionState
 
 if TYPE_CHECKING:
     from carlos_tasks.ledger.keys import Signer
+    from carlos_tasks.settings import Settings
 
 DECISION_COLUMNS = (
     "decision_id",
@@ -99,10 +101,19 @@ def decide(
     settings = load_settings()
     recorded = decide_many(settings, drafts, signer=_signer(key))
     copies, removed = still_there(settings, recorded)
+    still_shown = _hide_pictures(settings) if action == "takedown" else None
     if as_json:
         duplicates = {row["lora_id"]: [one for one in copies if one["of_id"] == row["lora_id"]] for row in recorded}
         print_json([row | {"duplicates": duplicates[row["lora_id"]]} for row in recorded])
-        return 0
+    else:
+        _print_decisions(recorded, copies, removed)
+    if still_shown:
+        raise still_shown
+    return 0
+
+
+def _print_decisions(recorded: list[Row], copies: list[Row], removed: list[Row]) -> None:
+    """Say what was decided, and what is left to look at."""
     print_table([row | {"signature": _held(row)} for row in recorded], DECISION_COLUMNS)
     for row in recorded:
         its_copies = [one for one in copies if one["of_id"] == row["lora_id"]]
@@ -114,7 +125,20 @@ def decide(
             f"\n{row['lora_id'][:12]} is still kept from search, by {row['action']} {row['decision_id']}: "
             "appeal against that, and overturn it"
         )
-    return 0
+
+
+def _hide_pictures(settings: "Settings") -> CarlosError | None:
+    """Let a takedown take effect on what was drawn before; returns what was in the way."""
+    from carlos_tasks.reports.takedowns import hide_pictures
+
+    try:
+        hide_pictures(settings)
+    except CarlosError as exc:
+        return CarlosError(
+            f"the takedown is in force, but sheets and reports that were kept before may still show pictures: {exc} "
+            "(run carlos report redact)"
+        )
+    return None
 
 
 @app.command(cls=LakeCommand)

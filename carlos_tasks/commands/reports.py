@@ -2,12 +2,15 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
 from carlos_tasks.console import print_json, print_table, printable, say
+
+if TYPE_CHECKING:
+    from carlos_tasks.reports.check import Verdict
 
 Out = Annotated[Path, typer.Option(metavar="DIR", help="folder of the report")]
 
@@ -111,32 +114,78 @@ def attribution(
 @app.command(cls=LakeCommand)
 def check(
     place: Annotated[str, typer.Argument(metavar="DIR", help="its folder or s3:// prefix")],
+    offline: Annotated[bool, typer.Option("--offline", help="without the lake: its ledger is not asked")] = False,
+    key: Annotated[
+        Path | None, typer.Option(metavar="PUB", help="public key of the deployment, or a folder of them")
+    ] = None,
+    head: Annotated[
+        str | None, typer.Option(metavar="HASH", help="head of the ledger that was kept elsewhere, or POSITION:HASH")
+    ] = None,
+    reference: Annotated[
+        str | None, typer.Option(metavar="SET", help="the reference set of an attribution report, to make it again")
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Check that a report is what was written and approved.
 
-    In a folder or at an s3:// prefix; exits with 1 where it is not.
+    In a folder or at an s3:// prefix; exits with 1 where it is not. The ledger of the lake says what was written, and
+    the lake gives the report again: docs/moderation.md#checking-a-report.
     """
-    from carlos_tasks.reports.bundles.check import check_report
+    from carlos_tasks.reports.check import check_report
 
-    facts, faults = check_report(place)
+    verdict = check_report(place, None if offline else load_settings(), keys=key, head=head, reference=reference)
     if as_json:
-        print_json([facts | {"faults": faults}])
-    elif faults:
-        print_rows(faults, as_json, ("path", "fault"))
+        print_json([verdict.row()])
+    elif verdict.faults:
+        print_rows(verdict.faults, as_json, ("path", "fault"))
     else:
+        _print_verdict(verdict)
+    return 1 if verdict.faults else 0
+
+
+@app.command(cls=LakeCommand)
+def redact(as_json: AsJson = False) -> int:
+    """Hide the pictures of LoRAs that were taken down.
+
+    In contact sheets and reports that the store keeps. `carlos decide takedown` does it by itself, unless it is
+    interrupted.
+    """
+    from carlos_tasks.reports.takedowns import hide_pictures
+
+    hidden = hide_pictures(load_settings())
+    rows = [{"what": "contact sheet", "key": key} for key in hidden.sheets]
+    return print_rows(rows + [{"what": "report", "key": key} for key in hidden.reports], as_json, ("what", "key"))
+
+
+def _print_verdict(verdict: "Verdict") -> None:
+    """Say what a report without faults is, by whose word, and what was not looked at."""
+    facts = verdict.facts
+    if verdict.vouched_by:
         approved = (
             f", approved by {printable(facts['approved_by'])} at {facts['approved_at']}"
             if "approved_by" in facts
             else ""
         )
         say(f"report {printable(facts['report'])} is what was written: {facts['n_files']} files{approved}")
-        say(f"SHA-256 of its manifest: {facts['manifest_sha256']}")
-    return 1 if faults else 0
+        say(f"by: {printable('; '.join(verdict.vouched_by))}")
+    else:
+        say(f"the files match the manifest of report {printable(facts['report'])}: {facts['n_files']} files")
+        say("nobody vouches for the manifest: neither a signature nor the ledger of the lake was asked")
+    if "recomputed_from" in facts:
+        say(f"the lake at snapshot {facts['recomputed_from']} gives the same tables and the same page")
+    say(f"SHA-256 of its manifest: {facts['manifest_sha256']}")
+    for sentence in verdict.redacted:
+        say(printable(sentence))
+    for lora_id in facts.get("taken_down_since", ()):
+        say(f"LoRA {printable(lora_id)} was taken down since: this copy still shows its pictures")
+    for sentence in verdict.not_checked:
+        say(f"not checked: {printable(sentence)}")
 
 
 def _print_manifest(manifest: dict[str, Any], out: Path, as_json: bool) -> int:
     """Say what was written: the whole manifest for programs, the page and the figures for people."""
+    from carlos_tasks.reports.bundles.document import entered_in_words
+
     if as_json:
         print_json([manifest])
         return 0
@@ -145,4 +194,5 @@ def _print_manifest(manifest: dict[str, Any], out: Path, as_json: bool) -> int:
     for missing in manifest["left_out"]:
         say(f"{printable(missing['path'])} was left out: {printable(missing['reason'])}")
     say(f"\n{len(manifest['files'])} files lie in {out}; read {out / manifest['report']}.html")
+    say(entered_in_words(manifest))
     return 0

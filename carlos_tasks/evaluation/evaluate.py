@@ -22,6 +22,8 @@ from carlos_tasks.evaluation.report import Report, write_report
 from carlos_tasks.evaluation.section import Section
 from carlos_tasks.extras import require
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.ledger.chain import head
+from carlos_tasks.ledger.keys import signer_of
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
 
@@ -71,6 +73,7 @@ def evaluate(
     require("carlos evaluate", "evaluation")
     profile = load_profile(settings.profile)
     with connect(settings) as con:
+        last = head(con)
         corpus = read_corpus(con, profile)
         truth = _truth(corpus, queries)
         study = Study(con, corpus, truth, options or Options(), settings.device)
@@ -88,7 +91,7 @@ def evaluate(
         n_queries=len(study.queries),
         sections=tuple(found),
     )
-    write_report(report, out)
+    write_report(report, out, signer_of(settings), last)
     return report
 
 

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,14 @@ from carlos_tasks.aliases import Row
 from carlos_tasks.console import json_value, print_table, say
 from carlos_tasks.evaluation.section import Section
 from carlos_tasks.lake.lora_ids import short_id
-from carlos_tasks.reports.bundles.bundle import json_bytes, write_files
+from carlos_tasks.ledger.entry import Head
+from carlos_tasks.ledger.keys import Signer
+from carlos_tasks.reports.bundles.bundle import write_files
+from carlos_tasks.reports.bundles.document import head_facts, made_now
+from carlos_tasks.reports.bundles.json_text import json_bytes
 from carlos_tasks.reports.bundles.page import render
 from carlos_tasks.reports.bundles.tables import arrow_table, parquet_bytes
+from carlos_tasks.version import __version__
 
 NAME, PAGE, FACTS = "evaluation", "report.md", "report.json"
 
@@ -56,19 +62,31 @@ class Report:
                 say(f"… and {hidden} more in {section.name}.parquet\n" if hidden > 0 else "")
 
 
-def write_report(report: Report, out: Path) -> list[Path]:
+def write_report(report: Report, out: Path, signer: Signer | None = None, last: Head | None = None) -> list[Path]:
     """Write parquet and PNG of every section, report.md, report.json, and the manifest of these files.
 
     The report that lies in the folder is removed, as `carlos_tasks.reports.bundles.bundle` does it.
 
+    Args:
+        report: what was found.
+        out: the folder.
+        signer: the deployment's key; None: the report is not signed.
+        last: head of the ledger.
+
     Returns:
-        The files without the manifest, report.json last.
+        The files without the manifest and its seal, report.json last.
 
     Raises:
         CarlosError: the folder cannot be written, or another report is being written to it.
     """
     contents = dict(_contents(report))
-    write_files(out, NAME, facts=report.state(), contents=contents.items())
+    committed_at = datetime.fromisoformat(report.committed_at)
+    facts = report.state() | {
+        "code_version": __version__,
+        "created_at": made_now(committed_at, last),
+        "ledger": head_facts(last),
+    }
+    write_files(out, NAME, facts=facts, contents=contents.items(), signer=signer)
     return [out / path for path in contents]
 
 

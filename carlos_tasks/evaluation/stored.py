@@ -1,19 +1,21 @@
 """Keeps evaluations in the store, one per state of the lake: what the DAG `evaluate_index` does."""
 
-import logging
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import orjson
+
 from carlos_tasks.evaluation.evaluate import evaluate
-from carlos_tasks.evaluation.report import FACTS
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.state import lake_state
 from carlos_tasks.profiles.profile import load_profile
+from carlos_tasks.reports.bundles.seal import MANIFEST
+from carlos_tasks.reports.bundles.stored import entry_of_kept, upload_report
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import evaluation_prefix
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class KeptEvaluation:
 def evaluate_and_keep(settings: Settings, *, again: bool = False) -> KeptEvaluation:
     """Evaluate the lake as it is and upload the report; one that is there already is left alone.
 
-    report.json goes last, so where it lies the report is whole: a task that was killed is simply run again.
+    The manifest goes last, and is entered in the ledger then: a task that was killed is simply run again.
 
     Args:
         again: evaluate also where this state has a report, e.g. after an upgrade.
@@ -42,18 +44,17 @@ def evaluate_and_keep(settings: Settings, *, again: bool = False) -> KeptEvaluat
     """
     profile = load_profile(settings.profile)
     store = open_store(settings.store)
-    with connect(settings) as con:
-        (snapshot_id,) = con.execute("select max(snapshot_id) from mart.commit_log").fetchall()[0]
-    place = evaluation_prefix(profile.profile_id, snapshot_id)
-    if not again and store.exists(place + FACTS):
+    with connect(settings) as con, lake_errors():
+        snapshot_id, _ = lake_state(con)
+        place = evaluation_prefix(profile.profile_id, snapshot_id)
+        is_there = entry_of_kept(con, store, place) is not None
+    if not again and is_there:
         return KeptEvaluation(place, is_new=False)
     with tempfile.TemporaryDirectory(prefix="carlos-evaluation-") as folder:
         report = evaluate(settings, Path(folder))
         # The lake may have moved on between the two looks at it: the report says what it read.
         place = evaluation_prefix(report.profile_id, report.snapshot_id)
-        files = sorted(Path(folder).iterdir(), key=lambda path: (path.name == FACTS, path.name))
-        for path in files:
-            store.write(place + path.name, path.read_bytes())
+        listed = orjson.loads((Path(folder) / MANIFEST).read_bytes())["files"]
+        n_files = upload_report(settings, Path(folder), [file["path"] for file in listed], place)
     left_out = tuple(section.name for section in report.sections if section.left_out)
-    log.info("%d files of the evaluation lie at %s", len(files), place)
-    return KeptEvaluation(place, True, len(files), left_out)
+    return KeptEvaluation(place, True, n_files, left_out)

@@ -1,14 +1,18 @@
 """The contact sheet: one PNG, a row per LoRA, each kept pair as the baseline and, beside it, the LoRA's image.
 
 It shows those that were measured last, as many as one can look at: a picture of a whole large index is gigabytes.
+The PNG names the LoRAs that it shows. So a sheet that was drawn before one of them was taken down is told, drawn anew
+(`reports.takedowns`), and never handed out meanwhile (`read_contact_sheet`).
 """
 
 import io
+from collections.abc import Collection
 from typing import Any
 
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.evidence import evidence_pairs
+from carlos_tasks.lake.state import taken_down_now
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.reports.bundles.evidence_pictures import kept_image
 from carlos_tasks.reports.lettering import draw_name
@@ -24,6 +28,7 @@ LABEL_PX = 330
 PAPER, INK, FAINT = "#ffffff", "#1b1f24", "#6e7781"
 STATUS_COLOURS = {"ok": "#1a7f37", "no_effect": "#6e7781"}
 WARNING = "#b35900"
+_SHOWS = "carlos-lora-ids"
 
 
 def write_contact_sheet(settings: Settings, profile: Profile) -> str:
@@ -35,21 +40,49 @@ def write_contact_sheet(settings: Settings, profile: Profile) -> str:
     Raises:
         NotFound: nothing is indexed under the profile yet.
     """
-    with connect(settings) as con:
-        loras = con.execute(
-            "from (select lora_id, name, status, strength, consistency from mart.lora "
-            "where profile_id = ? and status <> 'removed' order by computed_at desc nulls last, lora_id limit ?) "
-            "order by status <> 'ok', status, name, lora_id",
-            [profile.profile_id, MOST_LORAS],
-        ).fetchall()
-    if not loras:
-        raise NotFound(f"nothing is indexed under profile {profile.name} yet: run carlos index")
-    store = open_store(settings.store)
+    store, key = open_store(settings.store), contact_sheet_key(profile.profile_id)
     pairs = evidence_pairs(profile, settings.evidence_pairs)
-    data = draw_contact_sheet(store, profile.profile_id, loras, pairs)
-    key = contact_sheet_key(profile.profile_id)
-    store.write(key, data)
-    return key
+    while True:
+        with connect(settings) as con:
+            loras = con.execute(
+                "from (select lora_id, name, status, strength, consistency from mart.lora "
+                "where profile_id = ? and status <> 'removed' order by computed_at desc nulls last, lora_id limit ?) "
+                "order by status <> 'ok', status, name, lora_id",
+                [profile.profile_id, MOST_LORAS],
+            ).fetchall()
+        if not loras:
+            store.delete(key)
+            raise NotFound(f"nothing is indexed under profile {profile.name} yet: run carlos index")
+        store.write(key, draw_contact_sheet(store, profile.profile_id, loras, pairs))
+        # A takedown that was recorded while the sheet was drawn has found the one before it.
+        if not {lora_id for lora_id, *_ in loras} & set(taken_down_now(settings)):
+            return key
+
+
+def read_contact_sheet(settings: Settings, profile_id: str) -> bytes:
+    """Read the newest sheet of a profile, for whoever shows it to people.
+
+    Raises:
+        NotFound: none has been drawn yet, or a LoRA of it was taken down since and it is not drawn anew yet.
+    """
+    data = open_store(settings.store).read(contact_sheet_key(profile_id))
+    if is_outdated(data, taken_down_now(settings)):
+        raise NotFound("the contact sheet shows a LoRA that was taken down since: it is to be drawn anew")
+    return data
+
+
+def is_outdated(sheet: bytes, removed: Collection[str]) -> bool:
+    """Whether a sheet shows a LoRA that is taken down, or may: it does not say what it shows, or is no sheet."""
+    from PIL import Image
+
+    if not removed:
+        return False
+    try:
+        with Image.open(io.BytesIO(sheet), formats=["PNG"]) as picture:
+            shown = picture.info[_SHOWS].split()
+    except (KeyError, AttributeError, OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return True
+    return not set(removed).isdisjoint(shown)
 
 
 def draw_contact_sheet(
@@ -67,6 +100,7 @@ def draw_contact_sheet(
         The PNG.
     """
     from PIL import Image, ImageDraw, ImageFont
+    from PIL.PngImagePlugin import PngInfo
 
     big, small = ImageFont.load_default(14), ImageFont.load_default(11)
     row_px, head_px = TILE_PX + GAP_PX, 34
@@ -90,8 +124,9 @@ def draw_contact_sheet(
                     draw.text((box[0] + 6, top + 25), "no image", FAINT, small)
                 else:
                     sheet.paste(tile, box[:2])
-    buffer = io.BytesIO()
-    sheet.save(buffer, "PNG")
+    buffer, told = io.BytesIO(), PngInfo()
+    told.add_text(_SHOWS, " ".join(lora_id for lora_id, *_ in loras))
+    sheet.save(buffer, "PNG", pnginfo=told)
     return buffer.getvalue()
 
 

@@ -1,5 +1,6 @@
 """A plain folder as an object store: the default, and what most tests use."""
 
+import errno
 import hashlib
 import os
 import stat
@@ -14,6 +15,7 @@ from carlos_tasks.store.objects import ObjectInfo, checked_key, refuse_above
 from carlos_tasks.store.passing import is_passing_errno
 
 _TEMPORARY_PREFIX = ".writing-"
+_TRIES = 10
 
 
 class FolderStore:
@@ -81,7 +83,14 @@ class FolderStore:
 
     def delete(self, key: str) -> None:
         with _file_errors(key), suppress(NotFound):
-            self._path(key).unlink(missing_ok=True)
+            path = self._path(key)
+            path.unlink(missing_ok=True)
+            # As in object storage, a folder is there as long as something lies in it.
+            with suppress(OSError):
+                for folder in path.parents:
+                    if folder == self._folder:
+                        break
+                    folder.rmdir()
 
     def url(self, key: str) -> str:
         return f"{self.uri}/{checked_key(key)}"
@@ -138,16 +147,24 @@ def _of(exc: OSError, what: str) -> CarlosError:
 
 
 def _write_whole(target: Path, fill: Callable[[Path], object]) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=target.parent)
-    os.close(handle)
-    part = Path(name)
+    part = _part_in(target.parent)
     try:
         fill(part)
         part.chmod(0o644)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _part_in(folder: Path) -> Path:
+    """An empty file in a folder, which whoever deletes its last object takes away: it is made again."""
+    for _ in range(_TRIES):
+        folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            handle, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=folder)
+            os.close(handle)
+            return Path(name)
+    raise FileNotFoundError(errno.ENOENT, "the folder is taken away again and again", str(folder))
 
 
 def _copy_whole(source: Path, target: Path) -> None:

@@ -186,9 +186,19 @@ def report_prefix(name: str, profile_id: str, snapshot_id: int) -> str:
     return f"{reports_prefix(name, profile_id)}snapshot_id={snapshot_id}/"
 
 
+def kept_reports_prefix() -> str:
+    """What the keys of all reports begin with."""
+    return "reports/"
+
+
+def contact_sheets_prefix() -> str:
+    """What the keys of all contact sheets begin with."""
+    return f"{kept_reports_prefix()}contact-sheet-"
+
+
 def contact_sheet_key(profile_id: str) -> str:
     """Where the newest contact sheet of a profile lies."""
-    return f"reports/contact-sheet-{profile_id}.png"
+    return f"{contact_sheets_prefix()}{profile_id}.png"
 
 
 def evaluation_prefix(profile_id: str, snapshot_id: int) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from carlos_tasks.aliases import Row
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.settings import Settings
-from carlos_tasks.store.keys import contact_sheet_key
 
 if TYPE_CHECKING:
     import duckdb
@@ -79,11 +78,11 @@ def contact_sheet(settings: Settings, profile_id: str) -> bytes:
     """The contact sheet's PNG.
 
     Raises:
-        NotFound: none has been drawn for this profile.
+        NotFound: none has been drawn for this profile, or a LoRA was taken down since and it is to be drawn anew.
     """
-    from carlos_tasks.store import open_store
+    from carlos_tasks.reports.contact_sheet import read_contact_sheet
 
-    return open_store(settings.store).read(contact_sheet_key(profile_id))
+    return read_contact_sheet(settings, profile_id)
 
 
 @contextmanager

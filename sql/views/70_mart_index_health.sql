@@ -47,6 +47,7 @@ refused as (
 committed as (
     select max(snapshot_id) as last_snapshot_id, max(committed_at) as last_commit_at
     from mart.commit_log
+    where not is_record
 ),
 
 failing as (

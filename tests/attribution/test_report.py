@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -15,6 +16,7 @@ from carlos_tasks.attribution.reference import Reference, make_reference
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.reports.attribution.report import attribution_report, write_attribution
 from carlos_tasks.reports.attribution.words import WORDING
+from carlos_tasks.reports.check import check_report
 from tests.attribution.conftest import Studio
 from tests.attribution.studio import HOSTILE, N_INFRINGERS, N_INNOCENT, infringer
 
@@ -48,7 +50,7 @@ def _hashes(manifest: Json) -> Mapping[str, str]:
 def test_the_manifest_has_every_file_and_its_hash(folder: Path) -> None:
     manifest = json.loads((folder / "manifest.json").read_text())
     there = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-    assert there == {*_hashes(manifest), "manifest.json"}
+    assert there == {*_hashes(manifest), "manifest.json", "seal.json"}
     for path, digest in _hashes(manifest).items():
         assert sha256((folder / path).read_bytes()).hexdigest() == digest
     assert manifest["summary"]["n_compared"] == N_LORAS
@@ -64,6 +66,27 @@ def test_the_same_snapshot_gives_the_same_bytes(studio: Studio, folder: Path, tm
         studio.settings, _reference(studio), tmp_path, k=1, with_pictures=True, snapshot=manifest["snapshot_id"]
     )
     assert _hashes(again) == _hashes(manifest)
+
+
+def test_a_check_makes_the_report_again_with_its_reference_pictures(
+    studio: Studio, folder: Path, tmp_path: Path
+) -> None:
+    pictures = tmp_path / "pictures"
+    shutil.copytree(studio.plates, pictures)
+    (pictures / "broken =1+1.png").write_bytes(b"no picture")
+    without = check_report(str(folder), studio.settings)
+    assert without.faults == [] and "--reference" in without.not_checked[0]
+    verdict = check_report(str(folder), studio.settings, reference=str(pictures))
+    assert (verdict.faults, verdict.not_checked) == ([], []) and "recomputed_from" in verdict.facts
+    next(pictures.glob("*.png")).unlink()
+    assert check_report(str(folder), studio.settings, reference=str(pictures)).faults
+
+
+def test_a_check_makes_a_report_of_loras_again_by_itself(studio: Studio, tmp_path: Path) -> None:
+    reference = make_reference(lora_ids=[infringer(2)], title="A LoRA")
+    write_attribution(studio.settings, reference, tmp_path / "out", k=1)
+    verdict = check_report(str(tmp_path / "out"), studio.settings)
+    assert (verdict.faults, verdict.not_checked) == ([], []) and "recomputed_from" in verdict.facts
 
 
 def test_every_similarity_can_be_computed_anew_from_the_bundle(studio: Studio, folder: Path) -> None:

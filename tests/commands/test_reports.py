@@ -44,14 +44,46 @@ def test_programs_get_the_manifest_and_nothing_else(run: Callable[..., int], tmp
 def test_a_report_is_checked_where_it_lies(run: Callable[..., int], tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "out"
     assert run("transparency", "--out", str(out), "--month", "2026-01") == 0
+    assert "entered in the ledger of the lake at position 1; recorded, not signed" in capsys.readouterr().out
     assert run("check", str(out)) == 0
-    assert "report transparency is what was written" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "report transparency is what was written" in told and "by: entry 1 of the ledger" in told
+    assert "gives the same tables and the same page" in told and "not checked" not in told
     (out / "transparency.html").write_text("another page")
     assert run("check", str(out)) == 1
     assert "is not what was written" in capsys.readouterr().out
-    assert run("check", str(out), "--json") == 1
+    assert run("check", str(out), "--offline", "--json") == 1
     (told,) = json.loads(capsys.readouterr().out)
     assert told["faults"] == [{"path": "transparency.html", "fault": "is not what was written"}]
+
+
+def test_without_lake_and_key_a_check_does_not_say_that_all_is_well(
+    run: Callable[..., int], tmp_path: Path, capsys: Any
+) -> None:
+    out = tmp_path / "out"
+    assert run("transparency", "--out", str(out), "--month", "2026-01") == 0
+    capsys.readouterr()
+    assert run("check", str(out), "--offline") == 0
+    told = capsys.readouterr().out
+    assert "the files match the manifest" in told and "nobody vouches for the manifest" in told
+    assert "is what was written" not in told and "not checked: the ledger of the lake" in told
+    assert run("check", str(out), "--offline", "--json") == 0
+    (verdict,) = json.loads(capsys.readouterr().out)
+    assert verdict["vouched_by"] == [] and len(verdict["not_checked"]) == 2
+
+
+def test_where_there_is_no_lake_a_check_says_what_to_do(
+    run: Callable[..., int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    assert run("transparency", "--out", str(tmp_path / "out"), "--month", "2026-01") == 0
+    nowhere = Settings(store=str(tmp_path / "no-store"), catalog=f"sqlite:{tmp_path / 'none.sqlite'}")
+    monkeypatch.setattr(reports, "load_settings", lambda: nowhere)
+    capsys.readouterr()
+    assert run("check", str(tmp_path / "out")) == 1
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and "--offline checks a report without the lake" in err
+    assert run("check", str(tmp_path / "out"), "--offline", "--key", str(tmp_path / "none.pub")) == 1
+    assert "there is no key file" in capsys.readouterr().err
 
 
 def test_a_month_that_is_none_is_one_clear_line(run: Callable[..., int], tmp_path: Path, capsys: Any) -> None:

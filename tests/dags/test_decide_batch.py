@@ -117,7 +117,9 @@ def test_the_task_signs_what_the_operator_returned(
         handed.extend(given)
         return RecordedBatch(2, "ana", ("1", "2"))
 
+    hidden: list[Any] = []
     monkeypatch.setattr("carlos_tasks.moderation.batches.record_batch", keep)
+    monkeypatch.setattr("carlos_tasks.reports.takedowns.hide_pictures", hidden.append)
 
     class Instance:
         """A task instance that has what `approve` returned."""
@@ -129,4 +131,5 @@ def test_the_task_signs_what_the_operator_returned(
     told = json.loads(json.dumps(as_json(batch)))  # as it comes out of an XCom
     done = decide_batch().get_task("decide").python_callable(told, run_id="run 1", ti=Instance())
     assert handed == [batch, Approval.of(APPROVED), "run 1"]
+    assert len(hidden) == 1, "a takedown takes effect on what was drawn before"
     assert done == {"n_decisions": 2, "analyst": "ana", "decision_ids": ("1", "2")}

@@ -56,7 +56,14 @@ def test_everything_is_measured_and_written(world: World, tmp_path: Path) -> Non
     assert [section.name for section in report.sections if not section.left_out] == list(MEASURED)
     assert {section.name: section.left_out for section in report.sections if section.left_out} == LEFT_OUT
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"report.md", "report.json", "manifest.json", *(f"{name}.parquet" for name in MEASURED), *FIGURES}
+    assert names == {
+        "report.md",
+        "report.json",
+        "manifest.json",
+        "seal.json",
+        *(f"{name}.parquet" for name in MEASURED),
+        *FIGURES,
+    }
     linked = {
         line.split("](")[1][:-1] for line in (tmp_path / "out/report.md").read_text().splitlines() if "](" in line
     }

@@ -19,7 +19,7 @@ from carlos_tasks.evaluation.rankings.retrieval import retrieval
 from carlos_tasks.evaluation.report import Report, markdown, write_report
 from carlos_tasks.evaluation.section import Section, left_out
 from carlos_tasks.lake.lora_ids import short_id
-from carlos_tasks.reports.bundles.check import check_report
+from carlos_tasks.reports.check import check_report
 from carlos_tasks.untrusted.text import drawable
 
 NASTY = "<script>alert(1)</script> | [x](http://e.invalid) `*_ \n# $\\frac$ \x1b[31m ‮"
@@ -42,8 +42,8 @@ def test_every_section_has_its_files_and_the_facts_come_last(tmp_path: Path) -> 
     report = a_report(table, left_out("other", "Another", "it could not be had"))
     names = [path.name for path in write_report(report, tmp_path / "new" / "folder")]
     assert names == ["table.parquet", "table.png", "report.md", "report.json"]
-    found, faults = check_report(str(tmp_path / "new/folder"))
-    assert (found["report"], found["n_files"], faults) == ("evaluation", 4, [])
+    verdict = check_report(str(tmp_path / "new/folder"))
+    assert (verdict.facts["report"], verdict.facts["n_files"], verdict.faults) == ("evaluation", 4, [])
     assert pq.read_table(tmp_path / "new/folder/table.parquet").to_pylist() == table.rows
     facts = json.loads((tmp_path / "new/folder/report.json").read_text())
     assert (facts["profile"], facts["snapshot_id"]) == ("small", 7)
@@ -59,7 +59,7 @@ def test_a_report_replaces_the_one_in_its_folder(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("somebody's own")
     write_report(a_report(Section("two", "Two", rows=[{"a": 1}])), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"two.parquet", "report.md", "report.json", "manifest.json", "notes.txt"}
+    assert names == {"two.parquet", "report.md", "report.json", "manifest.json", "seal.json", "notes.txt"}
 
 
 def test_the_same_report_has_the_same_bytes(tmp_path: Path) -> None:

@@ -41,9 +41,9 @@ def filled(tmp_path_factory: pytest.TempPathFactory, profile_id: str) -> Setting
     with connect(settings, read_only=False) as con:
         con.execute("set preserve_insertion_order = false")
         con.execute("begin")
-        _fill(con, profile_id)
+        fill_lake(con, profile_id)
         con.execute("commit")
-    _keep_pictures(settings, profile_id)
+    keep_pictures(settings, profile_id)
     return settings
 
 
@@ -53,7 +53,7 @@ def report(filled: Settings) -> Document:
     return moderation_report(filled, SINCE, NOW)
 
 
-def _fill(lake: duckdb.DuckDBPyConnection, profile_id: str) -> None:
+def fill_lake(lake: duckdb.DuckDBPyConnection, profile_id: str) -> None:
     fill(
         lake,
         {
@@ -153,7 +153,7 @@ def _fill(lake: duckdb.DuckDBPyConnection, profile_id: str) -> None:
     )
 
 
-def _keep_pictures(settings: Settings, profile_id: str) -> None:
+def keep_pictures(settings: Settings, profile_id: str) -> None:
     store = open_store(settings.store)
     for lora_id, colour in (("base", "#ff0000"), (A, "#00ff00"), (C, "#0000ff")):
         for prompt in ("p1", "p2"):

@@ -36,7 +36,7 @@ def written(folder: Path, **changes: Any) -> dict[str, Any]:
 def test_the_manifest_holds_facts_and_the_hash_of_every_file(tmp_path: Path) -> None:
     manifest = written(tmp_path, files={"pictures/one.webp": b"1"})
     on_disk = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert {file["path"] for file in manifest["files"]} == on_disk - {"manifest.json"}
+    assert {file["path"] for file in manifest["files"]} == on_disk - {"manifest.json", "seal.json"}
     for file in manifest["files"]:
         content = (tmp_path / file["path"]).read_bytes()
         assert (file["sha256"], file["bytes"]) == (hashlib.sha256(content).hexdigest(), len(content))
@@ -49,7 +49,7 @@ def test_the_report_before_leaves_nothing_behind(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("of whoever reads it")
     now = written(tmp_path)
     on_disk = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert on_disk == {file["path"] for file in now["files"]} | {"manifest.json", "notes.txt"}
+    assert on_disk == {file["path"] for file in now["files"]} | {"manifest.json", "seal.json", "notes.txt"}
 
 
 @pytest.mark.parametrize("manifest", [b"{", b"[]", b'{"files": [{"path": 3}]}', b'{"files": [{"path": "../x"}]}'])

@@ -13,9 +13,8 @@ import pytest
 
 from carlos_tasks.errors import PassingError, PermanentError
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.reports.bundles.bundle import MANIFEST
 from carlos_tasks.reports.bundles.document import Document
-from carlos_tasks.reports.bundles.release import RELEASE
+from carlos_tasks.reports.bundles.seal import MANIFEST
 from carlos_tasks.reports.bundles.stored import last_report_at
 from carlos_tasks.reports.moderation import report as moderation
 from carlos_tasks.reports.moderation.report import moderation_report, store_moderation
@@ -178,13 +177,6 @@ def test_a_report_that_is_made_again_and_killed_on_the_way_is_not_taken_for_whol
             store_moderation(without_reports, again=True)
     assert not open_store(without_reports.store).exists(kept.prefix + MANIFEST)
     assert store_moderation(without_reports).is_new
-
-
-def test_what_was_released_is_not_made_again(without_reports: Settings) -> None:
-    kept = store_moderation(without_reports)
-    assert store_moderation(without_reports, again=True).is_new
-    open_store(without_reports.store).write(kept.prefix + RELEASE, b"{}")
-    assert not store_moderation(without_reports, again=True).is_new
 
 
 def test_d_is_out_of_the_queue_after_the_overturn(report: Document) -> None:

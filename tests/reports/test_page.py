@@ -75,9 +75,13 @@ def test_a_table_escapes_and_isolates_what_it_shows() -> None:
 
 def test_pictures_of_a_hostile_pair_stay_harmless() -> None:
     picture = {"pair": '"><script>', "baseline": None, "lora": "data:image/webp;base64,x", "is_tiny": True}
-    html = shown(PARTS + '{{ parts.pairs([picture], "k", name) }}', picture=picture, name='"><script>alert(1)</script>')
+    html = shown(
+        PARTS + '{{ parts.pairs(name, [picture], "k", name) }}', picture=picture, name='"><script>alert(1)</script>'
+    )
     page = read_page(html)
     assert not page.all("script") and "not kept" in page.text
+    (block,) = [div for div in page.all("div") if div.get("class") == "pairs"]
+    assert block["data-lora"] == '"><script>alert(1)</script>'
     assert page.all("input")[0]["aria-label"] == 'Show pair 1 of "><script>alert(1)</script>'
 
 

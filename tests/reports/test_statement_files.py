@@ -9,7 +9,7 @@ import pytest
 
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.moderation.submissions import record_submissions
-from carlos_tasks.reports.bundles.check import check_report
+from carlos_tasks.reports.check import check_report
 from carlos_tasks.reports.transparency.files import statement_files
 from carlos_tasks.reports.transparency.report import write_transparency
 from carlos_tasks.settings import Settings
@@ -76,7 +76,7 @@ def test_a_month_with_more_than_the_database_takes_is_more_than_one_file(lake: S
     for one in manifest["statement_files"]:
         assert hashes[one["path"]] == one["sha256"]
         assert one["puids"] == bodies(out)[Path(one["path"]).name]
-    assert check_report(str(out))[1] == []
+    assert check_report(str(out)).faults == []
 
 
 def test_what_was_sent_stays_in_its_file_and_as_it_was(lake: Settings, out: Path) -> None:

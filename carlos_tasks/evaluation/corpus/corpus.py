@@ -10,6 +10,7 @@ from carlos_tasks.arrays import Floats, Mask
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.directions import direction_matrix, unit_vectors
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.state import lake_state
 from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.untrusted.text import without_markup
@@ -17,7 +18,6 @@ from carlos_tasks.untrusted.text import without_markup
 FILTERS = {"none": (), "strength": ("strength",), "consistency": ("consistency",), "both": ("strength", "consistency")}
 """Which thresholds each filter of the ablation applies; "both" is what search does."""
 
-_STATE = "select max(snapshot_id), max(committed_at) from mart.commit_log"
 _THRESHOLDS = "select name, value, origin from core.threshold where profile_id = $profile_id order by name"
 
 
@@ -76,7 +76,7 @@ def read_corpus(con: duckdb.DuckDBPyConnection, profile: Profile) -> Corpus:
     """
     wanted = {"profile_id": profile.profile_id}
     with lake_errors():
-        snapshot_id, committed_at = con.execute(_STATE).fetchall()[0]
+        snapshot_id, committed_at = lake_state(con)
         thresholds = rows(con, _THRESHOLDS, wanted)
         loras = rows(con, statement("ask/evaluation/evaluated_loras"), wanted)
         vectors, lengths = direction_matrix(con, profile.profile_id, [lora["lora_id"] for lora in loras])
@@ -87,7 +87,7 @@ def read_corpus(con: duckdb.DuckDBPyConnection, profile: Profile) -> Corpus:
         )
     return Corpus(
         profile=profile,
-        snapshot_id=int(snapshot_id),
+        snapshot_id=snapshot_id,
         committed_at=committed_at.isoformat(),
         thresholds=tuple(thresholds),
         loras=tuple(loras),

@@ -1,5 +1,6 @@
 """What the page of an attribution report shows, as its template reads it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from carlos_tasks.aliases import Row
@@ -16,7 +17,7 @@ N_RANKED = 40
 
 
 def page_context(
-    attribution: Attribution, shown: list[Row], names: dict[str, str], pictures: dict[str, list[PairPicture]]
+    attribution: Attribution, shown: list[Row], names: dict[str, str], pictures: Mapping[str, Sequence[PairPicture]]
 ) -> dict[str, Any]:
     """All that the template reads.
 

@@ -1,7 +1,7 @@
 """The attribution report: page, PDF, tables and an evidence bundle, all of one snapshot of the lake."""
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -16,11 +16,13 @@ from carlos_tasks.attribution.reference_pictures import picture_bytes
 from carlos_tasks.embedding.image_files import picture_format
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.state import taken_down
+from carlos_tasks.ledger.chain import head
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.reports.attribution.evidence import MAX_SHOWN, kept_images, shown_loras, shown_numbers
 from carlos_tasks.reports.attribution.page import N_RANKED, page_context
 from carlos_tasks.reports.attribution.words import WORDING, finding
-from carlos_tasks.reports.bundles.document import Document, State
+from carlos_tasks.reports.bundles.document import Document, State, made_now, write_sealed
 from carlos_tasks.reports.bundles.evidence_pictures import evidence_pairs_of
 from carlos_tasks.reports.bundles.tables import arrow_table
 from carlos_tasks.retrieval.session import connect
@@ -42,7 +44,7 @@ def write_attribution(
     snapshot: int | None = None,
     with_pictures: bool = False,
 ) -> Json:
-    """Write the report to a folder; returns its manifest (`carlos_tasks.reports.bundles.bundle.write_bundle`).
+    """Write the report to a folder; returns its manifest (`carlos_tasks.reports.bundles.document.write_sealed`).
 
     The same reference, snapshot and k give the same tables, vectors and images, byte for byte.
 
@@ -58,7 +60,8 @@ def write_attribution(
         NotFound: there is no lake, no such snapshot or LoRA, or nothing is measured under the profile.
         CarlosError: k is out of range, the reference set cannot be used, or the folder cannot be written.
     """
-    return attribution_report(settings, reference, k, snapshot=snapshot, with_pictures=with_pictures).write(out)
+    document = attribution_report(settings, reference, k, snapshot=snapshot, with_pictures=with_pictures)
+    return write_sealed(settings, document, out)
 
 
 def attribution_report(
@@ -79,14 +82,18 @@ def attribution_report(
         shown = shown_loras(con, attribution, shown_numbers(attribution, k))
         names = _names(con, attribution)
     store = open_store(settings.store)
+    with connect(settings) as now_con, lake_errors():
+        removed, last = taken_down(now_con), head(now_con)
     lora_ids = [lora["lora_id"] for lora in shown]
-    made_at = now or datetime.now(UTC)
-    state = State(profile.name, profile.profile_id, attribution.snapshot_id, attribution.committed_at, made_at)
+    pictured = [lora_id for lora_id in lora_ids if lora_id not in removed]
+    made_at = now or made_now(attribution.committed_at, last)
+    state = State(profile.name, profile.profile_id, attribution.snapshot_id, attribution.committed_at, made_at, last)
     tables = _tables(attribution, shown)
-    facts = state.facts() | _facts(attribution)
-    pictures = evidence_pairs_of(store, profile.profile_id, lora_ids, N_PAIRS)
-    context = page_context(attribution, shown, names, pictures) | {"state": state, "with_pictures": with_pictures}
-    files = kept_images(store, profile.profile_id, lora_ids) | {"reference/vectors.json": _vectors(attribution)}
+    facts = state.facts() | _facts(attribution) | {"k": k, "with_pictures": with_pictures}
+    pictures = dict.fromkeys(lora_ids, ()) | evidence_pairs_of(store, profile.profile_id, pictured, N_PAIRS)
+    context = page_context(attribution, shown, names, pictures)
+    context |= {"state": state, "with_pictures": with_pictures, "taken_down": removed}
+    files = kept_images(store, profile.profile_id, pictured) | {"reference/vectors.json": _vectors(attribution)}
     if with_pictures:
         files |= _picture_files(attribution)
     return Document(NAME, "attribution.html.j2", facts, tables, context, files)

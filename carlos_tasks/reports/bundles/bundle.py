@@ -1,8 +1,10 @@
 """A report as a folder: the page, its print, the tables, JSON, and a manifest of hashes that says what belongs to it.
 
-The manifest is written last and names when the report was made. Nothing else does but a page that tells what is
-overdue, and says as of when; so the tables and the JSON of the same report of the same state of the lake have the same
-bytes. A folder without a manifest is a report that was never finished.
+The manifest is written last, as canonical JSON, and names when the report was made, whose pictures it shows, and the
+head of the ledger then. Nothing else tells the time but a page that tells what is overdue, and says as of when; so the
+tables and the JSON of the same report of the same state of the lake have the same bytes. Beside the manifest lies its
+seal: the signature, and its entry in the ledger (`reports.bundles.seal`). A folder without a manifest is a report that
+was never finished.
 """
 
 import fcntl
@@ -11,17 +13,20 @@ import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from decimal import Decimal
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import orjson
 import pyarrow as pa
 
 from carlos_tasks.aliases import Json, Row
 from carlos_tasks.errors import CarlosError
+from carlos_tasks.ledger.canonical import canonical_json
+from carlos_tasks.ledger.keys import Signer
+from carlos_tasks.reports.bundles.json_text import json_bytes
 from carlos_tasks.reports.bundles.print_pdf import pdf_of
+from carlos_tasks.reports.bundles.seal import MANIFEST, REDACTIONS, RELEASE, SEAL, seal_of
 from carlos_tasks.reports.bundles.tables import arrow_table, csv_bytes, parquet_bytes, plain_rows
 from carlos_tasks.store.objects import checked_key
 
@@ -29,7 +34,10 @@ log = logging.getLogger(__name__)
 
 Table: TypeAlias = Sequence[Row] | pa.Table
 
-MANIFEST = "manifest.json"
+#: What may lie beside the files that the manifest lists.
+BESIDE = (SEAL, RELEASE, REDACTIONS)
+#: Facts that do not follow from the state of the lake.
+MANIFEST_ONLY = frozenset({"created_at", "ledger", "kept_at", "pictures_of"})
 #: Rows of a table that stand in the JSON as well; CSV and parquet have all.
 MAX_JSON_ROWS = 1000
 
@@ -43,6 +51,7 @@ def write_bundle(
     html: str,
     print_html: str,
     files: Mapping[str, bytes] | None = None,
+    signer: Signer | None = None,
 ) -> Json:
     """Write a report.
 
@@ -50,12 +59,13 @@ def write_bundle(
         folder: where; made if it is not there. The report that lies there is removed, whole.
         name: of the report; `<name>.html`, `<name>.pdf` and `<name>.json` bear it.
         facts: what it is of: `profile_id`, `snapshot_id`, `code_version`, `created_at`, and what else a reader of the
-            JSON wants. All of it stands in the manifest, and all but `created_at` in the JSON.
+            JSON wants. All of it stands in the manifest, and all but `MANIFEST_ONLY` in the JSON.
         tables: rows by name of the table, each a CSV and a parquet file below `tables/`. An arrow table keeps its
             columns where it has no rows.
         html: the page, complete in itself.
         print_html: the page for print; where the system's Pango is absent, there is no PDF, and the manifest says so.
         files: further files by their path below the folder.
+        signer: the deployment's key; None: the report is not signed.
 
     Returns:
         The manifest: facts, `files` (path, sha256, bytes) and `left_out` (what could not be written, and why).
@@ -63,13 +73,14 @@ def write_bundle(
     Raises:
         CarlosError: the folder cannot be written, or another report is being written to it.
     """
-    contents = _contents(name, facts, tables, html, files or {})
+    contents = report_files(name, facts, tables, html, files or {})
     pdf, problem = pdf_of(print_html)
     if pdf is not None:
-        return write_files(folder, name, facts=facts, contents=chain(contents, [(f"{name}.pdf", pdf)]))
+        printed = chain(contents, [(f"{name}.pdf", pdf)])
+        return write_files(folder, name, facts=facts, contents=printed, signer=signer)
     log.warning("no PDF: %s", problem)
     left_out = [{"path": f"{name}.pdf", "reason": problem}]
-    return write_files(folder, name, facts=facts, contents=contents, left_out=left_out)
+    return write_files(folder, name, facts=facts, contents=contents, left_out=left_out, signer=signer)
 
 
 def write_files(
@@ -79,6 +90,7 @@ def write_files(
     facts: Json,
     contents: Iterable[tuple[str, bytes]],
     left_out: Sequence[Json] = (),
+    signer: Signer | None = None,
 ) -> Json:
     """Write the files of a report one after the other, and then the manifest.
 
@@ -88,6 +100,7 @@ def write_files(
         facts: what it is of; all of it stands in the manifest.
         contents: path below the folder and bytes of each file.
         left_out: `path` and `reason` of what could not be had; no file of an earlier report stays in its place.
+        signer: the deployment's key; None: the report is not signed.
 
     Returns:
         The manifest.
@@ -106,8 +119,11 @@ def write_files(
                 **facts,
                 "files": sorted(written, key=lambda file: str(file["path"])),
                 "left_out": list(left_out),
+                "signed_by": signer.key_id if signer else None,
             }
-            _write(folder, MANIFEST, json_bytes(manifest))
+            data = canonical_json(orjson.loads(json_bytes(manifest)))
+            _write(folder, SEAL, seal_of(data, signer).to_json())
+            _write(folder, MANIFEST, data)
     except OSError as exc:
         raise CarlosError(f"cannot write the report to {folder}: {exc.strerror or exc} (name another --out)") from exc
     return manifest
@@ -136,15 +152,16 @@ def _remove(folder: Path) -> None:
         listed = []  # there is none, or it is none of ours
     for path in listed:
         path.unlink(missing_ok=True)
-    manifest.unlink(missing_ok=True)
+    for own in (*BESIDE, MANIFEST):
+        (folder / own).unlink(missing_ok=True)
 
 
-def _contents(
+def report_files(
     name: str, facts: Json, tables: Mapping[str, Table], html: str, files: Mapping[str, bytes]
 ) -> Iterable[tuple[str, bytes]]:
-    """Yield path and bytes of all but the PDF and the manifest."""
+    """Yield path and bytes of all files of a report but the PDF and the manifest; arguments as `write_bundle`."""
     yield f"{name}.html", html.encode()
-    told: Json = {key: value for key, value in facts.items() if key != "created_at"}
+    told: Json = {key: value for key, value in facts.items() if key not in MANIFEST_ONLY}
     told["tables"] = {}
     for table_name, given in tables.items():
         table = arrow_table(given)
@@ -162,18 +179,3 @@ def _write(folder: Path, path: str, content: bytes) -> Json:
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_bytes(content)
     return {"path": path, "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
-
-
-def json_bytes(value: Any) -> bytes:
-    """JSON for people and programs: two spaces, times as ISO 8601, what is no number as null."""
-    how = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
-    return orjson.dumps(value, default=_json, option=how)
-
-
-def _json(value: Any) -> Any:
-    """What orjson does not know: exact numbers, paths; the rest is no content of a report."""
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{type(value)} has no place in a report")

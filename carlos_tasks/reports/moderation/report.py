@@ -11,8 +11,9 @@ import pyarrow as pa
 
 from carlos_tasks.aliases import Json
 from carlos_tasks.lake.checks import run_checks
+from carlos_tasks.lake.state import taken_down_now
 from carlos_tasks.reports.bundles.charts import Chart, day_chart
-from carlos_tasks.reports.bundles.document import Document, State, query_table, reading
+from carlos_tasks.reports.bundles.document import Document, State, query_table, reading, write_sealed
 from carlos_tasks.reports.bundles.evidence_pictures import evidence_pairs_of
 from carlos_tasks.reports.bundles.stored import KeptReport, keep_report, last_report_at
 from carlos_tasks.reports.bundles.tables import arrow_table
@@ -38,19 +39,22 @@ TRENDS = (
 )
 
 
-def moderation_report(settings: Settings, since: datetime | None = None, now: datetime | None = None) -> Document:
+def moderation_report(
+    settings: Settings, since: datetime | None = None, now: datetime | None = None, snapshot: int | None = None
+) -> Document:
     """Read the lake for the report.
 
     Args:
         settings: where the lake lies; pictures and effects are those of its profile.
         since: what came after it is new; None: since the last report that is kept in the store, or of seven days.
         now: tells what is overdue.
+        snapshot: the lake as it was then; None: as it is.
 
     Raises:
         NotFound: there is no lake yet.
     """
     store = open_store(settings.store)
-    with reading(settings, now or datetime.now(UTC)) as (con, state):
+    with reading(settings, now, snapshot) as (con, state):
         begin = since or last_report_at(store, NAME, state) or state.committed_at - DEFAULT_PERIOD
         tables = _tables(con, state, begin)
         checks = [
@@ -58,15 +62,15 @@ def moderation_report(settings: Settings, since: datetime | None = None, now: da
             for failure in run_checks(con)
         ]
     tables["checks"] = arrow_table(checks)
-    context = _context(store, state, tables)
+    context = _context(store, state, tables, taken_down_now(settings))
     summary = {name: tables[name].num_rows for name in ("queue", "new", "signals", "decisions", "checks")}
     facts = state.facts() | {"since": begin, "summary": summary | {"n_overdue": context["n_overdue"]}}
     return Document(NAME, "moderation.html.j2", facts, tables, context)
 
 
 def write_moderation(settings: Settings, out: Path, since: datetime | None = None) -> Json:
-    """Write the report to a folder; returns its manifest (`carlos_tasks.reports.bundles.bundle.write_bundle`)."""
-    return moderation_report(settings, since).write(out)
+    """Write the report to a folder; returns its manifest (`carlos_tasks.reports.bundles.document.write_sealed`)."""
+    return write_sealed(settings, moderation_report(settings, since), out)
 
 
 def store_moderation(settings: Settings, *, again: bool = False) -> KeptReport:
@@ -95,18 +99,20 @@ def _with_signals(days: pa.Table, signals: pa.Table) -> pa.Table:
     return days.append_column("n_signals", pa.array([arose[day] for day in days["day"].to_pylist()], pa.int64()))
 
 
-def _context(store: ObjectStore, state: State, tables: dict[str, pa.Table]) -> dict[str, Any]:
+def _context(store: ObjectStore, state: State, tables: dict[str, pa.Table], removed: dict[str, str]) -> dict[str, Any]:
     """What the page shows: the first rows of each table, and pictures of the LoRAs among them."""
     cases = tables["queue"].slice(0, N_CASES).to_pylist()
     kinds = _kinds(tables["signals"])
     shown = [row["lora_id"] for row in cases] + [row["lora_id"] for kind in kinds for row in kind["examples"]]
-    pictures = evidence_pairs_of(store, state.profile_id, list(dict.fromkeys(shown)), CASE_PAIRS)
+    pictured = [lora_id for lora_id in dict.fromkeys(shown) if lora_id not in removed]
+    pictures = dict.fromkeys(shown, ()) | evidence_pairs_of(store, state.profile_id, pictured, CASE_PAIRS)
     due = [at for at in tables["queue"]["due_at"].to_pylist() if at is not None]
     return {
         "state": state,
         "cases": cases,
         "kinds": kinds,
         "pictures": pictures,
+        "taken_down": removed,
         "kind_of": signal_kind,
         "example_pairs": EXAMPLE_PAIRS,
         "n_overdue": sum(at < state.now for at in due),

@@ -15,7 +15,7 @@ import orjson
 
 from carlos_tasks.aliases import Json, Row
 from carlos_tasks.policies.statement_rules import MOST_IN_A_CALL
-from carlos_tasks.reports.bundles.bundle import json_bytes
+from carlos_tasks.reports.bundles.json_text import json_bytes
 
 FOLDER = "statements"
 TO_BE_SUBMITTED = "to be submitted"

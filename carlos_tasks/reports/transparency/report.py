@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from carlos_tasks.aliases import Json, Row
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.reports.bundles.document import Document, query_table, reading
+from carlos_tasks.reports.bundles.document import Document, query_table, reading, write_sealed
 from carlos_tasks.reports.bundles.stored import KeptReport, keep_report
 from carlos_tasks.reports.bundles.tables import arrow_table
 from carlos_tasks.reports.transparency.files import FOLDER, StatementFile, statement_files
@@ -23,23 +23,26 @@ N_STATEMENTS = 50
 _MONTH = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 
 
-def transparency_report(settings: Settings, month: str | None = None, now: datetime | None = None) -> Document:
+def transparency_report(
+    settings: Settings, month: str | None = None, now: datetime | None = None, snapshot: int | None = None
+) -> Document:
     """Read the lake for the report of a month.
 
     Args:
         settings: where the lake lies.
         month: YYYY-MM, in UTC; None: the last month that is over.
         now: tells which month is over, and whether the month asked for is.
+        snapshot: the lake as it was then; None: as it is.
 
     Raises:
         CarlosError: the month is none, or has not begun.
         NotFound: there is no lake yet.
     """
-    now = now or datetime.now(UTC)
-    first, following = month_of(month or _month_before(now))
-    if first > now:
+    asked_at = now or datetime.now(UTC)
+    first, following = month_of(month or _month_before(asked_at))
+    if first > asked_at:
         raise CarlosError(f"{first:%Y-%m} has not begun: name a month that has")
-    with reading(settings, now) as (con, state):
+    with reading(settings, now, snapshot) as (con, state):
         period = {"first": first, "next": following}
         month_days = {"first": first.date(), "next": following.date()}
         tables = {
@@ -67,7 +70,7 @@ def transparency_report(settings: Settings, month: str | None = None, now: datet
         "n_statements": len(statements),
         "n_statements_refused": len(refused),
     }
-    facts = state.facts() | {"month": f"{first:%Y-%m}", "is_over": following <= now, "summary": summary}
+    facts = state.facts() | {"month": f"{first:%Y-%m}", "is_over": following <= state.now, "summary": summary}
     facts |= {"statement_files": [file.fact() for file in files]}
     context = _context(tables, statements, refused, decisions) | _sent_context(files, sent) | {"state": state}
     bodies = {file.path: file.body for file in files}
@@ -75,8 +78,8 @@ def transparency_report(settings: Settings, month: str | None = None, now: datet
 
 
 def write_transparency(settings: Settings, out: Path, month: str | None = None) -> Json:
-    """Write the report to a folder; returns its manifest (`carlos_tasks.reports.bundles.bundle.write_bundle`)."""
-    return transparency_report(settings, month).write(out)
+    """Write the report to a folder; returns its manifest (`carlos_tasks.reports.bundles.document.write_sealed`)."""
+    return write_sealed(settings, transparency_report(settings, month), out)
 
 
 def store_transparency(
