@@ -213,7 +213,7 @@ def filled_lake(
     keys += [key for copy in range(n_copies) for key in linked(store, keys, f"{copy:03d}")]
     with connect(settings, read_only=False) as con:
         migrate(con)
-        register_shards(con, store, keys)
+        register_shards(con, keys)
         yield con
 
 

@@ -99,7 +99,7 @@ def prepared_lake(
             write_shard(store, keys[-1], [{"prompt_id": p, "seed": s, "embedding": e} for (p, s), e in rows])
     con = connect(settings, read_only=False)
     migrate(con)
-    register_shards(con, store, keys)
+    register_shards(con, keys)
     return con
 
 

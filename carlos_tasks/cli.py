@@ -108,6 +108,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except OutputClosed:
         return 1
+    except OSError as exc:  # a file or folder that somebody named: no rights, a full disk, a folder in a file's place
+        place = "" if exc.filename is None else f"{os.fsdecode(exc.filename)}: "
+        print(f"carlos: {printable(place + (exc.strerror or str(exc)))}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         if not interruption.was_interrupted():  # else it is said at the very end
             print(interruption.LINE, file=sys.stderr)

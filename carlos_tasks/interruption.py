@@ -72,9 +72,10 @@ def ending_on_signals(run: Callable[[], int]) -> NoReturn:
     if was_interrupted():
         _end()
     _state.is_over = True
+    atexit._run_exitfuncs()
     with suppress(OSError):  # who prints has told already whether somebody reads it
         sys.stdout.flush()
-    atexit._run_exitfuncs()
+        sys.stderr.flush()
     os._exit(code)
 
 

@@ -4,9 +4,10 @@ Every Sunday, and by hand, it measures the index that `index_loras` built from w
 against search by metadata, the ablation, diversity, convergence, duplicates and clusters (`docs/evaluation.md`). The
 tables, figures and the page `report.md` go to the store, below `evaluation/profile_id=…/snapshot_id=…/`.
 
-It reads the lake and commits nothing. A state of the lake that was evaluated already is not evaluated again, unless the
-run has the parameter `again`; then `evaluate` ends as skipped and says so, as it does while nothing is measured. Killed
-at any point it can be run again: `report.json` is uploaded last, and where it is missing the report is made anew.
+It reads the lake, and enters the report in its ledger. A state of the lake that was evaluated already is not
+evaluated again, unless the run has the parameter `again`; then `evaluate` ends as skipped and says so, as it does while
+nothing is measured. Killed at any point it can be run again: the manifest is uploaded last and entered then, and where
+that is missing the report is made anew.
 
 It encodes texts and so runs where the encoder does: in the pool and the queue of the device.
 """
@@ -31,7 +32,7 @@ from carlos_tasks.settings import load_settings
 )
 def evaluate_index() -> None:
     """Measure the index (docs/evaluation.md) and leave tables and plots below `evaluation/` in the store.
-    Nothing is committed.
+    All that is committed is the report's entry in the ledger.
 
     One task: the sections share the lake's rows and the query vectors.
     """

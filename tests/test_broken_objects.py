@@ -23,7 +23,7 @@ from carlos_tasks.intake.receipts import Verdict, read_receipt, write_receipt
 from carlos_tasks.lora.check import LoraFile
 from carlos_tasks.reports.attribution.evidence import kept_images
 from carlos_tasks.reports.bundles.document import State
-from carlos_tasks.reports.bundles.stored import _is_kept, last_report_at
+from carlos_tasks.reports.bundles.stored import last_report_at
 from carlos_tasks.retrieval.stored_queries import _new_objects
 from carlos_tasks.retrieval.text_objects import (
     read_prompt_features,
@@ -159,10 +159,10 @@ def _state(snapshot: int) -> State:
     return State("x", "x", snapshot, AT.replace(day=snapshot), AT)
 
 
-def _kept_report(store: FolderStore) -> tuple[bool, bool]:
+def _kept_report(store: FolderStore) -> bool:
     found = last_report_at(store, "moderation", _state(5))
     assert found in {AT.replace(day=3), AT.replace(day=4)}
-    return _is_kept(store, report_prefix("moderation", "x", 4), _state(4)), found == AT.replace(day=4)
+    return found == AT.replace(day=4)
 
 
 def _write_images(store: FolderStore) -> None:
@@ -217,7 +217,7 @@ KINDS = {
         f"{report_prefix('moderation', 'x', 3)}manifest.json",
         _write_manifests,
         _kept_report,
-        (False, False),
+        False,
         undetected=("flipped",),
     ),
     "image": Kind(
@@ -287,15 +287,6 @@ def test_a_broken_object_costs_itself_and_is_made_anew(
     assert all(len(record.getMessage()) < 2_000 for record in caplog.records)
     kind.write(store)
     assert kind.read(store) == whole
-
-
-def test_a_report_of_a_lost_history_is_not_that_of_the_snapshot_with_its_number(tmp_path: Path) -> None:
-    """A catalog that was restored numbers its snapshots as the lost one did."""
-    store = FolderStore(tmp_path)
-    _write_manifests(store)
-    place = report_prefix("moderation", "x", 4)
-    assert _is_kept(store, place, _state(4))
-    assert not _is_kept(store, place, State("x", "x", 4, AT.replace(day=9), AT))
 
 
 @pytest.mark.parametrize("name", sorted(KINDS.keys() - {"intake"}))

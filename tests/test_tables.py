@@ -53,7 +53,7 @@ def test_a_command_is_written_with_what_it_needs(capsys: pytest.CaptureFixture[s
 def test_a_page_that_is_named_is_linked(capsys: pytest.CaptureFixture[str]) -> None:
     tables.commands()
     found = rows(capsys.readouterr().out)
-    assert found["`carlos sql SQL [--snapshot N]`"][-1].endswith("; [sql](sql.md) says what is there.")
+    assert found["`carlos sql SQL [OPTION…]`"][-1].endswith("; [sql](sql.md) says what is there.")
     assert "[decisions](moderation.md#decisions)" in found["`carlos decide ACTION LORA_ID… --by NAME [OPTION…]`"][-1]
 
 

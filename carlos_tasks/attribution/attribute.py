@@ -21,7 +21,7 @@ from carlos_tasks.lake.state import lake_state
 from carlos_tasks.policies.files import policy_in_force
 from carlos_tasks.policies.policy import Policy
 from carlos_tasks.profiles.profile import Profile, load_profile
-from carlos_tasks.retrieval.session import connect
+from carlos_tasks.retrieval.session import open_session
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 
@@ -43,7 +43,7 @@ def attribute(settings: Settings, reference: Reference, *, snapshot: int | None 
         CarlosError: the reference set cannot be used; the message says why.
     """
     profile = load_profile(settings.profile)
-    with connect(settings, snapshot=snapshot) as con, lake_errors(), one_state(con):
+    with open_session(settings, snapshot=snapshot) as con, lake_errors(), one_state(con):
         return attribute_in(con, settings, profile, reference, k)
 
 

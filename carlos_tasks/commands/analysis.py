@@ -45,8 +45,7 @@ def sql(
 ) -> int:
     """Ask the lake in SQL, read-only.
 
-    One statement, of the lake as it is, or with `--snapshot` as it was; docs/sql.md says what is there, and what a
-    statement may do.
+    One statement, of the lake as it is, or with `--snapshot` as it was; docs/sql.md says what is there.
     """
     import duckdb
 

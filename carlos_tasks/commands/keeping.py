@@ -25,8 +25,8 @@ def relocate(
     docs/operations.md#moving-and-restoring.
     """
     from carlos_tasks.lake.catalog import connect, connect_to_catalog
-    from carlos_tasks.lake.place import relocate as move
-    from carlos_tasks.lake.place import told_missing
+    from carlos_tasks.lake.relocation import relocate as move
+    from carlos_tasks.lake.relocation import told_missing
     from carlos_tasks.store import open_store
 
     settings = load_settings()

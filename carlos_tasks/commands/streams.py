@@ -66,7 +66,7 @@ def standard_output() -> Iterator[None]:
         is_unicode = sys.stdout.encoding.lower().replace("-", "") == "utf8"
         # The only signs that UTF-8 has no bytes for are halves of a pair, and JSON escapes them in this way too.
         sys.stdout.reconfigure(errors="backslashreplace" if is_unicode else "replace")
-    stream, sys.stdout = sys.stdout, _Watched(sys.stdout)  # type: ignore[assignment]
+    stream, sys.stdout = sys.stdout, _Watched(sys.stdout)
     try:
         try:
             yield
@@ -94,6 +94,9 @@ class _Watched:
             self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
+        if name == "buffer":
+            # typer would write UTF-8 to the bytes of an ASCII terminal, past this.
+            raise AttributeError(name)
         return getattr(self._stream, name)
 
 

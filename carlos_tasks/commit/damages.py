@@ -109,7 +109,7 @@ def retire(con: duckdb.DuckDBPyConnection, store: ObjectStore, damages: Iterable
     outcomes = {
         outcome_key(d.profile_id, d.lora_id) for d in found if d.fault in _OF_OUTCOMES or d.key in spoilt | gone
     }
-    let_go(con, "core.embedding", [store.url(key) for key in sorted(spoilt | gone)])
+    let_go(con, "core.embedding", sorted(spoilt | gone))
     for key in sorted(spoilt | outcomes):
         if kept := set_aside(store, key):
             log.warning("%s was moved to %s", key, kept)

@@ -148,7 +148,7 @@ def _register(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Sequen
     """Register the shards that are not yet, and record the hashes of those that have none; the number of new rows."""
     keys = [shard.file.key for shard in shards]
     new = set(unregistered(con, store, keys))
-    register_shards(con, store, sorted(new))
+    register_shards(con, sorted(new))
     recorded = {
         key
         for (key,) in con.execute(

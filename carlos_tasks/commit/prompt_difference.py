@@ -47,9 +47,9 @@ def forget_prompt_differences(con: duckdb.DuckDBPyConnection, profile_id: str, l
     if not lora_ids:
         return
     places = [f"/profile_id={profile_id}/lora_id={lora_id}/" for lora_id in lora_ids]
-    urls = [
-        file.url
+    keys = [
+        file.key
         for file in data_files(con)
-        if file.table == "core.prompt_difference" and any(place in file.url for place in places)
+        if file.table == "core.prompt_difference" and any(place in file.key for place in places)
     ]
-    let_go(con, "core.prompt_difference", urls)
+    let_go(con, "core.prompt_difference", keys)

@@ -7,6 +7,7 @@ import duckdb
 
 from carlos_tasks.lake.damage import Damage
 from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, check_shards
+from carlos_tasks.lake.place import urls_of
 from carlos_tasks.lake.shards import ShardFile
 from carlos_tasks.store.keys import parse_shard_key, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
@@ -24,12 +25,11 @@ class Registered:
     unrecorded: set[str] = field(default_factory=set)
 
 
-def registered_keys(
-    con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: str, lora_ids: Sequence[str]
-) -> dict[str, list[str]]:
+def registered_keys(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> dict[str, list[str]]:
     """By lora_id: the keys of its registered shards, sorted; of one without shards an empty list."""
     keys: dict[str, list[str]] = {lora_id: [] for lora_id in lora_ids}
-    prefixes = {store.url(f"{shard_prefix(profile_id, lora_id)}x").removesuffix("x"): lora_id for lora_id in lora_ids}
+    folders = urls_of(con, [shard_prefix(profile_id, lora_id) for lora_id in lora_ids])
+    prefixes = dict(zip(folders, lora_ids, strict=True))
     found = con.execute(
         "select data_file from ducklake_list_files('carlos', 'embedding', schema => 'core') "
         "where list_contains($1::varchar[], regexp_replace(data_file, '[^/]*$', ''))",

@@ -69,7 +69,7 @@ def prepare(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profil
     ]
     work.shards = work.baseline.shards + [shard for shards in arrived.shards.values() for shard in shards]
     work.again = [o.lora_id for o in work.measured if known.get(o.lora_id, "failed") != "failed"]
-    lacking = registered_keys(con, store, profile_id, lacking_loras(con, profile_id))
+    lacking = registered_keys(con, profile_id, lacking_loras(con, profile_id))
     # An older version registered these: one that cannot be read any more must not end the commit of all others.
     found = check_registered(con, store, pairs, [key for keys in lacking.values() for key in keys])
     work.unsound = list(faults_by_lora(found.damages))
@@ -89,7 +89,7 @@ def _spoilt_attempt(store: ObjectStore, outcome: OutcomeRecord | None, damage: D
 def make_place(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: str, work: Work) -> None:
     """Let go of files that this commit registers or computes anew: they are gone, or of another measurement."""
     gone = [o.lora_id for o in work.measured if o.lora_id in work.again and o.status != "embedded"]
-    keys = stale(con, store, work.shards)
-    keys += [key for found in registered_keys(con, store, profile_id, gone).values() for key in found]
-    let_go(con, "core.embedding", [store.url(key) for key in keys])
+    keys = stale(con, work.shards)
+    keys += [key for found in registered_keys(con, profile_id, gone).values() for key in found]
+    let_go(con, "core.embedding", keys)
     forget_prompt_differences(con, profile_id, work.again)

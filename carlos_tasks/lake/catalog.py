@@ -19,12 +19,13 @@ from carlos_tasks.store import open_store
 
 __all__ = ["connect", "migrate"]
 
-# No download of extensions, and no query that reads the variables of the Python program around it.
+# No download of extensions, no query that reads the variables of the Python program around it, and no kept secrets.
 _NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,
     "python_enable_replacements": False,
-    "allow_persistent_secrets": False,
+    # No secret is read from the home folder, or written there. To forbid them would break the PostgreSQL extension.
+    "secret_directory": "/dev/null/secrets",
 }
 # A server that hangs is given up: object storage after three tries of so many seconds without a byte, PostgreSQL after
 # so many for a connection (docs/operations.md says how long that is in all).

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import duckdb
 
+from carlos_tasks.lake.place import store_of, urls_of
+
 # Where DuckLake attaches its own tables.
 _CATALOG = "__ducklake_metadata_carlos"
 
@@ -48,10 +50,13 @@ inner join place using (table_id)
 
 @dataclass(frozen=True)
 class DataFile:
-    """A file of the lake. `is_own`: DuckLake wrote it, where shards are only registered. `begin`: its snapshot."""
+    """A file of the lake, by its key in the store.
+
+    `is_own`: DuckLake wrote it, where shards are only registered. `begin`: its snapshot.
+    """
 
     table: str
-    url: str
+    key: str
     is_own: bool
     begin: int
     is_current: bool
@@ -65,22 +70,23 @@ def data_files(con: duckdb.DuckDBPyConnection, *, after: int = -1) -> list[DataF
         "where begin_snapshot > $after group by all order by begin_snapshot, url",
         {"after": after},
     ).fetchall()
-    return [DataFile(*row) for row in found]
+    place = store_of(con)
+    return [DataFile(table, url.removeprefix(f"{place}/"), *facts) for table, url, *facts in found]
 
 
-def let_go(con: duckdb.DuckDBPyConnection, table: str, urls: Sequence[str]) -> int:
+def let_go(con: duckdb.DuckDBPyConnection, table: str, keys: Sequence[str]) -> int:
     """Take files out of the newest snapshot, without reading them; returns how many were in it.
 
     Run it outside a transaction: the catalog is another database than the lake. Snapshots before the newest one still
     name the files, so that what they say of other files stands.
     """
-    if not urls:
+    if not keys:
         return 0
     (n_files,) = con.execute(
         f"update {_CATALOG}.ducklake_data_file "  # noqa: S608
         f"set end_snapshot = (select max(snapshot_id) from {_CATALOG}.ducklake_snapshot) "
         f"where end_snapshot is null and data_file_id in (select data_file_id from ({_FILES}) "
         "where is_current and table_name = $table and list_contains($urls::varchar[], url))",
-        {"table": table, "urls": list(urls)},
+        {"table": table, "urls": urls_of(con, keys)},
     ).fetchall()[0]
     return int(n_files)

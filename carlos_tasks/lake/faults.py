@@ -26,13 +26,17 @@ _NO_COLUMN = re.compile(r'Table "\w+" does not have a column named')
 # A catalog database in which no lake was made yet, opened to read.
 _NO_LAKE = re.compile(r"Existing DuckLake.*does not exist", re.DOTALL)
 
-# Every error of curl, whatever it is: "… error for HTTP GET to 'http://…'".
-_NO_ANSWER = re.compile(r" error for HTTP [A-Z]+ to '|Unexpected response when uploading part to S3")
+# Every error of DuckDB's HTTP clients, whatever it is: "… error for HTTP GET to 'http://…'".
+_NO_ANSWER = re.compile(
+    r" error for HTTP [A-Z]+ to '|Could not establish connection|Unexpected response when uploading part to S3"
+)
+# The status of an answer, where another error has been wrapped around the one that holds it.
+_STATUS = re.compile(r"\bHTTP (?:code )?([1-5]\d\d)\b")
 # The catalog database refused a statement: 'Failed to execute query "…": why'. The statement may hold any word, and
 # a server that is gone gives no reason.
 _REFUSED_BY_CATALOG = re.compile(r'Failed to \w+ query ".*":(?P<why>.*)', re.DOTALL)
 # Names of files and statements, which others chose.
-_NAMED_BY_OTHERS = re.compile(r'"[^"]*"')
+_NAMED_BY_OTHERS = re.compile(r"\"[^\"]*\"|'[^']*'")
 _SQLITE = (  # its words for SQLITE_BUSY, _LOCKED, _NOMEM, _IOERR, _FULL, _PROTOCOL
     "database is locked",
     "database table is locked",
@@ -106,10 +110,13 @@ def fault_of(exc: duckdb.Error) -> CarlosError:
 
 def _of_answer(exc: duckdb.HTTPException, text: str) -> CarlosError:
     """An answer of object storage, by its status; one without a status was no whole answer."""
-    status = int(getattr(exc, "status_code", 0))
-    if is_passing_answer(status):
-        return PassingError(f"lake: {text}")
-    return PermanentError(f"lake: {text}")
+    status = getattr(exc, "status_code", None) or _status_in(text)
+    return PassingError(f"lake: {text}") if is_passing_answer(status) else PermanentError(f"lake: {text}")
+
+
+def _status_in(text: str) -> int:
+    found = _STATUS.search(_NAMED_BY_OTHERS.sub("", text))
+    return int(found[1]) if found else 0
 
 
 def _is_of_the_way(exc: duckdb.Error) -> bool:
@@ -123,7 +130,7 @@ def _is_of_the_way(exc: duckdb.Error) -> bool:
     unreachable = _UNREACHABLE_POSTGRES.search(text)
     if unreachable:
         return not _REFUSED_BY_POSTGRES.search(unreachable["why"])
-    if _NO_ANSWER.search(text):
+    if _NO_ANSWER.search(text) or ((status := _status_in(text)) and is_passing_answer(status)):
         return True
     refused = _REFUSED_BY_CATALOG.search(text)
     why = refused["why"].strip() if refused else text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
-from carlos_tasks.lake.place import store_of
+from carlos_tasks.lake.place import store_of, urls_of
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.store.keys import BASELINE, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
@@ -102,11 +102,11 @@ def unregistered(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Itera
     """Return those of the shards that the catalog does not know yet, in order, each once."""
     listed = con.execute("select data_file from ducklake_list_files('carlos', 'embedding', schema => 'core')")
     known = {path for (path,) in listed.fetchall()}
-    place = store_of(con)
-    return [key for key in dict.fromkeys(keys) if f"{place}/{key}" not in known]
+    wanted = list(dict.fromkeys(keys))
+    return [key for key, url in zip(wanted, urls_of(con, wanted), strict=True) if url not in known]
 
 
-def stale(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Iterable["CheckedShard"]) -> list[str]:
+def stale(con: duckdb.DuckDBPyConnection, shards: Iterable["CheckedShard"]) -> list[str]:
     """Which of the shards are registered with other bytes than they have now: made again, of an older version's."""
     listed = con.execute(
         "select data_file, data_file_size_bytes from ducklake_list_files('carlos', 'embedding', schema => 'core')"
@@ -128,13 +128,12 @@ def stale(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Iterable["
     ]
 
 
-def register_shards(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[str]) -> None:
+def register_shards(con: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
     """Make the shards part of core.embedding, without a copy."""
     if keys:
-        place = store_of(con)  # as the catalog spells it: the store may have been opened under another name
         con.execute(
             "call ducklake_add_data_files('carlos', 'embedding', $1, schema => 'core', hive_partitioning => true)",
-            [[f"{place}/{key}" for key in keys]],
+            [urls_of(con, keys)],
         )
 
 

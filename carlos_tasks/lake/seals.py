@@ -77,13 +77,8 @@ def seal(con: duckdb.DuckDBPyConnection, store: ObjectStore) -> Seal | None:
     return made
 
 
-def key_of(store: ObjectStore, url: str) -> str:
-    """The key of what DuckDB opens under a URL of the store."""
-    return url.removeprefix(store.url("x").removesuffix("x"))
-
-
 def _sealed(store: ObjectStore, file: DataFile) -> SealedFile | None:
-    key = key_of(store, file.url)
+    key = file.key
     try:
         data = store.read(key)
     except NotFound:

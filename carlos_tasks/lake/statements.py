@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import count
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
@@ -24,7 +24,15 @@ def statement(path: str) -> str:
     return (sql_folder() / f"{path}.sql").read_text(encoding="utf-8")
 
 
-def rows(con: duckdb.DuckDBPyConnection, query: str, parameters: Row | list[Any] | None = None) -> list[Row]:
+class Asks(Protocol):
+    """A connection that a question can be put to: DuckDB's own, or the one behind the gate."""
+
+    def execute(self, query: str, parameters: Any = ...) -> Any:
+        """Run a statement; what comes back has its answer."""
+        ...
+
+
+def rows(con: Asks, query: str, parameters: Row | list[Any] | None = None) -> list[Row]:
     """Run a query; its rows by column name."""
     answer = con.execute(query, parameters or {})
     names = column_names(answer.description)

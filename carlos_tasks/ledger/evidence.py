@@ -18,6 +18,11 @@ from carlos_tasks.ledger.findings import Finding
 from carlos_tasks.ledger.public_keys import PublicKeys
 from carlos_tasks.ledger.records import TABLES, contents
 
+_NEEDED = (
+    *("position", "kind", "record_id", "content_hash", "previous_hash", "entry_hash"),
+    *("entered_at", "clock_at", "based_on", "is_late"),
+)
+
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -91,7 +96,7 @@ def _read_entries(con: duckdb.DuckDBPyConnection, found: Evidence) -> None:
     for row in read:
         committed_in = row.pop("committed_in")
         position = row["position"]
-        if any(row[name] is None for name in ("position", "kind", "record_id", "entered_at", "clock_at", "based_on")):
+        if any(row[name] is None for name in _NEEDED):
             found.findings.append(Finding("unreadable", "a column that an entry needs is null", position))
             continue
         found.entries.append(Entry(**row))

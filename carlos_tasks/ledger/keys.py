@@ -118,6 +118,8 @@ def make_key(path: Path) -> Signer:
     Raises:
         CarlosError: one of the files is there already, or cannot be written.
     """
+    if not path.name or path.is_dir():
+        raise CarlosError(f"{path} is a folder: name the file that the private key goes to")
     private_key = Ed25519PrivateKey.generate()
     signer = Signer(private_key)
     public_path = path.with_name(f"{path.name}.pub")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import duckdb
 
 from carlos_tasks.errors import SettingsError
+from carlos_tasks.lake.checks import MAX_ROWS, CheckFailure
 from carlos_tasks.ledger.chain import Head, head
 from carlos_tasks.ledger.evidence import Evidence, read_evidence
 from carlos_tasks.ledger.findings import Finding
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 
-__all__ = ["Finding", "KeptHead", "Verification", "verification", "verify_ledger"]
+__all__ = ["Finding", "KeptHead", "Verification", "chain_check", "verification", "verify_ledger"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,15 @@ class Verification:
     head: Head | None = None
     n_entries: int = 0
     n_signed: int = 0
+
+
+def chain_check(con: duckdb.DuckDBPyConnection) -> CheckFailure | None:
+    """The chain as one of the checks of the lake; None: it has no fault."""
+    found = verify_ledger(con)
+    if not found:
+        return None
+    meaning = "What was decided, taken in or approved is not what was entered (carlos decisions verify)."
+    return CheckFailure("decision_chain", meaning, len(found), [vars(one) for one in found[:MAX_ROWS]])
 
 
 def verify_ledger(

@@ -99,9 +99,10 @@ def _taken_out(con: duckdb.DuckDBPyConnection, evidence: Evidence) -> Iterator[F
             found = con.execute(query, {"schema": schema, "name": name, "first": first, "last": last}).fetchall()
         except duckdb.Error:
             continue  # the snapshots of that time were given up
-        for (record_id,) in sorted(found):
+        for (record_id,) in sorted(found, key=str):
             if kind in ("ledger", "ledger_stamp"):
-                yield Finding("history", f"its row of core.{kind} was deleted or changed", int(record_id))
+                position = None if record_id is None else int(record_id)
+                yield Finding("history", f"its row of core.{kind} was deleted or changed", position)
             else:
                 yield Finding("history", "its row was deleted or changed", None, kind, record_id)
 

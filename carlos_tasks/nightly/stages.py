@@ -104,9 +104,9 @@ def plan(settings: Settings) -> Plan:
     ids = [lora.lora_id for lora in waiting]
     plan_id = hashlib.sha256("\n".join([profile.profile_id, *ids]).encode()).hexdigest()[:16]
     store = open_store(settings.store)
-    batches = islice(cut(waiting, settings.loras_per_batch), MAX_BATCHES)
-    if not waiting and _baseline_is_damaged(settings, profile):
-        batches = iter([()])  # only the baseline is to be made and committed
+    batches = list(islice(cut(waiting, settings.loras_per_batch), MAX_BATCHES))
+    if not batches and _baseline_is_damaged(settings, profile):
+        batches = [()]  # only the baseline is to be made and committed
     keys = tuple(
         write_manifest(store, plan_id, number, Manifest(profile_id=profile.profile_id, loras=loras))
         for number, loras in enumerate(batches)
@@ -214,12 +214,15 @@ def commit_index(settings: Settings, plan_id: str) -> "CommitReport":
 
 
 def run_checks(settings: Settings) -> list["CheckFailure"]:
-    """Run `sql/checks`; returns the rows that should not be there."""
+    """Run `sql/checks`, and hold what was decided against its chain; returns what should not be there."""
     from carlos_tasks.lake.catalog import connect
     from carlos_tasks.lake.checks import run_checks
+    from carlos_tasks.lake.faults import lake_errors
+    from carlos_tasks.ledger.verify import chain_check
 
-    with connect(settings) as con:
-        return run_checks(con)
+    with connect(settings) as con, lake_errors():
+        broken = chain_check(con)
+        return [*run_checks(con), *([broken] if broken else [])]
 
 
 def clean_up(settings: Settings) -> list[str]:

@@ -104,7 +104,7 @@ def _attribution(settings: Settings, told: Json, reference: str | None) -> Docum
     asked = told["reference"]
     if reference is None and asked["n_pictures_used"] + asked["n_pictures_left_out"]:
         raise NotFound("name its reference pictures with --reference")
-    said = {name: str(asked[name]) for name in ("title", "rights_holder", "provenance", "licence")}
+    said: Json = {name: str(asked[name]) for name in ("title", "rights_holder", "provenance", "licence")}
     rest: Json = {
         "collected_at": asked["collected_at"] and date.fromisoformat(asked["collected_at"]),
         "texts": tuple(asked["texts"]),

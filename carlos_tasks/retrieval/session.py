@@ -71,14 +71,28 @@ def connect(
         PassingError: catalog or storage did not answer.
     """
     settings = settings or load_settings()
-    con = catalog.connect(settings, read_only=read_only, snapshot=snapshot)
+    con = open_session(settings, read_only=read_only, snapshot=snapshot)
+    if not read_only:
+        return con
     try:
         with lake_errors():
-            _encode_texts(con, settings)
-            return guarded(con, settings, with_files=with_files) if read_only else con
+            return guarded(con, settings, with_files=with_files)
     except BaseException:
         con.close()
         raise
+
+
+def open_session(
+    settings: Settings, *, read_only: bool = True, snapshot: int | None = None
+) -> duckdb.DuckDBPyConnection:
+    """Do as `connect` does, without the gate: for statements of the platform's own, which are written in `sql/`."""
+    con = catalog.connect(settings, read_only=read_only, snapshot=snapshot)
+    try:
+        _encode_texts(con, settings)
+    except BaseException:
+        con.close()
+        raise
+    return con
 
 
 def _encode_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:

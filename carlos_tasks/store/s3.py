@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 
 _MISSING = {"404", "NoSuchKey", "NotFound"}
 _REFUSED = {"403", "AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken"}
-# Storage that hangs: three tries of 30 seconds without a byte, and the pauses between them (docs/operations.md).
+# Storage that hangs: three tries (AWS_MAX_ATTEMPTS) of 30 seconds without a byte, and pauses (docs/operations.md).
 _CLIENT = Config(
-    retries={"mode": "standard", "total_max_attempts": 3},
+    retries={"mode": "standard"},
     s3={"addressing_style": "path"},
     connect_timeout=10,
     read_timeout=30,
@@ -150,6 +150,8 @@ def _s3_errors(what: str) -> Iterator[None]:
     except ParamValidationError as exc:
         raise PermanentError(f"{what}: {exc}") from exc
     except (BotoCoreError, Boto3Error, ResponseParserError, OSError) as exc:
+        if isinstance(exc.__context__, ClientError):  # a transfer wraps the answer that ended it
+            raise _from_client_error(what, exc.__context__) from exc
         # All else is of the way there: no answer, half of one, or one that is not of an S3 server.
         raise PassingError(f"{what}: {exc}") from exc
     except KeyError as exc:

@@ -12,7 +12,7 @@ from carlos_tasks.lake.damage import Damage, Fault
 from carlos_tasks.lake.data_files import DataFile, data_files
 from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, faults_by_lora, incomplete
 from carlos_tasks.lake.outcomes import read_outcome
-from carlos_tasks.lake.seals import SealedFile, key_of, read_seals
+from carlos_tasks.lake.seals import SealedFile, read_seals
 from carlos_tasks.lake.shards import ShardFile, ShardIdentity
 from carlos_tasks.store.keys import BASELINE, outcome_key, parse_shard_key
 from carlos_tasks.store.objects import ObjectStore
@@ -41,7 +41,7 @@ class Findings(BaseModel):
     n_lake_files_unsealed: int = 0
     damages: tuple[Damage, ...] = ()
     unrecorded: tuple[Unrecorded, ...] = ()
-    lake_urls: tuple[str, ...] = ()  # damaged files of tables that a commit computes again
+    lake_keys: tuple[str, ...] = ()  # damaged files of tables that a commit computes again
 
 
 def look_at(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
@@ -52,7 +52,7 @@ def look_at(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) ->
 def _loras(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
     profile_id, lora_ids = batch.profile_id, list(batch.items)
     pairs = _baseline_pairs(con, profile_id)
-    keys = registered_keys(con, store, profile_id, lora_ids)
+    keys = registered_keys(con, profile_id, lora_ids)
     registered = check_registered(con, store, pairs, [key for own in keys.values() for key in own])
     damages = [*registered.damages, *_let_go(con, profile_id, keys)]
     sound: dict[str, list[CheckedShard]] = {lora_id: [] for lora_id in lora_ids}
@@ -63,7 +63,8 @@ def _loras(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> 
         damages += _outcome(store, profile_id, lora_id, sound[lora_id], pairs)
     hurt = faults_by_lora(damages)
     whole = [lora_id for lora_id in lora_ids if lora_id not in hurt and lora_id != BASELINE]
-    damages += differing_loras(con, profile_id, whole)
+    if _baseline_is_whole(con, store, profile_id, pairs):
+        damages += differing_loras(con, profile_id, whole)
     return Findings(
         n_loras=len(lora_ids),
         n_shards=len(registered.shards) + len(registered.damages),
@@ -75,6 +76,14 @@ def _loras(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> 
             if shard.file.key in registered.unrecorded
         ),
     )
+
+
+def _baseline_is_whole(
+    con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: str, pairs: ProfilePairs
+) -> bool:
+    """Whether numbers can be computed anew: beside a damaged baseline those of every LoRA would differ."""
+    keys = registered_keys(con, profile_id, [BASELINE])
+    return not check_registered(con, store, pairs, keys[BASELINE]).damages and not _let_go(con, profile_id, keys)
 
 
 def _is_sealed(shard: CheckedShard, registered: Registered) -> bool:
@@ -135,30 +144,32 @@ def _outcome(
 def _lake_files(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
     sealed, damages = read_seals(store)
     wanted = set(batch.items)
-    files = [file for file in data_files(con) if file.is_own and key_of(store, file.url) in wanted]
+    files = [file for file in data_files(con) if file.is_own and file.key in wanted]
     told = {key for (key,) in con.execute("select key from core.damage").fetchall()}
     # That a file of the past alone is damaged is told once: nothing is computed from it any more.
-    files = [file for file in files if file.is_current or key_of(store, file.url) not in told]
+    files = [file for file in files if file.is_current or file.key not in told]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        faults = list(pool.map(lambda file: _file_fault(store, file, sealed.get(key_of(store, file.url))), files))
+        faults = list(pool.map(lambda file: _file_fault(store, file, sealed.get(file.key)), files))
     again = []
     for file, fault in zip(files, faults, strict=True):
         if fault is None:
             continue
-        damages += _touched(con, store, file, *fault)
-        if file.is_current and file.table in ("core.representation", "core.prompt_difference"):
-            again.append(file.url)
+        touched = _touched(con, store, file, *fault)
+        damages += touched
+        # What LoRAs are known for is computed again; an imported index is not, and what can be read of it stays.
+        if file.is_current and touched[0].lora_id:
+            again.append(file.key)
     return Findings(
         n_lake_files=len(files),
-        n_lake_files_unsealed=sum(key_of(store, file.url) not in sealed for file in files),
+        n_lake_files_unsealed=sum(file.key not in sealed for file in files),
         damages=tuple(damages),
-        lake_urls=tuple(again),
+        lake_keys=tuple(again),
     )
 
 
 def _file_fault(store: ObjectStore, file: DataFile, seal: SealedFile | None) -> tuple[Fault, str] | None:
     try:
-        data = store.read(key_of(store, file.url))
+        data = store.read(file.key)
     except NotFound:
         return Fault.LAKE_FILE_MISSING, f"a file of {file.table}, of snapshot {file.begin}, is not in the store"
     sha256 = hashlib.sha256(data).hexdigest()
@@ -174,7 +185,7 @@ def _touched(
     con: duckdb.DuckDBPyConnection, store: ObjectStore, file: DataFile, fault: Fault, detail: str
 ) -> list[Damage]:
     """One finding for each LoRA that has rows in a file, as far as that can be told without reading it."""
-    key = key_of(store, file.url)
+    key = file.key
     parts = dict(part.split("=", 1) for part in key.split("/") if "=" in part)
     if "lora_id" in parts:
         return [Damage(parts["profile_id"], parts["lora_id"], key, fault, detail)]

@@ -15,7 +15,7 @@ from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.data_files import data_files
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.seals import key_of
+from carlos_tasks.lake.place import urls_of
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import verification_prefix
@@ -109,11 +109,11 @@ def _new_run(
     run_id = secrets.token_hex(8)
     profile_ids = _profile_ids(con, profiles)
     batches: list[Batch] = []
-    loras = {profile_id: list(_drawn(_loras(con, store, profile_id), share, run_id)) for profile_id in profile_ids}
+    loras = {profile_id: list(_drawn(_loras(con, profile_id), share, run_id)) for profile_id in profile_ids}
     size = max(_LORAS, sum(map(len, loras.values())) // _MOST_BATCHES + 1)
     for profile_id, lora_ids in loras.items():
         batches += [Batch(kind="loras", profile_id=profile_id, items=some) for some in _cut(lora_ids, size)]
-    own = [key_of(store, file.url) for file in data_files(con) if file.is_own]
+    own = [file.key for file in data_files(con) if file.is_own]
     size = max(_FILES, len(own) // _MOST_BATCHES + 1)
     batches += [Batch(kind="lake", items=some) for some in _cut(own, size)]
     return Run(
@@ -143,9 +143,9 @@ def _profile_ids(con: duckdb.DuckDBPyConnection, profiles: Sequence[str]) -> lis
     ]
 
 
-def _loras(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: str) -> list[str]:
+def _loras(con: duckdb.DuckDBPyConnection, profile_id: str) -> list[str]:
     """The LoRAs of a profile with registered or recorded shards, or with a representation; the baseline first."""
-    prefix = store.url(f"shards/profile_id={profile_id}/lora_id=x").removesuffix("x")
+    (prefix,) = urls_of(con, [f"shards/profile_id={profile_id}/lora_id="])
     found = con.execute(
         "select regexp_extract(data_file[len($1) + 1:], '^[^/]*') as lora_id "
         "from ducklake_list_files('carlos', 'embedding', schema => 'core') where starts_with(data_file, $1) "

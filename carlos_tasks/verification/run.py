@@ -107,7 +107,7 @@ def record(settings: Settings, run: Run) -> VerificationReport:
             )
         retire(con, store, damages)
         for table in ("core.representation", "core.prompt_difference"):
-            let_go(con, table, [url for part in found for url in part.lake_urls])
+            let_go(con, table, [key for part in found for key in part.lake_keys])
     end_run(store, run)
     return VerificationReport(run.run_id, **counts, damages=tuple(map(_row, damages)))
 

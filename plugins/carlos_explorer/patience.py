@@ -21,7 +21,8 @@ def in_time(ask: Callable[[], Answer]) -> Answer:
     Raises:
         PassingError: no answer in `PATIENCE_S`, or too many questions hang already.
     """
-    if not _places.acquire(blocking=False):
+    places = _places
+    if not places.acquire(blocking=False):
         raise PassingError("catalog or storage do not answer, and too many pages wait for them already")
     box: list[tuple[bool, Any]] = []
 
@@ -31,7 +32,7 @@ def in_time(ask: Callable[[], Answer]) -> Answer:
         except BaseException as exc:
             box.append((False, exc))
         finally:
-            _places.release()
+            places.release()
 
     thread = threading.Thread(target=run, name="carlos-page", daemon=True)
     thread.start()
@@ -41,4 +42,4 @@ def in_time(ask: Callable[[], Answer]) -> Answer:
     is_answer, what = box[0]
     if not is_answer:
         raise what
-    return what  # type: ignore[no-any-return]
+    return what

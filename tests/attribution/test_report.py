@@ -68,18 +68,16 @@ def test_the_same_snapshot_gives_the_same_bytes(studio: Studio, folder: Path, tm
     assert _hashes(again) == _hashes(manifest)
 
 
-def test_a_check_makes_the_report_again_with_its_reference_pictures(
-    studio: Studio, folder: Path, tmp_path: Path
-) -> None:
+def test_a_check_makes_the_report_again_with_its_reference_pictures(studio: Studio, tmp_path: Path) -> None:
     pictures = tmp_path / "pictures"
     shutil.copytree(studio.plates, pictures)
-    (pictures / "broken =1+1.png").write_bytes(b"no picture")
-    without = check_report(str(folder), studio.settings)
+    write_attribution(studio.settings, make_reference(str(pictures), texts=["stripes"]), tmp_path / "out", k=1)
+    without = check_report(str(tmp_path / "out"), studio.settings)
     assert without.faults == [] and "--reference" in without.not_checked[0]
-    verdict = check_report(str(folder), studio.settings, reference=str(pictures))
+    verdict = check_report(str(tmp_path / "out"), studio.settings, reference=str(pictures))
     assert (verdict.faults, verdict.not_checked) == ([], []) and "recomputed_from" in verdict.facts
     next(pictures.glob("*.png")).unlink()
-    assert check_report(str(folder), studio.settings, reference=str(pictures)).faults
+    assert check_report(str(tmp_path / "out"), studio.settings, reference=str(pictures)).faults
 
 
 def test_a_check_makes_a_report_of_loras_again_by_itself(studio: Studio, tmp_path: Path) -> None:

@@ -168,7 +168,6 @@ PLACES = (
     "/dev/full",
     "/dev/null",
     "/proc/self/mem",
-    "/",
     "s3://",
     "ftp://x/y",
     "folder:/nonexistent",

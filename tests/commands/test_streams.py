@@ -23,7 +23,6 @@ COMMANDS = [
     ["sql", "from mart.guide"],
     ["sql", "from mart.guide", "--json"],
     ["sql", "from range(200000)", "--json"],
-    ["thresholds"],
     ["queries", "--json"],
     ["index", "--help"],
 ]
@@ -43,9 +42,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         command = [sys.executable, "-m", "carlos_tasks.cli", *arguments]
         if redirected:
             command = ["bash", "-c", f'set -o pipefail; "$@" {redirected}', "carlos", *command]
-        options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+        streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
         kept = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-        return subprocess.run(command, env=kept | lake | (env or {}), cwd=folder, check=False, timeout=120, **options)
+        environment = kept | lake | (env or {})
+        ran: Any = subprocess.run(command, env=environment, cwd=folder, check=False, timeout=120, **streams)
+        return ran
 
     return carlos
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-import carlos_tasks
 from carlos_tasks.errors import PermanentError
+from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.statements import rows
+from carlos_tasks.ledger.verify import verify_ledger
 from carlos_tasks.moderation.approval import Approval
 from carlos_tasks.moderation.batches import BatchRequest, RecordedBatch, prepare_batch, record_batch
 from carlos_tasks.nightly.stage_reports import as_json
@@ -34,7 +35,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 def decisions(place: Settings) -> list[dict[str, Any]]:
-    with carlos_tasks.connect(place) as con:
+    with connect(place) as con:
         return rows(con, "select lora_id, analyst, action, batch_id, snapshot_id from core.decision order by lora_id")
 
 
@@ -99,8 +100,17 @@ def test_an_approved_batch_is_signed_once_by_who_approved_it(tmp_path: Path) -> 
     assert record_batch(place, batch, Approval.of(APPROVED), "run 1") == done
     one = {"analyst": "ana", "action": "takedown", "batch_id": "run 1", "snapshot_id": batch.snapshot_id}
     assert decisions(place) == [{"lora_id": STAR} | one, {"lora_id": OTHER} | one]
-    with carlos_tasks.connect(place) as con:
+    with connect(place) as con:
         assert rows(con, "select lora_id from mart.moderation_queue") == [{"lora_id": COPY}]
+        (kept,) = rows(con, "select batch_id, content_hash, user_name from core.approval")
+        assert kept == {"batch_id": "run 1", "content_hash": batch.content_hash, "user_name": "ana"}
+        assert [row["kind"] for row in rows(con, "from core.ledger order by position")] == [
+            "approval",
+            *["decision"] * 2,
+        ]
+        assert verify_ledger(con) == []
+    with pytest.raises(PermanentError, match="is removed already, by takedown"):
+        prepare_batch(place, BatchRequest(**GIVEN))
 
 
 def test_the_task_signs_what_the_operator_returned(

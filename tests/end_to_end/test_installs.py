@@ -54,11 +54,22 @@ OF_THE_BASE = """
     report transparency --out {folder}/transparency --month {month}
     report attribution --out {folder}/attribution --lora {other} --title "the second"
     report check {folder}/moderation
+    report redact
+    keys new {folder}/second
+    keys add {folder}/ana.pub --name "key of Ana" --role analyst --analyst ana --by lead
+    decide comment {other} --by ana --key {folder}/ana --reasons "I looked at it."
+    keys revoke {key} --reason "the laptop is gone" --by lead
+    keys list
+    decisions head
+    decisions verify
     submission submitted {folder}/transparency/statements/0001.json --by ana
     validate {loras}
     validate --headers-only {loras}
     ingest folder:{loras} --again
     import-published {published}
+    verify
+    verify --sample 0.5 --json
+    relocate
     down
 """
 #: What ends with 1 and one line there, with the extra or the place that it needs.
@@ -159,6 +170,8 @@ PINNED = ("--constraint", str(REPOSITORY / "constraints.txt"))
 
 def uv(*arguments: str) -> str:
     """Run uv with pip's configuration; returns what it says."""
+    if not Path(sys.executable).with_name("uv").is_file() and shutil.which("uv") is None:
+        pytest.skip("uv is not installed: it comes with the extra `dev`")
     command = [str(REPOSITORY / "scripts" / "uv"), *arguments]
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     assert done.returncode == 0, done.stderr
@@ -189,6 +202,7 @@ def names(install: Callable[[str], Install], tmp_path_factory: pytest.TempPathFa
     indexed = full.carlos("index folder:{loras} --json", names)
     assert indexed.returncode == 0, indexed.stderr
     names["lora"], names["other"], *_ = json.loads(indexed.stdout)[0]["batches"][0]["lora_ids"]
+    names["key"] = json.loads(full.carlos("keys new {folder}/ana --json", names).stdout)[0]["key_id"]
     full.all_of('thresholds --calibrate\nqueries foggy\nsearch "a striped picture"\nscore', names)
     return names
 

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,8 +13,10 @@ from carlos_tasks.errors import CarlosError, NotFound, SettingsError
 from carlos_tasks.evaluation.corpus.study import Options
 from carlos_tasks.evaluation.evaluate import SECTIONS, evaluate
 from carlos_tasks.evaluation.stored import KeptEvaluation, evaluate_and_keep
+from carlos_tasks.reports.check import check_report
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
+from carlos_tasks.store.folder import FolderStore
 from carlos_tasks.store.keys import evaluation_prefix
 from tests.evaluation.conftest import World
 from tests.samples import published
@@ -139,33 +140,27 @@ def test_a_report_is_kept_once_for_each_state_of_the_lake(world: World) -> None:
     assert evaluate_and_keep(world.settings) == KeptEvaluation(place, is_new=False, n_files=0, left_out=())
 
 
-def test_a_report_without_its_last_file_is_made_anew(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_without_its_last_file_is_made_anew(world: World) -> None:
     store = open_store(world.settings.store)
     place = evaluate_and_keep(world.settings).prefix
-    whole = {item.key: store.read(item.key) for item in store.list(place) if not item.key.endswith(".png")}
-    store.delete(f"{place}report.json")
+    own = (".png", "manifest.json", "seal.json")  # these say when it was made
+    whole = {item.key: store.read(item.key) for item in store.list(place) if not item.key.endswith(own)}
+    store.delete(f"{place}manifest.json")
     assert evaluate_and_keep(world.settings).is_new
     assert {key: store.read(key) for key in whole} == whole
+    assert check_report(f"{world.settings.store}/{place}", world.settings).faults == []
 
 
-def test_a_report_is_uploaded_with_its_facts_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Recorder:
-        """A store that remembers what was written."""
+def test_a_report_is_uploaded_with_its_manifest_last(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    upload, keys = FolderStore.upload, []
 
-        def __init__(self) -> None:
-            self.keys: list[str] = []
+    def remember(store: FolderStore, path: Path, key: str) -> None:
+        keys.append(key)
+        upload(store, path, key)
 
-        def exists(self, key: str) -> bool:
-            return False
-
-        def write(self, key: str, data: bytes) -> None:
-            self.keys.append(key)
-
-    recorder: Any = Recorder()
-    monkeypatch.setattr("carlos_tasks.evaluation.stored.open_store", lambda uri: recorder)
+    monkeypatch.setattr(FolderStore, "upload", remember)
     evaluate_and_keep(world.settings, again=True)
-    assert recorder.keys[-1].endswith("/report.json")
-    assert sum(key.endswith("report.json") for key in recorder.keys) == 1
+    assert keys[-1].endswith("/manifest.json") and len(keys) == len(set(keys)) > 3
 
 
 def test_a_profile_and_a_snapshot_have_a_place_of_their_own() -> None:

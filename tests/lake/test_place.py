@@ -16,7 +16,7 @@ from carlos_tasks.commit.index import commit_index
 from carlos_tasks.errors import PermanentError, SettingsError
 from carlos_tasks.lake.catalog import connect, connect_to_catalog, migrate
 from carlos_tasks.lake.checks import run_checks
-from carlos_tasks.lake.place import Relocation, relocate
+from carlos_tasks.lake.relocation import Relocation, relocate
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings, load_settings
 from carlos_tasks.store import open_store

@@ -20,6 +20,7 @@ from carlos_tasks.moderation import recording
 from carlos_tasks.moderation.decisions import decide
 from carlos_tasks.moderation.drafts import DecisionDraft, NoticeDraft
 from carlos_tasks.moderation.notices import add_notice
+from carlos_tasks.nightly.stages import run_checks
 from carlos_tasks.settings import Settings
 from tests.lakes import migrated_lake, settings_of
 from tests.moderation.cases_in_lake import STAR, make_lake
@@ -198,6 +199,15 @@ def test_a_chain_that_is_gone_is_not_begun_again(tmp_path: Path) -> None:
         add_notice(place, NoticeDraft(STAR, "other", "user", "desk"))
     with connect(place) as con:
         assert {"head", "history", "not_entered"} <= {one.fault for one in verify_ledger(con)}
+
+
+def test_the_nightly_checks_tell_of_a_broken_chain(lake: Settings) -> None:
+    with connect(lake, read_only=False) as con:
+        report(con, "a")
+        assert run_checks(lake) == []
+        con.execute("update core.ledger set content_hash = 'x'")
+        (broken,) = run_checks(lake)
+    assert (broken.check, broken.rows[0]["fault"], broken.rows[0]["position"]) == ("decision_chain", "altered_entry", 1)
 
 
 def test_nothing_is_entered_that_is_not_there(lake: Settings) -> None:

@@ -314,3 +314,36 @@ def test_without_a_lake_nothing_is_signed(settings: Settings) -> None:
 def test_a_connection_to_what_was_writes_nothing(place: Settings) -> None:
     with pytest.raises(ValueError, match="is read-only"):
         carlos_tasks.connect(place, read_only=False, snapshot=1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "fault"),
+    [
+        ({}, {}, "is removed already, by takedown"),
+        ({}, {"ground": "illegal_content", "ground_reference": "Act 1"}, "is removed already, by takedown"),
+        ({"action": "restrict"}, {"action": "restrict", "ground_reference": "Terms 5"}, "is restricted on this ground"),
+        ({"action": "label"}, {"action": "label"}, "is labelled on this ground already"),
+        ({"action": "restrict"}, {"action": "restrict", "ground": "illegal_content"}, None),
+        ({"action": "label"}, {"action": "label", "ground_reference": "Terms 5"}, None),
+        ({"action": "restrict"}, {}, None),
+        ({"action": "no_action"}, {"action": "no_action"}, None),
+    ],
+)
+def test_what_is_in_force_is_not_done_again(
+    place: Settings, first: dict[str, Any], second: dict[str, Any], fault: str | None
+) -> None:
+    done = decide(place, draft(**first))
+    if fault is None:
+        decide(place, draft(**second))
+        return
+    with pytest.raises(CarlosError, match=fault) as caught:
+        decide(place, draft(**second))
+    assert done["decision_id"] in str(caught.value) and "\n" not in str(caught.value)
+    assert len(ask(place, "from core.decision")) == 1
+
+
+def test_what_was_overturned_may_be_done_again(place: Settings) -> None:
+    for action in ("takedown", "appeal", "overturn", "takedown"):
+        decide(place, draft(action=action))
+    (removed,) = ask(place, "from mart.removed")
+    assert removed["action"] == "takedown"

@@ -28,7 +28,7 @@ class Kept:
         return Path(self.settings.store) / prefix.rstrip("/")
 
 
-Tamper = Callable[[Path, Kept], None]
+Tamper = Callable[[Path, Kept], object]
 
 
 def read(folder: Path, name: str) -> dict[str, Any]:
@@ -83,3 +83,13 @@ def listed_too(folder: Path, path: str, data: bytes) -> None:
     line = {"path": path, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     files = sorted([*read(folder, MANIFEST)["files"], line], key=lambda file: str(file["path"]))
     rehash(folder, files=files)
+
+
+def in_turn(*steps: Callable[[Path], object]) -> Tamper:
+    """Several things, one after the other."""
+
+    def tamper(folder: Path, kept: Kept) -> None:
+        for step in steps:
+            step(folder)
+
+    return tamper

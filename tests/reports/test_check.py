@@ -1,5 +1,6 @@
 """Checking a report without the lake: what was changed, lost or added is told; and what nobody vouches for as well."""
 
+import hashlib
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,8 +101,6 @@ def test_a_signature_that_is_none_is_told(tmp_path: Path, key: Signer, change: s
         data = canonical_json(manifest)
         (report / "manifest.json").write_bytes(data)
         if change != "rewritten":
-            import hashlib
-
             gone = {"key_id": None, "signature": None} if change == "stripped and unsaid" else {}
             seal.write_bytes(canonical_json(told | gone | {"manifest_sha256": hashlib.sha256(data).hexdigest()}))
     found = faults(report, tmp_path / "deployment.pem.pub")

@@ -107,7 +107,8 @@ def test_a_command_is_interrupted_at_any_moment(
             assert err.splitlines()[-1] == LINE and err.count("\n") == 1, f"{moment}\n{err}"
         else:  # its last words were said
             assert code in {0, 1}, f"{moment}: exit {code}\n{err}"
-        (tmp_path / "out").exists() and os.rename(tmp_path / "out", tmp_path / f"out-{number}")
+        if (tmp_path / "out").exists():
+            (tmp_path / "out").rename(tmp_path / f"out-{number}")
     assert interrupted
     with connect(filled) as con:
         assert run_checks(con) == before

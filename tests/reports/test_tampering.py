@@ -1,6 +1,7 @@
 """Each tampering with a report is found, at the path where it was done: by whoever has no rights in the lake, and by
 whoever has all of them but no key."""
 
+import hashlib
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ from tests.reports.tampering import (
     Tamper,
     edit,
     forge_entry,
+    in_turn,
     listed_too,
     read,
     rehash,
@@ -108,10 +110,13 @@ def _other_report(folder: Path, kept: Kept) -> None:
     write(folder, RELEASE, release | {"manifest_sha256": read(folder, SEAL)["manifest_sha256"]})
 
 
+def _other_report_without_entry(folder: Path, kept: Kept) -> None:
+    _other_report(folder, kept)
+    write(folder, RELEASE, read(folder, RELEASE) | {"entry": None})
+
+
 def _redacted(folder: Path, kept: Kept) -> None:
     data = (folder / PAGE).read_bytes().replace(b"Trade mark", b"Trademark")
-    import hashlib
-
     file = {"path": PAGE, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
     (folder / PAGE).write_bytes(data)
     lora = {"lora_id": "c" * 64, "decision_id": "takedown-c", "redacted_at": "2026-03-20T00:00:00.000000Z"}
@@ -141,28 +146,28 @@ TAMPERINGS: dict[str, tuple[Tamper, str, str]] = {
     "no head": (lambda f, k: rehash(f, ledger=None), SEAL, OTHER_ENTRY),
     "whose pictures": (lambda f, k: rehash(f, pictures_of=["c" * 64]), SEAL, OTHER_ENTRY),
     "page edited": (lambda f, k: edit(f / PAGE, b"2026", b"2027"), PAGE, "is not what was written"),
-    "page edited, re-hashed": (lambda f, k: (edit(f / PAGE, b"2026", b"2027"), rehash(f))[1], SEAL, OTHER_ENTRY),
+    "page edited, re-hashed": (in_turn(lambda f: edit(f / PAGE, b"2026", b"2027"), rehash), SEAL, OTHER_ENTRY),
     "table edited, re-hashed": (
-        lambda f, k: (edit(f / TABLE, b"ncii", b"spam"), rehash(f))[1],
+        in_turn(lambda f: edit(f / TABLE, b"ncii", b"spam"), rehash),
         TABLE,
         "the lake gives",
     ),
     "entry forged": (
-        lambda f, k: (edit(f / TABLE, b"ncii", b"spam"), rehash(f), forge_entry(f))[2],
+        in_turn(lambda f: edit(f / TABLE, b"ncii", b"spam"), rehash, forge_entry),
         MANIFEST,
         NOT_IN_LEDGER,
     ),
     "file removed": (lambda f, k: (f / TABLE).unlink(), TABLE, "is missing"),
     "file and line removed": (lambda f, k: without_line(f, TABLE), TABLE, "neither listed nor here"),
     "file left out": (_left_out, STATEMENTS, "neither listed nor here"),
-    "manifest emptied": (lambda f, k: (f / MANIFEST).write_bytes(b"") and None, MANIFEST, "is not that of a report"),
+    "manifest emptied": (lambda f, k: (f / MANIFEST).write_bytes(b""), MANIFEST, "is not that of a report"),
     "no files listed": (lambda f, k: rehash(f, files=[]), MANIFEST, "lists no file"),
     "link added": (lambda f, k: (f / "more.csv").symlink_to("/etc/hostname"), "more.csv", "is a link"),
-    "file added": (lambda f, k: (f / "tables/more.csv").write_text("x") and None, "tables/more.csv", "no part"),
-    "hidden file added": (lambda f, k: (f / "tables/.x").write_text("x") and None, "tables/.x", "no part"),
+    "file added": (lambda f, k: (f / "tables/more.csv").write_text("x"), "tables/more.csv", "no part"),
+    "hidden file added": (lambda f, k: (f / "tables/.x").write_text("x"), "tables/.x", "no part"),
     "folder added": (lambda f, k: (f / "annex").mkdir(), "annex", "is an empty folder"),
     "case variant added": (
-        lambda f, k: shutil.copy(f / PAGE, f / "SEAL.json") and None,
+        lambda f, k: shutil.copy(f / PAGE, f / "SEAL.json"),
         "SEAL.json",
         "no part",
     ),
@@ -202,7 +207,7 @@ TAMPERINGS: dict[str, tuple[Tamper, str, str]] = {
     "approval gone": (lambda f, k: (f / RELEASE).unlink(), RELEASE, "says that the report was released"),
     "approval forged": (_other_report, RELEASE, OTHER_ENTRY),
     "approval without entry": (
-        lambda f, k: (_other_report(f, k), write(f, RELEASE, read(f, RELEASE) | {"entry": None}))[1],
+        _other_report_without_entry,
         RELEASE,
         NOT_IN_LEDGER,
     ),
@@ -225,11 +230,11 @@ INSIDERS: dict[str, tuple[Tamper, str, str]] = {
     "made long ago": (lambda f, k: rehash(f, created_at="2199-01-01T00:00:00+00:00"), MANIFEST, "was entered at"),
     "another snapshot": (lambda f, k: rehash(f, snapshot_id=2), MANIFEST, "another time than the lake"),
     "table edited": (
-        lambda f, k: (edit(f / TABLE, b"ncii", b"spam"), rehash(f))[1],
+        in_turn(lambda f: edit(f / TABLE, b"ncii", b"spam"), rehash),
         TABLE,
         "is not what the lake gives",
     ),
-    "page edited": (lambda f, k: (edit(f / PAGE, b"2026", b"2027"), rehash(f))[1], PAGE, "not the page that the lake"),
+    "page edited": (in_turn(lambda f: edit(f / PAGE, b"2026", b"2027"), rehash), PAGE, "not the page that the lake"),
     "line removed": (lambda f, k: without_line(f, TABLE), TABLE, "neither listed nor here"),
     "line added": (lambda f, k: listed_too(f, "tables/x.csv", b"x"), "tables/x.csv", "no part of such a report"),
     "counts changed": (
@@ -282,7 +287,7 @@ def test_a_head_that_was_kept_elsewhere_is_in_the_ledger(kept: Kept, copy: Path)
     alone = check_report(str(copy), head=head["entry_hash"])
     assert told(alone) == [] and "head" in alone.vouched_by[0]
     other = check_report(str(copy), head="0" * 64)
-    assert other.vouched_by == [] and "head" in other.not_checked[0]
+    assert other.vouched_by == [] and any("whether the head 0000" in line for line in other.not_checked)
 
 
 def test_a_report_that_lies_in_the_place_of_another_is_found(own_lake: Kept) -> None:

@@ -68,8 +68,8 @@ def test_pictures_are_held_against_the_baseline_without_its_flagged_images(
     lake: duckdb.DuckDBPyConnection, micro: Profile, settings: Settings, tmp_path: Path
 ) -> None:
     store, images = open_store(settings.store), baseline(micro, dimension=64)
-    register_shards(lake, store, write_shards(store, micro, "base", images, flags={0: "nan", 3: "black"}))
-    register_shards(lake, store, write_shards(store, micro, "lora", images + 9))
+    register_shards(lake, write_shards(store, micro, "base", images, flags={0: "nan", 3: "black"}))
+    register_shards(lake, write_shards(store, micro, "lora", images + 9))
     paths = [picture(tmp_path / f"{n}.png", colour) for n, colour in enumerate((RED, GREEN))]
     part = image_part(lake, micro, paths, 1, settings)
     used = np.delete(images, [0, 3], axis=0).mean(axis=0, dtype=np.float64)

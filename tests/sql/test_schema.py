@@ -8,8 +8,8 @@ import pytest
 from carlos_tasks.lake.checks import check_names
 from carlos_tasks.lake.migrate import FOLDERS, SqlFile, sql_files, sql_folder
 from tests import test_import_published
+from tests.commit import test_damaged, test_representation, test_thresholds
 from tests.commit import test_index as test_commit
-from tests.commit import test_representation, test_thresholds
 from tests.intake import test_asked_again
 from tests.intake import test_commit as test_intake_commit
 from tests.lake import test_place
@@ -116,8 +116,8 @@ def test_every_object_is_tested() -> None:
     commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
     tests = (test_commit, test_intake_commit, test_representation, test_import_published, test_queries, test_thresholds)
     others = (test_decisions, test_notices, test_scoring, test_submissions, test_nightly, test_asked_again, test_place)
-    ledger = (test_chain, test_keys, test_stamps)
-    assert commits == {name for test in (*tests, *others, *ledger) for name in test.TESTED_SQL}
+    kept = (test_chain, test_keys, test_stamps, test_damaged)
+    assert commits == {name for test in (*tests, *others, *kept) for name in test.TESTED_SQL}
 
 
 def test_the_guide_tells_of_every_object_and_what_it_is(con: duckdb.DuckDBPyConnection) -> None:

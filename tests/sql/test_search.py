@@ -326,3 +326,28 @@ def test_the_first_that_was_drawn_is_what_an_equal_is_measured_as(con: duckdb.Du
         },
     )
     assert measured_as(con) == [("new", "unpatched"), ("newer", "unpatched")]
+
+
+def test_what_is_damaged_waits_and_is_found_by_nobody(con: duckdb.DuckDBPyConnection) -> None:
+    fill(
+        con,
+        {
+            "core.lora": [{"lora_id": lora_id, "tensors_sha256": lora_id} for lora_id in ("a", "b", "gone", "right")],
+            "core.representation": [
+                {"lora_id": "a"},
+                {"lora_id": "b"},
+                {"lora_id": "gone", "measured": "failed"},
+                {"lora_id": "right"},
+            ],
+            "core.damage": [
+                {"lora_id": "b", "resolved_at": None},
+                {"lora_id": "gone", "resolved_at": None},
+                {"lora_id": "right"},
+            ],
+        },
+    )
+    assert measured_as(con) == [("b", None)]
+    assert answer(con, "select lora_id from mart.similar('a', 9)") == [{"lora_id": "right"}]
+    assert {row["lora_id"] for row in answer(con, "from mart.search_vector([1.0, 0.0], 9)")} == {"a", "right"}
+    with pytest.raises(duckdb.Error, match="LoRA 'b' was found damaged"):
+        con.execute("from mart.similar('b', 9)").fetchall()

@@ -608,6 +608,49 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             },
         ],
     ),
+    ("damage", "findings that are open, with the LoRA's name"): (
+        {
+            "raw.listing": [{"lora_id": "a", "name": "A"}],
+            "core.damage": [
+                {"lora_id": "a", "resolved_at": None, "key": "k"},
+                {"lora_id": "b", "key": "of a LoRA that was measured again"},
+                {"lora_id": "", "profile_id": "", "resolved_at": None, "key": "lake/x", "fault": "lake_file_damaged"},
+            ],
+        },
+        "select lora_id, name, key, fault from mart.damage order by key",
+        [
+            {"lora_id": "a", "name": "A", "key": "k", "fault": "shard_damaged"},
+            {"lora_id": "", "name": None, "key": "lake/x", "fault": "lake_file_damaged"},
+        ],
+    ),
+    ("representation_status", "what is damaged says so until it is measured again, and after what a decision says"): (
+        {
+            "core.representation": [
+                {"lora_id": "damaged"},
+                {"lora_id": "elsewhere"},
+                {"lora_id": "failed", "measured": "failed"},
+                {"lora_id": "right again"},
+                {"lora_id": "taken down"},
+            ],
+            "core.decision": [{"lora_id": "taken down"}],
+            "core.damage": [
+                {"lora_id": "damaged", "resolved_at": None, "key": "one"},
+                {"lora_id": "damaged", "resolved_at": None, "key": "two"},
+                {"lora_id": "elsewhere", "resolved_at": None, "profile_id": "q"},
+                {"lora_id": "failed", "resolved_at": None},
+                {"lora_id": "right again"},
+                {"lora_id": "taken down", "resolved_at": None},
+            ],
+        },
+        "select lora_id, status, effect_status from mart.representation_status order by lora_id",
+        [
+            {"lora_id": "damaged", "status": "damaged", "effect_status": "ok"},
+            {"lora_id": "elsewhere", "status": "ok", "effect_status": "ok"},
+            {"lora_id": "failed", "status": "failed", "effect_status": "failed"},
+            {"lora_id": "right again", "status": "ok", "effect_status": "ok"},
+            {"lora_id": "taken down", "status": "removed", "effect_status": "ok"},
+        ],
+    ),
     ("guide", "says of itself what it is"): (
         {},
         "select kind, comment from mart.guide where object = 'mart.guide'",

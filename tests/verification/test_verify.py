@@ -11,7 +11,8 @@ from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.lake.data_files import data_files
-from carlos_tasks.lake.seals import key_of, read_seals
+from carlos_tasks.lake.seals import read_seals
+from carlos_tasks.nightly.stages import backlog_size
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
@@ -20,7 +21,7 @@ from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.verification import run as running
 from carlos_tasks.verification.plan import plan_run
 from carlos_tasks.verification.run import VerificationReport, verify, verify_batch
-from tests.commit.small_index import small_profile, write_outcome
+from tests.commit.small_index import baseline, small_profile, write_outcome
 from tests.commit.test_damaged import BACKLOG, known_loras, measure
 from tests.commit.test_index import REPRESENTATION
 from tests.conftest import Rows
@@ -41,6 +42,13 @@ class Lake:
         commit_index(settings, profile, keys[:3])
         commit_index(settings, profile, keys)
 
+    @property
+    def saved(self) -> Path:
+        """The profile, in a file."""
+        path = Path(self.settings.store).parent / "profile.json"
+        path.write_text(self.profile.model_dump_json())
+        return path
+
     def shard(self, lora_id: str = "b", number: int = 1) -> str:
         return shard_key(self.profile.profile_id, lora_id, number)
 
@@ -54,7 +62,7 @@ class Lake:
     def file_of(self, table: str, of: str = "") -> str:
         """The key of a file that the lake wrote for a table, the newest one whose key has this in it."""
         with connect(self.settings) as con:
-            keys = [key_of(self.store, f.url) for f in data_files(con) if f.table == table and f.is_current]
+            keys = [f.key for f in data_files(con) if f.table == table and f.is_current]
         return [key for key in keys if of in key][-1]
 
     def next_night(self) -> None:
@@ -164,11 +172,16 @@ def test_what_is_wrong_with_one_lora_is_told_and_made_right(it: Lake, rows: Rows
 
 
 def test_a_damaged_baseline_is_told_and_made_right(it: Lake, rows: Rows) -> None:
-    it.flip(it.shard(BASELINE), 700)
+    before = rows(REPRESENTATION)
+    data = it.store.read(it.shard(BASELINE))
+    value = baseline(it.profile)[8, 0].tobytes()  # a float of one of its pairs: the numbers of all LoRAs would change
+    it.flip(it.shard(BASELINE), data.index(value) + 2)
     assert faults(verify(it.settings)) == {(BASELINE, "shard_damaged")}
+    assert backlog_size(it.settings.model_copy(update={"profile": str(it.saved)})) == 1
     it.next_night()
     assert verify(it.settings).damages == ()
     assert rows("from mart.damage") == []
+    assert rows(REPRESENTATION) == before
 
 
 @pytest.mark.parametrize("how", ["flipped", "missing", "replaced"])

@@ -18,6 +18,7 @@ _STATUS_COLOURS = {
     "unpatched": GREEN,
     "restricted": GREY,
     "removed": GREY,
+    "damaged": GREY,
 }
 
 

@@ -47,7 +47,7 @@ def _places(text: str) -> list[int]:
     """Where `in …` has to stand, in bytes: behind each column of an ON that names no values."""
     words = words_of(text)
     depth = depths(words)
-    found = []
+    found: list[int] = []
     for number, word in enumerate(words):
         if word.text in {"pivot", "pivot_wider"} and word.kind == "keyword":
             found += _places_of(words, depth, number, len(text.encode()))

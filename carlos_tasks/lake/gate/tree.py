@@ -12,7 +12,7 @@ from typing import Any
 import duckdb
 
 from carlos_tasks.errors import StatementRefused
-from carlos_tasks.lake.gate.names import Named
+from carlos_tasks.lake.gate.names import Kind, Named
 
 Tree = dict[str, Any]
 
@@ -118,7 +118,7 @@ def _named(node: Tree, is_table_function: bool) -> Named | None:
     if "class" in node:
         if not node.get("function_name"):
             return None
-        of = "table function" if is_table_function else "function"
+        of: Kind = "table function" if is_table_function else "function"
         return Named(of, node["catalog"], node["schema"], node["function_name"])
     if kind == "BASE_TABLE":
         return Named("table", node["catalog_name"], node["schema_name"], node["table_name"])

@@ -15,6 +15,7 @@ from carlos_tasks.attribution.reference import Reference
 from carlos_tasks.attribution.reference_pictures import picture_bytes
 from carlos_tasks.embedding.image_files import picture_format
 from carlos_tasks.errors import CarlosError
+from carlos_tasks.lake import catalog
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.state import taken_down
 from carlos_tasks.ledger.chain import head
@@ -25,7 +26,7 @@ from carlos_tasks.reports.attribution.words import WORDING, finding
 from carlos_tasks.reports.bundles.document import Document, State, made_now, write_sealed
 from carlos_tasks.reports.bundles.evidence_pictures import evidence_pairs_of
 from carlos_tasks.reports.bundles.tables import arrow_table
-from carlos_tasks.retrieval.session import connect
+from carlos_tasks.retrieval.session import open_session
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 
@@ -77,12 +78,12 @@ def attribution_report(
     if not 0 <= k <= MAX_SHOWN:
         raise CarlosError(f"k = {k}: a report shows from 0 to {MAX_SHOWN} LoRAs by themselves; its tables have all")
     profile = load_profile(settings.profile)
-    with connect(settings, snapshot=snapshot) as con, lake_errors(), one_state(con):
+    with open_session(settings, snapshot=snapshot) as con, lake_errors(), one_state(con):
         attribution = attribute_in(con, settings, profile, reference, k)
         shown = shown_loras(con, attribution, shown_numbers(attribution, k))
         names = _names(con, attribution)
     store = open_store(settings.store)
-    with connect(settings) as now_con, lake_errors():
+    with catalog.connect(settings) as now_con, lake_errors():
         removed, last = taken_down(now_con), head(now_con)
     lora_ids = [lora["lora_id"] for lora in shown]
     pictured = [lora_id for lora_id in lora_ids if lora_id not in removed]

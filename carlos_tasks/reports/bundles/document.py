@@ -154,7 +154,7 @@ def reading(
 
 def head_facts(last: Head | None) -> Json | None:
     """The head of the ledger, as manifests name it."""
-    return last and {"position": last.position, "entry_hash": last.entry_hash}
+    return {"position": last.position, "entry_hash": last.entry_hash} if last else None
 
 
 def made_now(committed_at: datetime, last: Head | None) -> datetime:

@@ -134,14 +134,10 @@ def entry_from(value: Any) -> Entry | None:
     """Read what `entry_json` wrote; None where it is no entry."""
     if not isinstance(value, dict) or not all(isinstance(held, str | int) for held in value.values()):
         return None
+    fields: Json = dict(value)
     try:
-        entry = Entry(
-            **{name: _moment(value[name]) if name in ("entered_at", "clock_at") else value[name] for name in value}
-        )
-    except (TypeError, ValueError):
+        fields |= {name: datetime.fromisoformat(value[name]) for name in ("entered_at", "clock_at")}
+        entry = Entry(**fields)
+    except (KeyError, TypeError, ValueError):
         return None
     return entry if entry_json(entry) == value else None
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)

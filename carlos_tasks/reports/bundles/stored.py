@@ -18,8 +18,8 @@ from carlos_tasks.ledger.keys import signer_of
 from carlos_tasks.reports.bundles.document import Document, State, reading
 from carlos_tasks.reports.bundles.entries import entry_of
 from carlos_tasks.reports.bundles.redaction import redact_kept
-from carlos_tasks.reports.bundles.release import RELEASE, is_released
-from carlos_tasks.reports.bundles.seal import MANIFEST, SEAL, enter_report, seal_of, sha256_of, with_entry
+from carlos_tasks.reports.bundles.release import is_released
+from carlos_tasks.reports.bundles.seal import MANIFEST, RELEASE, SEAL, enter_report, seal_of, sha256_of, with_entry
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import report_prefix, reports_prefix

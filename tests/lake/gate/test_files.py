@@ -42,7 +42,7 @@ def test_files_of_ones_own_are_read(with_files: GuardedConnection, place: Place)
     ],
 )  # fmt: skip
 def test_an_answer_is_written_to_a_file(
-    statement: str, name: str, expected: str, with_files: GuardedConnection, place: Place
+    statement: str, name: str, expected: object, with_files: GuardedConnection, place: Place
 ) -> None:
     before = place.state()
     ((n_rows,),) = with_files.execute(statement).fetchall()
