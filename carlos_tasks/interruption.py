@@ -74,8 +74,9 @@ def ending_on_signals(run: Callable[[], int]) -> NoReturn:
     _state.is_over = True
     atexit._run_exitfuncs()
     with suppress(OSError):  # who prints has told already whether somebody reads it
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # closed before the process began
+                stream.flush()
     os._exit(code)
 
 

@@ -29,6 +29,7 @@ from airflow.sdk import Param, dag, task
 
 from carlos_tasks.intake.partitions import partition_of
 from carlos_tasks.nightly import stages as nightly
+from carlos_tasks.nightly.backlog import backlog_size
 from carlos_tasks.nightly.orchestration import LORA_SHARDS, backlog_partition, default_args, nothing_to_do, queued_runs
 from carlos_tasks.nightly.stage_reports import Announcement, as_json
 from carlos_tasks.settings import load_settings
@@ -63,7 +64,7 @@ def discover_loras() -> None:
 
     @task(outlets=[LORA_SHARDS], trigger_rule="all_done")
     def announce_backlog(announced: Any, n_queued: int, *, outlet_events: Any) -> Any:
-        if announced or n_queued or not nightly.backlog_size(load_settings()):
+        if announced or n_queued or not backlog_size(load_settings()):
             raise nothing_to_do("what waits comes with the shards or with a run in the queue, or no LoRA waits.")
         outlet_events[LORA_SHARDS].add_partitions(backlog_partition())
         return as_json(Announcement("backlog", 1))

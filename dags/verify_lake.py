@@ -35,9 +35,11 @@ def verify_lake() -> None:
     """Hold shards, outcomes and numbers against what was recorded of them, and record what is wrong."""
 
     # It brings an older lake up to date.
-    @task(pool=COMMIT, multiple_outputs=True)
-    def plan(*, params: Any) -> dict[str, Any]:
-        return as_json(stages.plan_verification(load_settings(), params["share"]))
+    @task(pool=COMMIT)
+    def plan(*, params: Any, ti: Any) -> list[int]:
+        planned = stages.plan_verification(load_settings(), params["share"])
+        ti.xcom_push("run_key", planned.run_key)
+        return list(planned.batches)
 
     @task(map_index_template="{{ task.op_kwargs['number'] }}")
     def verify_batch(run_key: str, number: int) -> Any:
@@ -51,7 +53,7 @@ def verify_lake() -> None:
         return as_json(report)
 
     planned = plan()
-    batches = verify_batch.partial(run_key=planned["run_key"]).expand(number=planned["batches"])
+    batches = verify_batch.partial(run_key=planned["run_key"]).expand(number=planned)
     batches >> record(planned["run_key"])
 
 

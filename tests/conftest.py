@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.migrate import sql_folder
+from carlos_tasks.lake.sql_files import sql_folder
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.settings import Settings, load_settings
 from carlos_tasks.stack.s3_server import S3Server, start_s3_server

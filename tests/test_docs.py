@@ -106,7 +106,7 @@ def test_every_recipe_is_documented_and_has_a_line_of_help():
 
 def sql_objects() -> dict[str, str]:
     """Tables, views and macros of the lake, with what each is; `core` macros are the views' own tools."""
-    from carlos_tasks.lake.migrate import sql_files
+    from carlos_tasks.lake.sql_files import sql_files
 
     found = {}
     for file in sql_files():

@@ -16,7 +16,7 @@ from tests.wheel import REPOSITORY, build_wheel
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 #: What boto3, Airflow, Jinja and transformers are made of, and what only a type checker imports.
-COME_ALONG = {"_typeshed", "botocore", "fastapi", "markupsafe", "tokenizers"}
+COME_ALONG = {"_typeshed", "botocore", "fastapi", "markupsafe", "starlette", "tokenizers"}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
-from carlos_tasks.console import print_json
+from carlos_tasks.console import print_json, say
 from carlos_tasks.errors import PermanentError
 
 app = typer.Typer()
@@ -39,8 +39,8 @@ def relocate(
         print_json([asdict(done)])
     else:
         moved = "" if done.was == done.is_at else f" now; it lay at {done.was}"
-        print(f"The lake lies at {done.is_at}{moved}.")
-        print(f"Its catalog names {done.n_objects} objects; {len(done.missing)} of them are missing.")
+        say(f"The lake lies at {done.is_at}{moved}.")
+        say(f"Its catalog names {done.n_objects} objects; {len(done.missing)} of them are missing.")
     if done.missing:
         raise PermanentError(told_missing(done.n_objects, done.missing, done.is_at))
     return 0

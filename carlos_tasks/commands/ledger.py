@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
-from carlos_tasks.console import print_json, printable
+from carlos_tasks.console import print_json, printable, say
 
 if TYPE_CHECKING:
     from carlos_tasks.ledger.public_keys import PublicKeys
@@ -36,7 +36,7 @@ def head(as_json: AsJson = False) -> int:
     if as_json:
         print_json([vars(newest)])
     else:
-        print(f"{newest.position} {newest.entry_hash}")
+        say(f"{newest.position} {newest.entry_hash}")
     return 0
 
 
@@ -71,14 +71,14 @@ def verify(
         print_json([vars(one) for one in found.findings])
         return 1 if found.findings else 0
     for one in found.findings:
-        print(printable(str(one)))
+        say(printable(str(one)))
     for note in found.notes:
-        print(f"note: {printable(note)}")
+        say(f"note: {printable(note)}")
     state = f"{found.n_entries} entries, {found.n_signed} signed and {found.n_entries - found.n_signed} recorded"
     if found.findings:
-        print(f"{len(found.findings)} {'fault' if len(found.findings) == 1 else 'faults'} in {state}")
+        say(f"{len(found.findings)} {'fault' if len(found.findings) == 1 else 'faults'} in {state}")
         return 1
-    print(f"no fault in {state}{f'; head {found.head.position} {found.head.entry_hash}' if found.head else ''}")
+    say(f"no fault in {state}{f'; head {found.head.position} {found.head.entry_hash}' if found.head else ''}")
     return 0
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
-from carlos_tasks.console import print_json
+from carlos_tasks.console import print_json, say
 
 app = typer.Typer()
 
@@ -32,7 +32,7 @@ def verify(
     else:
         if report.damages:
             print_rows(report.damages, False, ("lora_id", "fault", "key", "detail"))
-        print(
+        say(
             f"verified {report.n_loras} LoRAs with {report.n_shards} shards, {report.n_unsealed} of them unsealed, and "
             f"{report.n_lake_files} files of the lake, {report.n_lake_files_unsealed} of them unsealed: "
             f"{report.n_faults} faults"

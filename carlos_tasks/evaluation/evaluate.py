@@ -22,6 +22,7 @@ from carlos_tasks.evaluation.report import Report, write_report
 from carlos_tasks.evaluation.section import Section
 from carlos_tasks.extras import require
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.ledger.chain import head
 from carlos_tasks.ledger.keys import signer_of
 from carlos_tasks.profiles.profile import load_profile
@@ -72,7 +73,7 @@ def evaluate(
         raise CarlosError(f"{out} is a file: name a folder for the report")
     require("carlos evaluate", "evaluation")
     profile = load_profile(settings.profile)
-    with connect(settings) as con:
+    with connect(settings) as con, lake_errors():
         last = head(con)
         corpus = read_corpus(con, profile)
         truth = _truth(corpus, queries)

@@ -7,7 +7,7 @@ import duckdb
 from carlos_tasks.aliases import Row
 from carlos_tasks.errors import PermanentError
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.migrate import sql_folder
+from carlos_tasks.lake.sql_files import sql_folder
 from carlos_tasks.lake.statements import rows, statement
 
 #: Rows of one check that are reported; `n_rows` counts all.

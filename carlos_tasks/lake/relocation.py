@@ -11,14 +11,14 @@ import duckdb
 from carlos_tasks.errors import PassingError, PermanentError, SettingsError
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.place import data_path, is_same_place, store_of
-from carlos_tasks.lake.statements import statement
+from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.store.keys import LAKE, SHARDS
 from carlos_tasks.store.objects import ObjectStore
 
 log = logging.getLogger(__name__)
 
 _RELOCATE = "commit/relocate"
-_NAMED = "ask/lake/named_objects"
+_FILES = "ask/lake/data_files"
 _SHOWN = 5
 
 
@@ -54,7 +54,8 @@ def relocate(con: duckdb.DuckDBPyConnection, store: ObjectStore, *, incomplete: 
     """
     with lake_errors():
         was = store_of(con)
-        sizes = dict(con.execute(statement(_NAMED), {"data_path": data_path(was)}).fetchall())
+        found = rows(con, statement(_FILES), {"data_path": data_path(was), "after": -1})
+    sizes: dict[str, int] = {row["url"]: row["n_bytes"] for row in found}
     if outside := [url for url in sizes if not url.startswith(f"{was}/")]:
         raise PermanentError(
             f"the catalog names {len(outside)} files outside of {was}, e.g. {outside[0]}: such a lake cannot be moved"

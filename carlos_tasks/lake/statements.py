@@ -15,7 +15,7 @@ import duckdb
 import pyarrow as pa
 
 from carlos_tasks.aliases import Row
-from carlos_tasks.lake.migrate import sql_folder
+from carlos_tasks.lake.sql_files import sql_folder
 
 
 @cache

@@ -25,7 +25,7 @@ from carlos_tasks.ledger.public_keys import PublicKeys, encoded
 from carlos_tasks.ledger.records import TABLES, contents
 
 _INSTANT = timedelta(microseconds=1)
-__all__ = ["Entry", "Head", "Moment", "enter", "enter_many", "head", "head_facts", "last_entry", "moment"]
+__all__ = ["Entry", "Head", "Moment", "enter", "enter_many", "entry_of", "head", "head_facts", "last_entry", "moment"]
 
 
 def head(con: duckdb.DuckDBPyConnection) -> Head | None:
@@ -40,6 +40,15 @@ def last_entry(con: duckdb.DuckDBPyConnection) -> Entry | None:
     """The entry of the highest position; None: nothing was entered yet, or the lake is of before it had a chain."""
     try:
         found = rows(con, statement("ask/ledger/last_entry"))
+    except duckdb.CatalogException:
+        return None
+    return Entry(**found[0]) if found else None
+
+
+def entry_of(con: duckdb.DuckDBPyConnection, kind: str, record_id: str) -> Entry | None:
+    """The entry of a record; None where there is none, or the lake is of before it had a chain."""
+    try:
+        found = _entered(con, kind, [record_id])
     except duckdb.CatalogException:
         return None
     return Entry(**found[0]) if found else None

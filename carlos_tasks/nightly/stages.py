@@ -18,17 +18,16 @@ from typing import TYPE_CHECKING
 
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.intake.partitions import read_partition
+from carlos_tasks.nightly.backlog import backlog, baseline_is_damaged
 from carlos_tasks.nightly.stage_reports import BaselineReport, BatchReport, Failure, IndexReport, Plan
-from carlos_tasks.profiles.profile import Profile, load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from carlos_tasks.store.keys import BASELINE, outcome_key
-from carlos_tasks.worker.plans import LoraTask, Manifest, cut, manifests_of, read_manifest, write_manifest
+from carlos_tasks.store.keys import outcome_key
+from carlos_tasks.worker.plans import Manifest, cut, manifests_of, read_manifest, write_manifest
 
 if TYPE_CHECKING:
-    import duckdb
-
     from carlos_tasks.commit.index import CommitReport
     from carlos_tasks.intake.commit import IntakeCommit
     from carlos_tasks.intake.discovery import Discovery
@@ -100,12 +99,12 @@ def plan(settings: Settings) -> Plan:
     """
     profile = load_profile(settings.profile)
     n_pairs = len(profile.pairs())
-    waiting = _backlog(settings, profile)
+    waiting = backlog(settings, profile)
     ids = [lora.lora_id for lora in waiting]
     plan_id = hashlib.sha256("\n".join([profile.profile_id, *ids]).encode()).hexdigest()[:16]
     store = open_store(settings.store)
     batches = list(islice(cut(waiting, settings.loras_per_batch), MAX_BATCHES))
-    if not batches and _baseline_is_damaged(settings, profile):
+    if not batches and baseline_is_damaged(settings, profile):
         batches = [()]  # only the baseline is to be made and committed
     keys = tuple(
         write_manifest(store, plan_id, number, Manifest(profile_id=profile.profile_id, loras=loras))
@@ -113,50 +112,6 @@ def plan(settings: Settings) -> Plan:
     )
     log.info("%d LoRAs wait for profile %s, %d pairs each", len(ids), profile.name, n_pairs)
     return Plan(profile.profile_id, plan_id, keys, len(ids))
-
-
-def backlog_size(settings: Settings) -> int:
-    """How many LoRAs wait for the profile, a damaged baseline counted as one; 0 while there is no lake."""
-    try:
-        profile = load_profile(settings.profile)
-        return len(_backlog(settings, profile)) or int(_baseline_is_damaged(settings, profile))
-    except NotFound:
-        return 0
-
-
-def _backlog(settings: Settings, profile: Profile) -> tuple[LoraTask, ...]:
-    import duckdb
-
-    from carlos_tasks.lake.catalog import connect, migrate
-
-    try:
-        with connect(settings) as con:
-            return _waiting(con, profile)
-    except duckdb.BinderException:  # the backlog of an older version tells less: the lake is brought up to date
-        with connect(settings, read_only=False, create=False) as con:
-            migrate(con)
-            return _waiting(con, profile)
-
-
-def _baseline_is_damaged(settings: Settings, profile: Profile) -> bool:
-    from carlos_tasks.commit.damages import damaged_loras
-    from carlos_tasks.lake.catalog import connect
-
-    with connect(settings) as con:
-        return bool(damaged_loras(con, profile.profile_id, [BASELINE]))
-
-
-def _waiting(con: "duckdb.DuckDBPyConnection", profile: Profile) -> tuple[LoraTask, ...]:
-    rows = con.execute(
-        "select lora_id, file_key, trigger_words, measure_key, measured_as, stated_scale "
-        "from mart.backlog($profile_id, $base_model, words := $words)",
-        {
-            "profile_id": profile.profile_id,
-            "base_model": profile.identity.backbone.base_model,
-            "words": profile.identity.lora.trigger_words,
-        },
-    ).fetchall()
-    return tuple(LoraTask(lora_id, file_key, tuple(words or ()), *rest) for lora_id, file_key, words, *rest in rows)
 
 
 def make_baseline(settings: Settings) -> BaselineReport:

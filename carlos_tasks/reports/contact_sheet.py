@@ -12,6 +12,7 @@ from typing import Any
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.evidence import evidence_pairs
+from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.state import taken_down_now
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.reports.bundles.evidence_pictures import kept_image
@@ -43,7 +44,7 @@ def write_contact_sheet(settings: Settings, profile: Profile) -> str:
     store, key = open_store(settings.store), contact_sheet_key(profile.profile_id)
     pairs = evidence_pairs(profile, settings.evidence_pairs)
     while True:
-        with connect(settings) as con:
+        with connect(settings) as con, lake_errors():
             loras = con.execute(
                 "from (select lora_id, name, status, strength, consistency from mart.lora "
                 "where profile_id = ? and status <> 'removed' order by computed_at desc nulls last, lora_id limit ?) "

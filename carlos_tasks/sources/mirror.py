@@ -21,7 +21,7 @@ from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.store.keys import pages_prefix, polling_prefix
 from carlos_tasks.store.objects import ObjectInfo, ObjectStore, checked_key
 from carlos_tasks.store.sealed import read_sealed, seal, unseal, write_sealed
-from carlos_tasks.untrusted.json_text import parse
+from carlos_tasks.untrusted.json_values import parse
 
 MAX_PAGE_BYTES = 256 * 2**20
 _PAGE_ENDING = ".json.zst"

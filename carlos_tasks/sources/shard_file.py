@@ -13,7 +13,8 @@ from pathlib import Path
 
 import zstandard
 
-from carlos_tasks.untrusted.json_text import NotJson, cut_lines, cut_list, parse
+from carlos_tasks.untrusted.json_text import cut_lines, cut_list
+from carlos_tasks.untrusted.json_values import NotJson, parse
 from carlos_tasks.untrusted.reasons import Reason
 
 ENDINGS = tuple(kind + packing for kind in (".json", ".jsonl", ".ndjson") for packing in ("", ".gz", ".zst"))

@@ -118,9 +118,10 @@ def _seconds_by_task(tasks: list[dict[str, Any]]) -> dict[str, float]:
 def _report(settings: Settings, console: Console) -> None:
     """What is in the lake now, three searches, and who waits for a decision."""
     from carlos_tasks.lake.catalog import connect
+    from carlos_tasks.lake.faults import lake_errors
     from carlos_tasks.retrieval import search
 
-    with connect(settings) as con:
+    with connect(settings) as con, lake_errors():
         indexed = con.execute(INDEXED).to_arrow_table().to_pylist()
         refused = con.execute(REFUSED).to_arrow_table().to_pylist()
         queued = con.execute(QUEUED).to_arrow_table().to_pylist()

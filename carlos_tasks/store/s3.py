@@ -1,7 +1,7 @@
 """An S3 bucket, or a prefix in it, as an object store; credentials and endpoint come from boto3's default chain."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +56,8 @@ class S3Store:
         full = self._full(key)
         with _s3_errors(self.url(key)):
             answer = self._client.get_object(Bucket=self._bucket, Key=full)
-            with answer["Body"] as stream:
+            # Not the body's own `with`: that hands out urllib3's stream, whose faults botocore does not name.
+            with closing(answer["Body"]) as stream:
                 refuse_above(at_most, answer["ContentLength"], key)
                 body: bytes = stream.read()
         return body

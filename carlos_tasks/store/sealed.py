@@ -12,7 +12,7 @@ from typing import Any
 
 from carlos_tasks.errors import PermanentError
 from carlos_tasks.store.objects import ObjectStore
-from carlos_tasks.untrusted.json_text import NotJson, parse
+from carlos_tasks.untrusted.json_values import NotJson, parse
 
 #: Nothing that is larger is read.
 MAX_BYTES = 64 * 2**20

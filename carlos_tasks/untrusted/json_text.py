@@ -4,13 +4,13 @@ A list is cut at its commas: those outside of strings at the list's own depth. B
 (numpy), which is faster than an event parser, and a record that is too large is passed over without being held.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import chain
 
 import numpy as np
-import orjson
+
+from carlos_tasks.untrusted.json_values import NotJson, parse
 
 _ESCAPED = re.compile(rb"\\.", re.DOTALL)
 _BOM = b"\xef\xbb\xbf"
@@ -19,38 +19,6 @@ _STEP = np.zeros(256, np.int8)
 _STEP[list(b"[{")], _STEP[list(b"]}")] = 1, -1
 _COUNTS = _STEP != 0
 _COUNTS[[_QUOTE, _COMMA]] = True
-
-
-class NotJson(ValueError):
-    """The text is not JSON, or not of the shape that is asked for."""
-
-
-def parse(text: bytes) -> object:
-    """Parse one value; what Python's own parser takes beside the standard (NaN, lone surrogates) is taken too.
-
-    Raises:
-        NotJson: not JSON, or nested too deeply.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as exc:
-        raise NotJson("not JSON") from exc
-
-
-def parse_file(data: bytes) -> object:
-    """Parse a JSON file in any encoding that editors write: UTF-8, UTF-16 (with a mark in front or not), Windows' own.
-
-    Raises:
-        NotJson: as `parse`.
-    """
-    try:
-        return parse(data)
-    except NotJson:
-        return parse(data.decode("cp1252", errors="replace").encode())
 
 
 def cut_lines(chunks: Iterator[bytes], limit: int) -> Iterator[tuple[bytes | None, bool]]:

@@ -71,10 +71,9 @@ def plan_run(settings: Settings, share: float = 1.0, profiles: Sequence[str] = (
     key = _run_key(share, profiles)
     if begun := _begun(store, key):
         return begun
-    with connect(settings, read_only=False, create=False) as con:
+    with connect(settings, read_only=False, create=False) as con, lake_errors():
         migrate(con)
-        with lake_errors():
-            run = _new_run(con, store, key, share, profiles)
+        run = _new_run(con, store, key, share, profiles)
     store.write(key, run.model_dump_json().encode())
     return run
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from carlos_tasks.arrays import Doubles
-from carlos_tasks.lake.migrate import sql_files
+from carlos_tasks.lake.sql_files import sql_files
 from carlos_tasks.lake.statements import rows, run_statement
 
 TESTED_SQL = {"insert_representation", "insert_prompt_difference"}

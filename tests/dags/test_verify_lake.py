@@ -1,6 +1,7 @@
 """`verify_lake` as Airflow reads it, and its tasks called as Airflow calls them, on a lake."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -50,10 +51,11 @@ def test_a_run_with_findings_fails_and_a_run_without_says_what_it_looked_at(
     lake = Lake(settings, small_profile(tmp_path / "prompts"))
 
     def run() -> Any:
-        planned = tasks("plan")(params={"share": 1.0})
-        looked = [tasks("verify_batch")(planned["run_key"], number) for number in planned["batches"]]
+        pushed: dict[str, str] = {}
+        numbers = tasks("plan")(params={"share": 1.0}, ti=SimpleNamespace(xcom_push=pushed.__setitem__))
+        looked = [tasks("verify_batch")(pushed["run_key"], number) for number in numbers]
         assert sum(part["n_loras"] for part in looked) == 5
-        return tasks("record")(planned["run_key"])
+        return tasks("record")(pushed["run_key"])
 
     assert run()["n_shards"] == 15
     lake.flip(lake.shard(), 700)

@@ -123,7 +123,7 @@ def test_wrong_input_gets_one_clear_line(world: World, tmp_path: Path) -> None:
 
 def test_an_extra_that_is_not_installed_is_named(world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "bm25s" else there(name))
+    monkeypatch.setattr("carlos_tasks.extras.find_spec", lambda name: None if name == "bm25s" else there(name))
     with pytest.raises(SettingsError, match=r"needs bm25s: pip install 'carlos-platform\[evaluation\]'"):
         evaluate(world.settings, tmp_path)
 

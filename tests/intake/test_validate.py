@@ -93,6 +93,7 @@ def test_the_table_ends_with_reasons_and_a_count(tmp_path: Path, capsys: pytest.
     assert main(["validate", str(tmp_path / "a.safetensors")]) == 0
 
 
-def test_an_empty_folder_is_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["validate", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out) == []
+def test_an_empty_folder_is_not_ok(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", str(tmp_path), "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert json.loads(out) == [] and "nothing to check" in err

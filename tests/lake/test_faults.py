@@ -1,5 +1,7 @@
 """What a retry may help and what not: told by what real parts say, a broken server, a full disk, a killed catalog."""
 
+import ast
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+import carlos_tasks
 from carlos_tasks.errors import NotFound, PassingError, PermanentError
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
@@ -374,3 +377,26 @@ def test_words_of_a_statement_are_no_fault_of_the_way() -> None:
     ):
         with duckdb.connect() as con, pytest.raises(PermanentError), lake_errors():
             con.execute(statement)
+
+
+def test_whoever_opens_the_lake_tells_its_errors_as_ours() -> None:
+    """An error of DuckDB that gets out of a stage says nothing of whether a retry helps, and may hold a password."""
+    package = Path(carlos_tasks.__file__).parent
+    bare = []
+    for path in package.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        told = [node for node in ast.walk(tree) if isinstance(node, ast.With) and "lake_errors()" in _opened(node)]
+        inside = {inner for node in told for inner in ast.walk(node)}
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.With):
+                continue
+            opens = re.search(r"\bconnect\(.*settings", _opened(node))
+            asks = not all(isinstance(step, ast.Pass) for step in node.body)
+            if opens and asks and node not in inside and node not in told:
+                bare.append(f"{path.relative_to(package)}:{node.lineno}")
+    # `carlos sql` tells the errors of what somebody asks in its own words (retrieval/session.py).
+    assert [place for place in bare if not place.startswith("commands/analysis.py")] == []
+
+
+def _opened(node: ast.With) -> str:
+    return ", ".join(ast.unparse(item.context_expr) for item in node.items)

@@ -9,7 +9,7 @@ from carlos_tasks.errors import PermanentError
 from carlos_tasks.intake.commit import commit_intake
 from carlos_tasks.lake import migrate as migration
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.migrate import SqlFile, sql_files, sql_folder
+from carlos_tasks.lake.sql_files import FOLDERS, SqlFile, sql_files, sql_folder
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
@@ -112,8 +112,8 @@ def test_a_file_that_fails_leaves_the_old_state(
 
 def test_files_are_in_the_order_in_which_they_depend_on_each_other() -> None:
     folders = [file.path.partition("/")[0] for file in sql_files()]
-    assert list(dict.fromkeys(folders)) == list(migration.FOLDERS)
-    assert folders == sorted(folders, key=migration.FOLDERS.index)
+    assert list(dict.fromkeys(folders)) == list(FOLDERS)
+    assert folders == sorted(folders, key=FOLDERS.index)
 
 
 def test_the_folder_lies_in_the_repository_here() -> None:

@@ -8,8 +8,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.nightly.backlog import backlog_size
 from carlos_tasks.nightly.stage_reports import IndexReport
-from carlos_tasks.nightly.stages import backlog_size, index_all, plan
+from carlos_tasks.nightly.stages import index_all, plan
 from carlos_tasks.settings import Settings
 from tests.commit.small_index import small_profile
 

@@ -17,10 +17,10 @@ from carlos_tasks.intake.partitions import partition_of
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.register import register_profile
 from carlos_tasks.lake.statements import statement
+from carlos_tasks.nightly.backlog import backlog_size
 from carlos_tasks.nightly.stage_reports import Failure
 from carlos_tasks.nightly.stages import (
     MAX_BATCHES,
-    backlog_size,
     commit_intake,
     discover,
     index_batch,

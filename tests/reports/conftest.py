@@ -2,6 +2,7 @@
 
 import io
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import pytest
@@ -36,7 +37,12 @@ def profile_id() -> str:
 @pytest.fixture(scope="package")
 def filled(tmp_path_factory: pytest.TempPathFactory, profile_id: str) -> Settings:
     """A lake that tests only read: A is complained of and overdue, C was taken down, D restricted and given back."""
-    settings = settings_of(tmp_path_factory.mktemp("reports"))
+    return filled_lake(tmp_path_factory.mktemp("reports"), profile_id)
+
+
+def filled_lake(folder: Path, profile_id: str) -> Settings:
+    """Make such a lake in a folder."""
+    settings = settings_of(folder)
     migrated_lake(settings)
     with connect(settings, read_only=False) as con:
         con.execute("set preserve_insertion_order = false")

@@ -15,6 +15,7 @@ from carlos_tasks.interruption import LINE, PATIENCE_S
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.settings import Settings
+from tests.reports.conftest import filled_lake
 
 # Python's own start, before the first line of ours, cannot be watched; SIGTERM is caught from then on.
 CAUGHT = 1 << (signal.SIGTERM - 1)
@@ -62,6 +63,12 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, str]:
     return process.returncode, err
 
 
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory, profile_id: str) -> Settings:
+    """A lake of its own: one of the commands writes."""
+    return filled_lake(tmp_path_factory.mktemp("interrupted"), profile_id)
+
+
 @pytest.fixture
 def environment(filled: Settings, tmp_path: Path) -> dict[str, str]:
     """That of a shell with the filled lake, and a folder of its own for temporary files."""
@@ -74,6 +81,16 @@ def environment(filled: Settings, tmp_path: Path) -> dict[str, str]:
         "TMPDIR": str(scratch),
         "OMP_NUM_THREADS": "1",
     }
+
+
+def wait_for_watch(process: subprocess.Popen[str]) -> None:
+    """Wait until a command watches its signals, or has ended: before that, Python's own start does as it likes."""
+    status, watched = Path(f"/proc/{process.pid}/status"), 1 << (signal.SIGTERM - 1)
+    while process.poll() is None:
+        caught = next((line for line in status.read_text().splitlines() if line.startswith("SigCgt:")), None)
+        if caught and int(caught.split()[1], 16) & watched:
+            return
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -98,6 +115,7 @@ def test_a_command_is_interrupted_at_any_moment(
         moment = f"seed {SEED}, {name} {number}: {kind.name} after {delay:.3f} s"
         process = start(environment, *arguments)
         time.sleep(delay)
+        wait_for_watch(process)
         process.send_signal(kind)
         code, err = ended(process)
         print(moment, code)

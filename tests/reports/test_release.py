@@ -8,8 +8,8 @@ import pytest
 
 from carlos_tasks.errors import NotFound, PassingError, PermanentError
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.ledger.chain import entry_of
 from carlos_tasks.moderation.approval import Approval
-from carlos_tasks.reports.bundles.entries import entry_of
 from carlos_tasks.reports.bundles.release import release_report
 from carlos_tasks.reports.bundles.stored import KeptReport
 from carlos_tasks.reports.check import check_report

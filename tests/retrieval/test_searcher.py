@@ -15,7 +15,7 @@ import pytest
 import carlos_tasks
 from carlos_tasks.errors import CarlosError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect
-from carlos_tasks.lake.migrate import sql_folder
+from carlos_tasks.lake.sql_files import sql_folder
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.filters import RANKED_STATUSES, Filters, filters_from
 from carlos_tasks.retrieval.memory_index import MemoryIndex

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carlos_tasks.lake.migrate import sql_folder
+from carlos_tasks.lake.sql_files import sql_folder
 from carlos_tasks.lora.backbones.claims import FILE as CLAIMS
 from tests.sql.lake_rows import answer
 

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from carlos_tasks.lake.migrate import sql_files, sql_folder
+from carlos_tasks.lake.sql_files import sql_files, sql_folder
 from carlos_tasks.lake.statements import rows, steps
 
 FOLDER = sql_folder() / "commit" / "insert_representation"

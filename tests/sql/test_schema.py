@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from carlos_tasks.lake.checks import check_names
-from carlos_tasks.lake.migrate import FOLDERS, SqlFile, sql_files, sql_folder
+from carlos_tasks.lake.sql_files import FOLDERS, SqlFile, sql_files, sql_folder
 from tests import test_import_published
 from tests.commit import test_damaged, test_representation, test_thresholds
 from tests.commit import test_index as test_commit

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carlos_tasks.untrusted.json_text import NotJson, cut_lines, cut_list, parse
+from carlos_tasks.untrusted.json_text import cut_lines, cut_list
+from carlos_tasks.untrusted.json_values import NotJson, parse
 
 LIMIT = 1000
 # Integers of 64 bits: beyond them orjson, which reads the records, gives a float, and no id is that long.

@@ -12,7 +12,7 @@ from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.lake.data_files import data_files
 from carlos_tasks.lake.seals import read_seals
-from carlos_tasks.nightly.stages import backlog_size
+from carlos_tasks.nightly.backlog import backlog_size
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from carlos_tasks.lora.scale.patterns import MAX_KEY_CHARS, MAX_KEYS, NO_PATTERNS, Patterns, compile_patterns
-from carlos_tasks.untrusted.json_text import NotJson, parse_file
+from carlos_tasks.untrusted.json_values import NotJson, parse_file
 from carlos_tasks.untrusted.text import clean_line
 
 FILE_NAME = "adapter_config.json"

@@ -20,7 +20,7 @@ from carlos_tasks.lora.facts import component_of
 from carlos_tasks.lora.layout.parts import Kind
 from carlos_tasks.lora.layout.tensor_layout import Module
 from carlos_tasks.lora.scale.config import FILE_NAME, AdapterConfig, read_config
-from carlos_tasks.untrusted.json_text import NotJson, parse
+from carlos_tasks.untrusted.json_values import NotJson, parse
 from carlos_tasks.untrusted.text import says_something
 
 MAX_JSON_CHARS = 4_000_000

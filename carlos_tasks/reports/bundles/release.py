@@ -7,8 +7,8 @@ from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.ledger.canonical import canonical_json
+from carlos_tasks.ledger.chain import entry_of
 from carlos_tasks.moderation.approval import Approval
-from carlos_tasks.reports.bundles.entries import entry_of
 from carlos_tasks.reports.bundles.seal import MANIFEST, RELEASE, enter_one, entry_json, sha256_of
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store

@@ -13,10 +13,10 @@ import orjson
 from carlos_tasks.aliases import Json
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake.state import taken_down_now
+from carlos_tasks.ledger.chain import entry_of
 from carlos_tasks.ledger.entry import Entry
 from carlos_tasks.ledger.keys import signer_of
 from carlos_tasks.reports.bundles.document import Document, State, reading
-from carlos_tasks.reports.bundles.entries import entry_of
 from carlos_tasks.reports.bundles.redaction import redact_kept
 from carlos_tasks.reports.bundles.release import is_released
 from carlos_tasks.reports.bundles.seal import MANIFEST, RELEASE, SEAL, enter_report, seal_of, sha256_of, with_entry

@@ -13,9 +13,9 @@ import orjson
 from carlos_tasks.aliases import Json
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.ledger.canonical import canonical_json, utc_text
+from carlos_tasks.ledger.chain import entry_of
 from carlos_tasks.ledger.entry import Entry
 from carlos_tasks.reports.bundles.check import Checked
-from carlos_tasks.reports.bundles.entries import entry_of
 from carlos_tasks.reports.bundles.release import release_content
 from carlos_tasks.reports.bundles.seal import (
     MANIFEST,

@@ -9,10 +9,10 @@ import duckdb
 from carlos_tasks.aliases import Json
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.ledger.canonical import content_hash, without_nulls
+from carlos_tasks.ledger.chain import entry_of
 from carlos_tasks.ledger.entry import Entry, signed_text
 from carlos_tasks.ledger.public_keys import PublicKeys, decoded
 from carlos_tasks.reports.bundles.check import Checked
-from carlos_tasks.reports.bundles.entries import entry_of
 from carlos_tasks.reports.bundles.seal import MANIFEST, SEAL, entry_from, entry_json
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from carlos_tasks.lora.backbones.claims import read_claim
 from carlos_tasks.lora.scale.config import FILE_NAME, MAX_BYTES, state_config, state_fault
 from carlos_tasks.sources.beside.levels import Level
-from carlos_tasks.untrusted.json_text import parse_file
+from carlos_tasks.untrusted.json_values import parse_file
 from carlos_tasks.untrusted.text import clean_line
 
 WEIGHT_ENDINGS = (".safetensors", ".sft", ".zip")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from carlos_tasks.untrusted.json_text import NotJson, parse_file
+from carlos_tasks.untrusted.json_values import NotJson, parse_file
 from carlos_tasks.untrusted.text import clean_line
 
 _NOT_IN_NAME = re.compile(r"[^a-z0-9]")

@@ -11,7 +11,7 @@ from typing import Any
 from carlos_tasks.sources.beside.levels import Level, words_of
 from carlos_tasks.sources.beside.versions import Clues, choose_version, what_all_say
 from carlos_tasks.sources.civitai import MAX_TAGS, MAX_WORD_CHARS, MAX_WORDS, read_id, read_license, read_sha256
-from carlos_tasks.untrusted.json_text import parse_file
+from carlos_tasks.untrusted.json_values import parse_file
 from carlos_tasks.untrusted.text import clean_line, clean_lines, clean_text
 
 _NONE = Level(None)
