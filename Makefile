@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check format tables bench gpu-check fuzz microworld microworld-check clean
+.PHONY: help setup demo up down test check format tables bench gpu-check fuzz chaos-lake microworld microworld-check clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -57,6 +57,10 @@ gpu-check: $(READY) ## what a GPU makes of the index: SDXL at full size with ran
 fuzz: $(READY) ## hundreds of thousands of hostile files and records through the readers
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.campaign
 	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.guided
+
+chaos-lake: $(READY) ## hundreds of faults: damaged objects, kills, failing storage, a full disk; is the lake right?
+	@scripts/install-services faketime
+	@OMP_NUM_THREADS=1 $(BIN)/python -m tests.chaos.campaign
 
 microworld: $(READY) ## train the micro world's models and LoRAs again from their seed
 	@$(BIN)/python -m carlos_tasks.microworld.train all --out carlos_tasks/microworld/weights

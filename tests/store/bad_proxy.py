@@ -6,11 +6,14 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
+#: How late a late answer is.
+LATE_S = 0.3
 _RESET = struct.pack("ii", 1, 0)  # close with RST instead of FIN
 _ERROR = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>a fault made by a test</Message></Error>'
@@ -51,17 +54,21 @@ class Faults:
         kind: one of `PASSING`, "403", "404", "redirect", "wrong xml", "slow" or "" (all is well).
         method, path: patterns of the requests that it befalls.
         count: with so many of them; None: with all.
+        chance: draws whether it befalls one of them; None: it always does.
     """
 
     kind: str = ""
     method: str = ".*"
     path: str = ".*"
     count: int | None = None
+    chance: Callable[[], bool] | None = None
     seen: list[str] = field(default_factory=list)
 
     def takes(self, method: str, path: str) -> bool:
         """Tell whether this request is one of them, and count it."""
         if not self.kind or not re.fullmatch(self.method, method) or not re.search(self.path, path):
+            return False
+        if self.chance is not None and not self.chance():
             return False
         if self.count is not None:
             if self.count == 0:
@@ -138,6 +145,9 @@ class _Handler(StreamRequestHandler):
             self._reset()
         elif kind == "stall":
             self.server.is_closing.wait()
+        elif kind == "late":
+            time.sleep(LATE_S)
+            self.wfile.write(self._answer(request))
         elif kind == "slow":
             self._drip(self._answer(request))
         else:
