@@ -3,7 +3,7 @@
 After each: every LoRA is what it was, or the lake, or `carlos verify`, says that it is not; no other LoRA is harmed;
 and after clean nights all is what it was, to the bit, with nothing left over. The same seed draws the same faults;
 where a kill falls is a matter of time all the same.
-Usage: python -m tests.chaos.campaign [--seed N] [--faults 240] [--only NAME] [--json]
+Usage: python -m tests.chaos.campaign [--seed N] [--faults 220] [--only NAME] [--json]
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tests.chaos.harm import FAULTS, Fault, Unavailable
 from tests.chaos.trial import try_fault
 from tests.chaos.world import World, make_world
 
-FAULTS_OF_A_RUN = 240
+FAULTS_OF_A_RUN = 220
 
 
 @dataclass(frozen=True)

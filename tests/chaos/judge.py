@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 
@@ -52,7 +53,7 @@ class State:
 
 def state_of(settings: Settings) -> State:
     """Read all of it, in one look."""
-    with connect(settings) as con:
+    with connect(settings) as con, lake_errors():
         return State(
             measured=_measured(con),
             known=frozenset(_ids(con, "select lora_id from core.lora")),

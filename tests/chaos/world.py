@@ -71,9 +71,9 @@ class World:
         """The objects of a moment."""
         return open_store(str(self.folder / moment / ("s3/" + BUCKET if self.server else "store")))
 
-    def night(self) -> None:
-        """Run one night over the source."""
-        index_all(self.settings, self.source)
+    def night(self) -> list[str]:
+        """Run one night over the source; returns the checks that failed at its end."""
+        return [failure.check for failure in index_all(self.settings, self.source).check_failures]
 
     def close(self) -> None:
         """End its server."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 #: How late a late answer is.
-LATE_S = 0.3
+LATE_S = 0.1
 _RESET = struct.pack("ii", 1, 0)  # close with RST instead of FIN
 _ERROR = (
     b'<?xml version="1.0" encoding="UTF-8"?><Error><Code>%s</Code><Message>a fault made by a test</Message></Error>'
