@@ -1,16 +1,13 @@
 """A short campaign (the long one is `make chaos-lake`), and that the campaign finds what is wrong."""
 
 import time
-from functools import partial
 from random import Random
 
 import pytest
 
-from carlos_tasks.lake.catalog import connect
-from carlos_tasks.settings import Settings
 from tests.chaos.apart import Hang, run_apart
 from tests.chaos.campaign import draw
-from tests.chaos.harm import FAULTS, Fault, Harm
+from tests.chaos.harm import FAULTS, Fault
 from tests.chaos.trial import try_fault
 from tests.chaos.world import World, make_world
 
@@ -27,23 +24,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 def test_what_a_fault_costs_is_told_and_heals(world: World, fault: Fault) -> None:
     what, found = try_fault(world, fault, Random(1))
     assert found == [], what
-
-
-def _change(sql: str, world: World, random: Random) -> Harm:
-    """Write into the lake, past everything that would keep it right."""
-
-    def write(settings: Settings) -> None:
-        with connect(settings, read_only=False) as con:
-            con.execute(sql)
-
-    run_apart(partial(write, world.settings)).value()
-    return Harm(sql, may_cost=frozenset())
-
-
-def test_a_lost_lora_is_found(world: World) -> None:
-    fault = Fault("loss", "settled", partial(_change, "delete from core.lora where lora_id like '39%'"))
-    _, found = try_fault(world, fault, Random(1))
-    assert any("39" in line for line in found), found
 
 
 def test_a_stage_that_hangs_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
