@@ -51,7 +51,7 @@ class Apart:
         """Kill it as the kernel kills who takes too much memory: with no last word."""
         os.kill(self._pid, signal.SIGKILL)
 
-    def ended(self, limit_s: float = LIMIT_S) -> Ending:
+    def ended(self, limit_s: float) -> Ending:
         """Wait for its end.
 
         Raises:
@@ -78,13 +78,17 @@ class Apart:
         return Ending(result, error, seconds=seconds)
 
 
-def run_apart(run: Callable[[], Any], kill_after_s: float | None = None) -> Ending:
-    """Run a function in a process of its own; kill it after some seconds unless it has ended."""
+def run_apart(run: Callable[[], Any], kill_after_s: float | None = None, limit_s: float = LIMIT_S) -> Ending:
+    """Run a function in a process of its own; kill it after some seconds unless it has ended.
+
+    Raises:
+        Hang: it did not end within the limit.
+    """
     process = Apart(run)
     if kill_after_s is not None:
         time.sleep(kill_after_s)
         process.kill()
-    return process.ended()
+    return process.ended(limit_s)
 
 
 def _run_and_leave(run: Callable[[], Any], out: int) -> None:

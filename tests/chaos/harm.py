@@ -23,7 +23,7 @@ from random import Random
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import BASELINE
-from tests.chaos.apart import Apart, Ending, run_apart
+from tests.chaos.apart import LIMIT_S, Apart, Ending, run_apart
 from tests.chaos.objects import DAMAGES, keys_of
 from tests.chaos.world import World
 from tests.store.bad_proxy import PASSING, proxy_before
@@ -47,12 +47,14 @@ class Harm:
         may_cost: LoRAs that may be missing afterwards, if the lake says so; None: any of them.
         endings: how the processes ended that ran meanwhile.
         lost_for_good: keys that nothing makes again: they come back from the backup before the clean nights.
+        was_to_die: those processes were killed.
     """
 
     what: str
     may_cost: frozenset[str] | None = None
     endings: tuple[Ending, ...] = ()
     lost_for_good: tuple[str, ...] = ()
+    was_to_die: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ def kill(moment: str, world: World, random: Random) -> Harm:
     """A night, going on from a moment, is killed somewhere; at times the next one as well."""
     kills = [random.uniform(0, world.night_s[moment]) for _ in range(random.choice((1, 1, 2)))]
     endings = tuple(run_apart(world.night, kill_after_s=after) for after in kills)
-    return Harm(f"killed after {', '.join(f'{after:.2f} s' for after in kills)}", endings=endings)
+    return Harm(f"killed after {', '.join(f'{after:.2f} s' for after in kills)}", endings=endings, was_to_die=True)
 
 
 def two_nights_at_once(world: World, random: Random) -> Harm:
@@ -103,7 +105,7 @@ def two_nights_at_once(world: World, random: Random) -> Harm:
     first = Apart(world.night)
     apart_s = random.uniform(0, world.night_s["one_night"])
     second = run_apart(lambda: _after(apart_s, world.night))
-    return Harm(f"two nights, {apart_s:.2f} s apart", endings=(first.ended(), second))
+    return Harm(f"two nights, {apart_s:.2f} s apart", endings=(first.ended(LIMIT_S), second))
 
 
 def _after(seconds: float, run: Callable[[], object]) -> None:

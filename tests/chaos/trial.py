@@ -23,13 +23,15 @@ def try_fault(world: World, fault: Fault, random: Random) -> tuple[str, list[str
         endings.append(run_apart(world.night))
     found = [*_bad_endings(endings, harm)]
     named: Named = run_apart(lambda: named_by_verify(world.settings)).value()
-    found += _judged(world, harm, run_apart(lambda: state_of(world.settings)), named)
+    found += _judged(world, fault, harm, run_apart(lambda: state_of(world.settings)), named)
     _bring_back(world, fault, harm)
     return harm.what, found + _healed(world)
 
 
 def _bad_endings(endings: list[Ending], harm: Harm) -> list[str]:
     """What may not happen to a process: an error that is none of ours; or any at all, where one LoRA was harmed."""
+    if not harm.was_to_die and any(ending.was_killed for ending in endings):
+        return ["the night died without a word"]
     errors = [ending.error for ending in endings if ending.error is not None]
     return [
         f"the night ended with {type(error).__name__}: {str(error)[:300]}"
@@ -38,16 +40,16 @@ def _bad_endings(endings: list[Ending], harm: Harm) -> list[str]:
     ]
 
 
-def _judged(world: World, harm: Harm, look: Ending, named: Named) -> list[str]:
+def _judged(world: World, fault: Fault, harm: Harm, look: Ending, named: Named) -> list[str]:
     """Hold the lake against the truth."""
     if look.error is not None:
         # It cannot be read: then that has to be said, and by an error of ours.
         said = isinstance(look.error, CarlosError) and bool(named.lines)
         return [] if said else [f"the lake cannot be read, and nobody says so: {look.error}"]
     state: State = look.value()
-    due = set(world.truth) if harm.may_cost is not None else set(world.truth) & state.known
+    due = world.known[fault.moment] | (set(world.truth) if harm.may_cost is not None else state.known)
     told = state.told | named.lora_ids
-    right = {lora_id for lora_id in due if state.measured.get(lora_id) == world.truth[lora_id]}
+    right = {lora_id for lora_id in due & state.known if state.measured.get(lora_id) == world.truth[lora_id]}
     found = [f"{lora_id[:12]} is wrong, and nobody says so" for lora_id in due - right - told if not named.is_of_all]
     if harm.may_cost is not None:
         found += [f"{lora_id[:12]} was harmed as well" for lora_id in due - right - harm.may_cost]
@@ -72,6 +74,7 @@ def _healed(world: World) -> list[str]:
         unhealed = [
             *([f"a clean night ended with {ending.error}"] if ending.error else []),
             *(f"{lora_id[:12]} is not what it was" for lora_id in _unlike(world, state)),
+            *(f"{lora_id[:12]} is lost" for lora_id in sorted(world.truth.keys() - state.known)),
             *(f"verify: {line}" for line in named.lines),
             *(f"left over: {name}" for name in state.left_over),
             *(f"check {name}" for name in ending.result or ()),

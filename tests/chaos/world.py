@@ -43,6 +43,7 @@ class World:
         folder: where all of it lies; the lake's own files in `lake/`.
         settings: of the lake.
         truth: what was computed of each LoRA.
+        known: LoRAs that the lake knew, by the moment.
         night_s: seconds that a night takes, by the moment from which it goes on.
         server: of the store, where that is S3; its data lies in the lake's folder.
     """
@@ -50,6 +51,7 @@ class World:
     folder: Path
     settings: Settings
     truth: Measured = field(default_factory=dict)
+    known: dict[str, frozenset[str]] = field(default_factory=dict)
     night_s: dict[str, float] = field(default_factory=dict)
     server: S3Server | None = None
 
@@ -65,6 +67,8 @@ class World:
 
     def keep(self, moment: str) -> None:
         """Keep the lake as it is now."""
+        state = run_apart(lambda: state_of(self.settings)).value()
+        self.truth, self.known[moment] = state.measured, state.known
         _swap(self.folder / "lake", self.folder / moment)
 
     def backup(self, moment: str) -> ObjectStore:
@@ -120,7 +124,6 @@ def make_world(folder: Path, *, on_s3: bool = False) -> World:
     committing.value()
     world.keep("settled")
     world.night_s = {"one_night": measuring.seconds + committing.seconds, "measured": committing.seconds}
-    world.truth = run_apart(lambda: state_of(world.settings)).value().measured
     return world
 
 
