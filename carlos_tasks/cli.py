@@ -32,7 +32,6 @@ from carlos_tasks.commands import (
     moderation,
     reports,
     search,
-    verification,
 )
 from carlos_tasks.commands.streams import OutputClosed, log_to_stderr, standard_output
 from carlos_tasks.console import printable
@@ -50,7 +49,7 @@ for group in (search, analysis, moderation, decisions):
 app.add_typer(ledger.app, name="decisions", help="Verify what was decided: the chain of hashes over it.")
 app.add_typer(keys.app, name="keys", help="Keys that sign: made, added, listed, revoked.")
 app.add_typer(reports.app, name="report", help="Write a report: moderation, attribution or transparency.")
-for group in (indexing, keeping, verification, local):
+for group in (indexing, keeping, local):
     app.add_typer(group.app)
 
 

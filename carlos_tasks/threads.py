@@ -7,6 +7,9 @@ from typing import Any, Protocol, TypeVar
 
 Result = TypeVar("Result")
 
+#: Requests to object storage that are under way together.
+REQUESTS = 8
+
 
 class Map(Protocol):
     """What maps a function over items."""
@@ -17,7 +20,7 @@ class Map(Protocol):
 
 
 @contextmanager
-def at_once(most: int) -> Iterator[Map]:
+def at_once(most: int = REQUESTS) -> Iterator[Map]:
     """Give a `map` that calls the function in up to `most` threads; its results come in the order of the items.
 
     An error, Ctrl-C too, ends the block without waiting: what has not begun is dropped, and what has is left behind.

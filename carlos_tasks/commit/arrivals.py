@@ -1,7 +1,6 @@
 """What the workers left for a commit, held against itself: what is whole goes in, what is not costs its LoRA alone."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from carlos_tasks.errors import DamagedObject, NotFound, PermanentError, ProfileMismatch
@@ -10,9 +9,7 @@ from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, check_shar
 from carlos_tasks.lake.outcomes import OutcomeRecord, read_outcome
 from carlos_tasks.store.keys import outcome_key, parse_outcome_key
 from carlos_tasks.store.objects import ObjectStore
-
-# Outcomes that are fetched at once.
-_AT_ONCE = 8
+from carlos_tasks.threads import at_once
 
 
 @dataclass
@@ -37,9 +34,9 @@ def read_arrivals(store: ObjectStore, profile_id: str, keys: Sequence[str]) -> A
     """
     lora_ids = {key: _lora_of(key, profile_id) for key in sorted(set(keys))}
     arrived = Arrivals()
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    with at_once() as each:
         for lora_id, found in zip(
-            lora_ids.values(), pool.map(lambda key: _read(store, key, profile_id), lora_ids), strict=True
+            lora_ids.values(), each(lambda key: _read(store, key, profile_id), lora_ids), strict=True
         ):
             if isinstance(found, OutcomeRecord):
                 arrived.outcomes[lora_id] = found

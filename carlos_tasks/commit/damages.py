@@ -58,10 +58,8 @@ def add_damages(con: duckdb.DuckDBPyConnection, damages: Iterable[Damage], found
 
 def resolve_damages(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> None:
     """Note that LoRAs are right again; run it inside a transaction."""
-    ours = {"profile_id": profile_id, "lora_ids": list(lora_ids)}
-    which = "where profile_id = $profile_id and list_contains($lora_ids::varchar[], lora_id) and resolved_at is null"
-    if rows(con, f"from core.damage {which} limit 1", ours):
-        con.execute(f"update core.damage set resolved_at = now() {which}", ours)  # noqa: S608
+    if damaged := damaged_loras(con, profile_id, lora_ids):
+        run_statement(con, "resolve_damages", {"profile_id": profile_id, "lora_ids": sorted(damaged)})
 
 
 def damaged_loras(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> set[str]:
@@ -87,9 +85,7 @@ def record_shards(con: duckdb.DuckDBPyConnection, shards: Sequence[CheckedShard]
         return
     keys = [shard.file.key for shard in shards]
     loras = sorted({shard.identity.lora_id for shard in shards})
-    ours = "where list_contains($1::varchar[], lora_id) and list_contains($2::varchar[], key)"
-    if con.execute(f"from core.embedding_shard {ours} limit 1", [loras, keys]).fetchall():
-        con.execute(f"delete from core.embedding_shard {ours}", [loras, keys])  # noqa: S608
+    run_statement(con, "remove_embedding_shards", {"lora_ids": loras, "keys": keys})
     found = [
         {**s.identity.model_dump(), **s.file.model_dump(), "is_sealed": s.is_sealed, "snapshot_id": snapshot}
         for s in shards

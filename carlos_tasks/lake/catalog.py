@@ -14,6 +14,7 @@ from carlos_tasks.interruption import stop_at_interruption
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import migrate
 from carlos_tasks.lake.place import data_path, elsewhere, is_same_place, store_of
+from carlos_tasks.lake.quoting import literal
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 
@@ -100,13 +101,6 @@ def connect_to_catalog(settings: Settings) -> duckdb.DuckDBPyConnection:
     return con
 
 
-def _literal(text: str) -> str:
-    """Quote a text as a SQL literal, for the few statements that take no parameters."""
-    if "\0" in text:
-        raise ValueError("a SQL literal cannot hold a NUL")
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _no_snapshot(snapshot: int | None) -> NotFound:
     return NotFound(f"there is no snapshot {snapshot} of the lake: mart.commit_log lists them")
 
@@ -141,7 +135,7 @@ def _connect_with(*names: str) -> duckdb.DuckDBPyConnection:
 
 
 def _load(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    con.execute(f"LOAD {_literal(str(_binary(name)))}")
+    con.execute(f"LOAD {literal(str(_binary(name)))}")
 
 
 def _binary(name: str) -> Path:
@@ -221,7 +215,7 @@ def _attach(
     # Inlining off: a small insert would be kept as text in the catalog database, and floats are facts here.
     options = ["DATA_INLINING_ROW_LIMIT 0"]
     if data_path is not None:
-        options.append(f"DATA_PATH {_literal(data_path)}")
+        options.append(f"DATA_PATH {literal(data_path)}")
     if read_only:
         options.append("READ_ONLY")
     if not create:
@@ -232,7 +226,7 @@ def _attach(
     if snapshot is not None:
         options.append(f"SNAPSHOT_VERSION {snapshot:d}")
     try:
-        con.execute(f"ATTACH {_literal(f'ducklake:{catalog}')} AS carlos ({', '.join(options)})")
+        con.execute(f"ATTACH {literal(f'ducklake:{catalog}')} AS carlos ({', '.join(options)})")
     except duckdb.InvalidInputException as exc:
         if "No snapshot found" in str(exc):
             raise _no_snapshot(snapshot) from None

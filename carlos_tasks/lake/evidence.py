@@ -7,9 +7,6 @@ from carlos_tasks.store.keys import BASELINE, evidence_prefix
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.threads import at_once
 
-# Listings under way at once: each is a request to object storage.
-_AT_ONCE = 8
-
 Evidence = list[dict[str, str | None]]
 
 
@@ -42,7 +39,7 @@ def evidence(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> di
 
 def image_keys(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """The kept images of some LoRAs, several listings at a time: by lora_id their keys by pair, sorted."""
-    with at_once(_AT_ONCE) as each:
+    with at_once() as each:
         listed = each(lambda lora_id: _keys(store, evidence_prefix(profile_id, lora_id)), lora_ids)
         return dict(zip(lora_ids, listed, strict=True))
 

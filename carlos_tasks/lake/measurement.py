@@ -6,7 +6,6 @@ shards of an older version have neither; they are decoded, and their pairs count
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -25,9 +24,7 @@ from carlos_tasks.lake.shards import (
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.store.keys import parse_shard_key
 from carlos_tasks.store.objects import ObjectStore
-
-# Shards that are fetched at once: each is a request to object storage, and its bytes are in memory.
-_AT_ONCE = 8
+from carlos_tasks.threads import at_once
 
 
 class ProfilePairs:
@@ -105,8 +102,8 @@ def check_shard(store: ObjectStore, expected: ShardFile, pairs: ProfilePairs) ->
 
 def check_shards(store: ObjectStore, files: Iterable[ShardFile], pairs: ProfilePairs) -> list[CheckedShard | Damage]:
     """Check shards, several at a time, in their order."""
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda file: check_shard(store, file, pairs), files))
+    with at_once() as each:
+        return list(each(lambda file: check_shard(store, file, pairs), files))
 
 
 def incomplete(lora: tuple[str, str], key: str, shards: Sequence[CheckedShard], pairs: ProfilePairs) -> Damage | None:

@@ -9,7 +9,6 @@ import hashlib
 import json
 import logging
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -18,14 +17,14 @@ from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.damage import Damage, Fault
 from carlos_tasks.lake.data_files import DataFile, data_files
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.place import store_of
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import SEALS_PREFIX, seal_key
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.threads import at_once
 
 log = logging.getLogger(__name__)
 
-# Files that are read at once.
-_AT_ONCE = 8
 # Seals of so many snapshots back are looked through for the newest one before all are.
 _RECENT = 500
 
@@ -55,8 +54,7 @@ def seal_commit(con: duckdb.DuckDBPyConnection) -> None:
     """Seal what the lake has written since the last seal; what cannot be sealed now, the next commit seals."""
     try:
         with lake_errors():
-            ((folder,),) = con.execute("select data_path from ducklake_settings('carlos')").fetchall()
-            seal(con, open_store(str(folder).removesuffix("/").removesuffix("/lake")))
+            seal(con, open_store(store_of(con)))
     except CarlosError as exc:
         log.warning("the commit is not sealed yet; the next one does that: %s", exc)
 
@@ -70,8 +68,8 @@ def seal(con: duckdb.DuckDBPyConnection, store: ObjectStore) -> Seal | None:
         return None
     previous = None if last is None else hashlib.sha256(store.read(last)).hexdigest()
     own = [file for file in data_files(con, after=after) if file.is_own]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        files = tuple(filter(None, pool.map(lambda file: _sealed(store, file), own)))
+    with at_once() as each:
+        files = tuple(filter(None, each(lambda file: _sealed(store, file), own)))
     made = Seal(snapshot_id=newest, after=after, previous_sha256=previous, files=files)
     store.write(seal_key(newest), made.model_dump_json().encode())
     return made
@@ -120,8 +118,8 @@ def read_seals(store: ObjectStore) -> tuple[dict[str, SealedFile], list[Damage]]
 
 def _seals(store: ObjectStore) -> Iterator[tuple[str, bytes]]:
     keys = [item.key for item in store.list(SEALS_PREFIX) if item.key.endswith(".json")]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield from zip(keys, pool.map(store.read, keys), strict=True)
+    with at_once() as each:
+        yield from zip(keys, each(store.read, keys), strict=True)
 
 
 def _broken(key: str, detail: str) -> Damage:

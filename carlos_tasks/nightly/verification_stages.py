@@ -38,7 +38,7 @@ def plan_verification(settings: Settings, share: float) -> VerificationPlan:
     from carlos_tasks.verification.plan import plan_run
 
     run = plan_run(settings, share)
-    return VerificationPlan(run.key, tuple(range(len(run.batches))))
+    return VerificationPlan(run.key, tuple(range(run.n_batches)))
 
 
 def verify_batch(settings: Settings, run_key: str, number: int) -> VerifiedBatch:

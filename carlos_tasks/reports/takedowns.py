@@ -5,7 +5,6 @@ them. What is made from then on leaves them out by itself. Everything here can b
 """
 
 import logging
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import orjson
@@ -20,11 +19,9 @@ from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import contact_sheet_key, contact_sheets_prefix, kept_reports_prefix
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.threads import at_once
 
 log = logging.getLogger(__name__)
-
-# Manifests read at once: each is a request to object storage.
-_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -67,8 +64,8 @@ def _showing(store: ObjectStore, removed: set[str]) -> list[str]:
     prefixes = [
         item.key.removesuffix(MANIFEST) for item in store.list(kept_reports_prefix()) if item.key.endswith(ending)
     ]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        manifests = pool.map(lambda prefix: _read(store, prefix + MANIFEST), prefixes)
+    with at_once() as each:
+        manifests = each(lambda prefix: _read(store, prefix + MANIFEST), prefixes)
         return [
             prefix for prefix, manifest in zip(prefixes, manifests, strict=True) if _may_show(prefix, manifest, removed)
         ]

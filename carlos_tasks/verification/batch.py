@@ -1,7 +1,6 @@
 """Looking at one batch: LoRAs with their shards, outcomes and numbers, or files that the lake wrote."""
 
 import hashlib
-from concurrent.futures import ThreadPoolExecutor
 
 import duckdb
 from pydantic import BaseModel, ConfigDict
@@ -12,14 +11,12 @@ from carlos_tasks.lake.damage import Damage, Fault
 from carlos_tasks.lake.data_files import DataFile, data_files
 from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, faults_by_lora, incomplete
 from carlos_tasks.lake.outcomes import read_outcome
-from carlos_tasks.lake.seals import SealedFile, read_seals
 from carlos_tasks.lake.shards import ShardFile, ShardIdentity
 from carlos_tasks.store.keys import BASELINE, outcome_key, parse_shard_key
 from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.threads import at_once
 from carlos_tasks.verification.numbers import differing_loras
 from carlos_tasks.verification.plan import Batch
-
-_AT_ONCE = 8
 
 
 class Unrecorded(BaseModel):
@@ -142,14 +139,14 @@ def _outcome(
 
 
 def _lake_files(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
-    sealed, damages = read_seals(store)
+    damages = list(batch.damages)
     wanted = set(batch.items)
     files = [file for file in data_files(con) if file.is_own and file.key in wanted]
     told = {key for (key,) in con.execute("select key from core.damage").fetchall()}
     # That a file of the past alone is damaged is told once: nothing is computed from it any more.
     files = [file for file in files if file.is_current or file.key not in told]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        faults = list(pool.map(lambda file: _file_fault(store, file, sealed.get(file.key)), files))
+    with at_once() as each:
+        faults = list(each(lambda file: _file_fault(store, file, batch.sealed.get(file.key)), files))
     again = []
     for file, fault in zip(files, faults, strict=True):
         if fault is None:
@@ -161,20 +158,20 @@ def _lake_files(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch
             again.append(file.key)
     return Findings(
         n_lake_files=len(files),
-        n_lake_files_unsealed=sum(file.key not in sealed for file in files),
+        n_lake_files_unsealed=sum(file.key not in batch.sealed for file in files),
         damages=tuple(damages),
         lake_keys=tuple(again),
     )
 
 
-def _file_fault(store: ObjectStore, file: DataFile, seal: SealedFile | None) -> tuple[Fault, str] | None:
+def _file_fault(store: ObjectStore, file: DataFile, sealed: str | None) -> tuple[Fault, str] | None:
     try:
         data = store.read(file.key)
     except NotFound:
         return Fault.LAKE_FILE_MISSING, f"a file of {file.table}, of snapshot {file.begin}, is not in the store"
     sha256 = hashlib.sha256(data).hexdigest()
-    if len(data) != file.size_bytes or (seal and sha256 != seal.sha256):
-        was = f", not {seal.sha256}" if seal else ""
+    if len(data) != file.size_bytes or (sealed and sha256 != sealed):
+        was = f", not {sealed}" if sealed else ""
         size = f"{len(data)} bytes, not {file.size_bytes}" if len(data) != file.size_bytes else f"{len(data)} bytes"
         detail = f"a file of {file.table}, of snapshot {file.begin}, has {size}, with SHA-256 {sha256}{was}"
         return Fault.LAKE_FILE_DAMAGED, detail

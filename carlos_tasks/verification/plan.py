@@ -9,13 +9,15 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import duckdb
-from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.damage import Damage
 from carlos_tasks.lake.data_files import data_files
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.place import urls_of
+from carlos_tasks.lake.seals import read_seals
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import verification_prefix
@@ -27,17 +29,26 @@ _LORAS, _FILES = 16, 200
 
 
 class Batch(BaseModel):
-    """What one task looks at: LoRAs of a profile, or files that the lake wrote, by their keys."""
+    """What one task looks at: LoRAs of a profile, or files that the lake wrote, by their keys.
+
+    `sealed`: the hash that the seals have of each file; one that no seal names is not in it. `damages`: what is wrong
+    with the seals themselves, which are read once for all batches.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     kind: Literal["loras", "lake"]
     profile_id: str = ""
     items: tuple[str, ...]
+    sealed: dict[str, str] = Field(default_factory=dict)
+    damages: tuple[Damage, ...] = ()
 
 
 class Run(BaseModel):
-    """A verification that is under way; `key` is where it lies itself, one for each kind of arguments."""
+    """A verification that is under way; `key` is where it lies itself, one for each kind of arguments.
+
+    Its batches are objects of their own: a task reads the one that it looks at.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,7 +57,11 @@ class Run(BaseModel):
     share: float
     profile_ids: tuple[str, ...]
     started_at: AwareDatetime
-    batches: tuple[Batch, ...]
+    n_batches: int
+
+    def batch_key(self, number: int) -> str:
+        """Where a batch lies."""
+        return f"{verification_prefix(self.run_id)}{number:05d}-batch.json"
 
     def result_key(self, number: int) -> str:
         """Where the findings of a batch lie."""
@@ -73,7 +88,9 @@ def plan_run(settings: Settings, share: float = 1.0, profiles: Sequence[str] = (
         return begun
     with connect(settings, read_only=False, create=False) as con, lake_errors():
         migrate(con)
-        run = _new_run(con, store, key, share, profiles)
+        run, batches = _new_run(con, store, key, share, profiles)
+    for number, batch in enumerate(batches):
+        store.write(run.batch_key(number), batch.model_dump_json().encode())
     store.write(key, run.model_dump_json().encode())
     return run
 
@@ -81,6 +98,11 @@ def plan_run(settings: Settings, share: float = 1.0, profiles: Sequence[str] = (
 def open_run(store: ObjectStore, key: str) -> Run:
     """Read a run that is under way; NotFound where it has ended."""
     return Run.model_validate_json(store.read(key))
+
+
+def read_batch(store: ObjectStore, run: Run, number: int) -> Batch:
+    """Read one batch of a run; NotFound where the run has ended."""
+    return Batch.model_validate_json(store.read(run.batch_key(number)))
 
 
 def end_run(store: ObjectStore, run: Run) -> None:
@@ -104,7 +126,7 @@ def _begun(store: ObjectStore, key: str) -> Run | None:
 
 def _new_run(
     con: duckdb.DuckDBPyConnection, store: ObjectStore, key: str, share: float, profiles: Sequence[str]
-) -> Run:
+) -> tuple[Run, list[Batch]]:
     run_id = secrets.token_hex(8)
     profile_ids = _profile_ids(con, profiles)
     batches: list[Batch] = []
@@ -114,15 +136,23 @@ def _new_run(
         batches += [Batch(kind="loras", profile_id=profile_id, items=some) for some in _cut(lora_ids, size)]
     own = [file.key for file in data_files(con) if file.is_own]
     size = max(_FILES, len(own) // _MOST_BATCHES + 1)
-    batches += [Batch(kind="lake", items=some) for some in _cut(own, size)]
-    return Run(
+    batches += _of_files(store, own, size)
+    run = Run(
         key=key,
         run_id=run_id,
         share=share,
         profile_ids=tuple(profile_ids),
         started_at=datetime.now(UTC),
-        batches=tuple(batches),
+        n_batches=len(batches),
     )
+    return run, batches
+
+
+def _of_files(store: ObjectStore, keys: Sequence[str], size: int) -> Iterator[Batch]:
+    sealed, damages = read_seals(store)
+    for number, some in enumerate(_cut(keys, size)):
+        hashes = {key: sealed[key].sha256 for key in some if key in sealed}
+        yield Batch(kind="lake", items=some, sealed=hashes, damages=() if number else tuple(damages))
 
 
 def _cut(items: Sequence[str], size: int) -> Iterator[tuple[str, ...]]:

@@ -19,12 +19,13 @@ from carlos_tasks.lake.damage import Damage
 from carlos_tasks.lake.data_files import let_go
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.measurement import CheckedShard
+from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.verification.batch import Findings, look_at
-from carlos_tasks.verification.plan import Run, end_run, plan_run
+from carlos_tasks.verification.plan import Run, end_run, plan_run, read_batch
 
 _COUNTS = ("n_loras", "n_shards", "n_unsealed", "n_lake_files", "n_lake_files_unsealed")
 
@@ -55,8 +56,8 @@ def verify(settings: Settings, share: float = 1.0, profiles: Sequence[str] = ())
         PassingError: catalog or storage did not answer; run it again, and it goes on.
     """
     run = plan_run(settings, share, profiles)
-    with progress("verify", len(run.batches)) as advance:
-        for number in range(len(run.batches)):
+    with progress("verify", run.n_batches) as advance:
+        for number in range(run.n_batches):
             verify_batch(settings, run, number)
             advance(1)
     return record(settings, run)
@@ -69,8 +70,9 @@ def verify_batch(settings: Settings, run: Run, number: int) -> Findings:
     try:
         return Findings.model_validate_json(store.read(key))
     except (NotFound, ValidationError):
+        batch = read_batch(store, run, number)
         with connect(settings) as con, lake_errors():
-            found = look_at(con, store, run.batches[number])
+            found = look_at(con, store, batch)
     store.write(key, found.model_dump_json().encode())
     return found
 
@@ -78,7 +80,7 @@ def verify_batch(settings: Settings, run: Run, number: int) -> Findings:
 def record(settings: Settings, run: Run) -> VerificationReport:
     """Record what the batches of a run found, in one commit, and move aside what is damaged."""
     store = open_store(settings.store)
-    found = [verify_batch(settings, run, number) for number in range(len(run.batches))]
+    found = [verify_batch(settings, run, number) for number in range(run.n_batches)]
     damages = list(dict.fromkeys(damage for part in found for damage in part.damages))
     counts: dict[str, int] = {name: sum(getattr(part, name) for part in found) for name in _COUNTS}
     counts["n_faults"] = len(damages)
@@ -89,13 +91,9 @@ def record(settings: Settings, run: Run) -> VerificationReport:
             add_damages(con, damages, "verify")
             unrecorded = [CheckedShard(u.file, u.identity, is_sealed=False) for part in found for u in part.unrecorded]
             record_shards(con, unrecorded, snapshot_id(con) + 1)
-            con.execute(
-                "insert into core.verification by name select $run_id as run_id, $share as share, "
-                "$profile_ids::varchar[] as profile_ids, $n_loras as n_loras, $n_shards as n_shards, "
-                "$n_unsealed as n_unsealed, $n_lake_files as n_lake_files, "
-                "$n_lake_files_unsealed as n_lake_files_unsealed, $n_faults as n_faults, $started_at as started_at, "
-                "$ended_at as ended_at "
-                "where not exists (from core.verification where run_id = $run_id)",
+            run_statement(
+                con,
+                "add_verification",
                 {
                     **counts,
                     "run_id": run.run_id,

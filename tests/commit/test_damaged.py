@@ -35,7 +35,14 @@ from tests.conftest import Rows
 from tests.intake.small_intake import FACTS, listing, write_intake
 
 #: Files of sql/commit that are tested here.
-TESTED_SQL = {"add_damages", "add_embedding_shards", "let_go"}
+TESTED_SQL = {
+    "add_damages",
+    "add_embedding_shards",
+    "add_verification",
+    "let_go",
+    "remove_embedding_shards",
+    "resolve_damages",
+}
 
 BACKLOG = "select lora_id from mart.backlog((select profile_id from core.profile), 'micro-xl')"
 Spoil = Callable[[ObjectStore, Profile, str], None]

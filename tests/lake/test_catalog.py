@@ -15,7 +15,7 @@ from carlos_tasks.stack.s3_server import S3Server
 from carlos_tasks.store import open_store
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_shards
 from tests.commit.test_index import overtaking_commit
-from tests.lake.conftest import Postgres
+from tests.lake.postgres_server import PostgresServer
 
 
 @pytest.mark.parametrize("may", [{"read_only": True}, {"read_only": False, "create": False}])
@@ -157,7 +157,7 @@ def test_what_a_retry_may_help_is_told_apart(error: duckdb.Error, expected: type
         raise error
 
 
-def test_a_postgres_database_without_a_lake_says_so(postgres: Postgres, tmp_path: Path) -> None:
+def test_a_postgres_database_without_a_lake_says_so(postgres: PostgresServer, tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres.libpq}")
     with pytest.raises(NotFound, match="carlos index"):
         connect(settings)
@@ -165,7 +165,7 @@ def test_a_postgres_database_without_a_lake_says_so(postgres: Postgres, tmp_path
         connect(settings, read_only=False, create=False)
 
 
-def test_a_postgres_catalog_holds_the_same_lake(postgres: Postgres, tmp_path: Path) -> None:
+def test_a_postgres_catalog_holds_the_same_lake(postgres: PostgresServer, tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres.libpq}")
     profile = small_profile(tmp_path / "prompts")
     base = baseline(profile)

@@ -242,8 +242,8 @@ def test_a_full_disk_under_a_store_passes(small_disk: Path, tmp_path: Path) -> N
 
 @pytest.fixture
 def server() -> Iterator[PostgresServer]:
-    """A server of this test's own."""
-    with postgres_server() as server:
+    """A server of this test's own, with few places."""
+    with postgres_server(max_connections=8) as server:
         yield server
 
 

@@ -23,7 +23,7 @@ from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_shards
 from tests.commit.test_index import known_loras
-from tests.lake.conftest import Postgres
+from tests.lake.postgres_server import PostgresServer
 from tests.lakes import migrated_lake, settings_of
 
 #: Files of sql/commit that are tested here.
@@ -311,7 +311,7 @@ def test_a_catalog_that_is_older_than_its_store_is_caught_up_by_the_next_commit(
 
 
 def test_a_catalog_in_postgres_is_dumped_restored_and_relocated(
-    postgres: Postgres, original: Lake, tmp_path: Path
+    postgres: PostgresServer, original: Lake, tmp_path: Path
 ) -> None:
     """The commands of docs/operations.md: pg_dump and pg_restore, into another database."""
     there = Settings(store=str(tmp_path / "here"), catalog=f"postgres:{postgres.libpq}")

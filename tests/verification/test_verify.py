@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.commands.verification import verify as command
+from carlos_tasks.commands.keeping import verify as command
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.catalog import connect
@@ -248,7 +248,7 @@ def test_what_a_killed_commit_did_not_seal_the_next_one_seals(it: Lake) -> None:
 
 def test_a_killed_run_goes_on_where_it_was(it: Lake, rows: Rows) -> None:
     run = plan_run(it.settings)
-    assert len(run.batches) == 2
+    assert run.n_batches == 2
     verify_batch(it.settings, run, 0)
     it.flip(it.shard(), 700)  # too late for this run, whose first batch is done
     assert plan_run(it.settings) == run

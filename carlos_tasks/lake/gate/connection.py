@@ -9,6 +9,8 @@ from typing import Any, Self
 import duckdb
 
 from carlos_tasks.lake.gate.admission import Gate
+from carlos_tasks.lake.place import store_of
+from carlos_tasks.lake.quoting import literal
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 
@@ -80,7 +82,6 @@ _ANSWERS = frozenset(
     ]
 )
 _LISTED = ", ".join(sorted(_ANSWERS))
-_DATA_PATH = "select value from __ducklake_metadata_carlos.ducklake_metadata where key = 'data_path'"
 
 
 def guarded(con: duckdb.DuckDBPyConnection, settings: Settings, *, with_files: bool = False) -> GuardedConnection:
@@ -96,18 +97,13 @@ def guarded(con: duckdb.DuckDBPyConnection, settings: Settings, *, with_files: b
     """
     store = open_store(settings.store).uri
     # As the catalog spells it, which every path that DuckLake opens begins with.
-    ((spelled,),) = con.execute(_DATA_PATH).fetchall()
-    places = dict.fromkeys((store, spelled.rstrip("/").removesuffix("/lake")))
+    places = dict.fromkeys((store, store_of(con)))
     reached = [f"{place}/{part}/" for place in places for part in ("lake", "shards")] + (["/"] if with_files else [])
     # Not the folder `.tmp` where the command runs, which is DuckDB's choice: it may lie anywhere, or not be writable.
     spill = Path(tempfile.gettempdir()) / f"carlos-sql-{secrets.token_hex(8)}"
-    con.execute(f"set temp_directory = {_literal(str(spill))}")
-    con.execute(f"set allowed_directories = [{', '.join(map(_literal, reached))}]")
+    con.execute(f"set temp_directory = {literal(str(spill))}")
+    con.execute(f"set allowed_directories = [{', '.join(map(literal, reached))}]")
     con.execute("set enable_external_access = false")
     con.execute("set lock_configuration = true")
     lake = [Path(place) for place in (*places, settings.catalog.removeprefix("sqlite:")) if place.startswith("/")]
     return GuardedConnection(con, Gate(con, with_files=with_files, lake=lake))
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

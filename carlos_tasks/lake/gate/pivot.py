@@ -17,6 +17,7 @@ import duckdb
 
 from carlos_tasks.lake.gate.tree import Tree, parsed
 from carlos_tasks.lake.gate.words import Word, depths, words_of
+from carlos_tasks.lake.quoting import literal
 
 _VALUES = "select cast(asked as varchar) as value from asked"
 _ENDS = frozenset({"using", "group", "order", "limit", "offset", "union", "except", "intersect", ";"})
@@ -109,7 +110,7 @@ def _put_types(con: duckdb.DuckDBPyConnection, node: Tree, ctes: dict[str, Any],
             continue
         (name,) = made_up
         values = _values(con, column["pivot_expressions"][0], node["source"], ctes)
-        listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+        listed = ", ".join(map(literal, values))
         source = f"select unnest([{listed}])" if values else "select '' where false"
         con.execute(f"create temp type {name} as enum ({source})")
         column["entries"], column["pivot_enum"] = [], name
@@ -122,7 +123,6 @@ def _values(con: duckdb.DuckDBPyConnection, expression: Tree, source: Tree, ctes
     query["select_list"][0]["child"] = expression
     query["from_table"] = source
     query["cte_map"] = {"map": [{"key": key, "value": value} for key, value in ctes.items()]}
-    written = json.dumps(tree).replace("'", "''")
-    (asked,) = con.execute(f"select json_deserialize_sql('{written}')").fetchall()[0]
+    (asked,) = con.execute(f"select json_deserialize_sql({literal(json.dumps(tree))})").fetchall()[0]
     asked = f"select distinct value from ({asked}) where value is not null order by value"  # noqa: S608
     return [value for (value,) in con.execute(asked).fetchall()]

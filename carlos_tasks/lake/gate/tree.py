@@ -13,6 +13,7 @@ import duckdb
 
 from carlos_tasks.errors import StatementRefused
 from carlos_tasks.lake.gate.names import Kind, Named
+from carlos_tasks.lake.quoting import literal
 
 Tree = dict[str, Any]
 
@@ -71,11 +72,12 @@ def parsed(con: duckdb.DuckDBPyConnection, text: str) -> Tree:
     Nothing is run or looked up: DuckDB only reads the text.
 
     Raises:
-        StatementRefused: it is nested too deeply.
+        StatementRefused: it is nested too deeply, or holds a NUL.
     """
+    if "\0" in text:
+        raise StatementRefused("the statement holds a NUL: no SQL has one")
     # Not bound: for its first bound value DuckDB imports pandas, half of the start-up.
-    literal = "'" + text.replace("'", "''") + "'"
-    (written,) = con.execute(f"select json_serialize_sql({literal})").fetchall()[0]
+    (written,) = con.execute(f"select json_serialize_sql({literal(text)})").fetchall()[0]
     try:
         tree: Tree = json.loads(written)
     except RecursionError:

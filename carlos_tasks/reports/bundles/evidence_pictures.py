@@ -20,7 +20,6 @@ TINY_PX = 64
 #: A blurred twin holds no more than this many pixels a side: no sharpening brings back what it showed.
 BLURRED_PX = 6
 _BLURRED_SHOWN_PX = 48
-_AT_ONCE = 8
 #: No kept image is larger: nothing that is gets read.
 MAX_BYTES = 64 * 2**20
 log = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ def evidence_pairs_of(
     keys = image_keys(store, profile_id, lora_ids)
     kept = {lora_id: list(pairs)[:n] for lora_id, pairs in keys.items()}
     _import_pillow()
-    with at_once(_AT_ONCE) as each:
+    with at_once() as each:
         wanted = sorted({pair for pairs in kept.values() for pair in pairs})
         baselines = dict(
             zip(wanted, each(lambda pair: _picture(store, profile_id, BASELINE, pair), wanted), strict=True)

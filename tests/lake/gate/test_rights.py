@@ -17,8 +17,8 @@ from carlos_tasks.stack.s3_server import S3Server
 from carlos_tasks.store import open_store
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_shards
 from tests.conftest import BUCKET
-from tests.lake.conftest import Postgres
 from tests.lake.gate.reading_proxy import reading_proxy
+from tests.lake.postgres_server import PostgresServer
 
 #: As the guide grants it (docs/operations.md#rights-of-an-analyst).
 GRANTS = """
@@ -73,7 +73,7 @@ def test_reading_two_folders_of_the_store_is_enough_to_ask(
 
 
 def test_a_role_that_may_select_is_enough_of_the_catalog(
-    postgres: Postgres,
+    postgres: PostgresServer,
     tmp_path: Path,
 ) -> None:
     own = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres.libpq}")
