@@ -50,6 +50,13 @@ def test_every_dependency_is_pinned():
     assert names - set(constraints()) == set()
 
 
+def test_setup_installs_every_extra():
+    """What the tests import and mypy reads is there on a fresh machine, too."""
+    extras = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    (installed,) = re.findall(r'--editable "\.\[([a-z,]+)\]"', (REPOSITORY / "scripts" / "setup").read_text())
+    assert sorted(installed.split(",")) == sorted(extras)
+
+
 def test_duckdb_and_its_extensions_are_of_one_version():
     versions = {version for name, version in constraints().items() if name.startswith("duckdb")}
     assert versions == {"1.5.5"}
