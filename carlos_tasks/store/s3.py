@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -128,8 +129,9 @@ class S3Store:
 def s3_client() -> "BaseClient":
     """Make an S3 client from boto3's default chain (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles …)."""
     session = boto3.Session()
+    # A copy: boto3 writes into it what the environment says of tries, and the next client would have that too.
     try:
-        return session.client("s3", region_name=session.region_name or "us-east-1", config=_CLIENT)
+        return session.client("s3", region_name=session.region_name or "us-east-1", config=deepcopy(_CLIENT))
     except ValueError as exc:
         raise SettingsError(f"object storage: {exc} (set AWS_ENDPOINT_URL to https://HOST or unset it)") from exc
 

@@ -1,14 +1,16 @@
 """Looking at one batch: LoRAs with their shards, outcomes and numbers, or files that the lake wrote."""
 
 import hashlib
+from contextlib import suppress
 
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
 from carlos_tasks.commit.registered_shards import Registered, check_registered, registered_keys
-from carlos_tasks.errors import DamagedObject, NotFound
+from carlos_tasks.errors import DamagedObject, NotFound, PassingError
 from carlos_tasks.lake.damage import Damage, Fault
 from carlos_tasks.lake.data_files import DataFile, data_files
+from carlos_tasks.lake.faults import fault_of
 from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, faults_by_lora, incomplete
 from carlos_tasks.lake.outcomes import read_outcome
 from carlos_tasks.lake.shards import ShardFile, ShardIdentity
@@ -43,7 +45,15 @@ class Findings(BaseModel):
 
 def look_at(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
     """Look at a batch; reads only."""
-    return _loras(con, store, batch) if batch.kind == "loras" else _lake_files(con, store, batch)
+    if batch.kind == "lake":
+        return _lake_files(con, store, batch)
+    try:
+        return _loras(con, store, batch)
+    except duckdb.Error as exc:
+        if isinstance(fault_of(exc), PassingError):
+            raise
+        # A table that says what the shards should be cannot be read: the batches of the lake's own files say which.
+        return Findings()
 
 
 def _loras(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
@@ -142,7 +152,9 @@ def _lake_files(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch
     damages = list(batch.damages)
     wanted = set(batch.items)
     files = [file for file in data_files(con) if file.is_own and file.key in wanted]
-    told = {key for (key,) in con.execute("select key from core.damage").fetchall()}
+    told: set[str] = set()
+    with suppress(duckdb.Error):  # its own file may be the damaged one
+        told = {key for (key,) in con.execute("select key from core.damage").fetchall()}
     # That a file of the past alone is damaged is told once: nothing is computed from it any more.
     files = [file for file in files if file.is_current or file.key not in told]
     with at_once() as each:

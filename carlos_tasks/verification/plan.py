@@ -11,7 +11,7 @@ from typing import Literal
 import duckdb
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.errors import CarlosError, NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.damage import Damage
 from carlos_tasks.lake.data_files import data_files
@@ -87,7 +87,8 @@ def plan_run(settings: Settings, share: float = 1.0, profiles: Sequence[str] = (
     if begun := _begun(store, key):
         return begun
     with connect(settings, read_only=False, create=False) as con, lake_errors():
-        migrate(con)
+        with suppress(PermanentError):  # as below: a table cannot be read
+            migrate(con)
         run, batches = _new_run(con, store, key, share, profiles)
     for number, batch in enumerate(batches):
         store.write(run.batch_key(number), batch.model_dump_json().encode())
@@ -128,7 +129,9 @@ def _new_run(
     con: duckdb.DuckDBPyConnection, store: ObjectStore, key: str, share: float, profiles: Sequence[str]
 ) -> tuple[Run, list[Batch]]:
     run_id = secrets.token_hex(8)
-    profile_ids = _profile_ids(con, profiles)
+    profile_ids: list[str] = []
+    with suppress(duckdb.Error):  # the batches of the lake's own files say which table cannot be read
+        profile_ids = _profile_ids(con, profiles)
     batches: list[Batch] = []
     loras = {profile_id: list(_drawn(_loras(con, profile_id), share, run_id)) for profile_id in profile_ids}
     size = max(_LORAS, sum(map(len, loras.values())) // _MOST_BATCHES + 1)
@@ -177,14 +180,15 @@ def _loras(con: duckdb.DuckDBPyConnection, profile_id: str) -> list[str]:
     (prefix,) = urls_of(con, [f"shards/profile_id={profile_id}/lora_id="])
     found = con.execute(
         "select regexp_extract(data_file[len($1) + 1:], '^[^/]*') as lora_id "
-        "from ducklake_list_files('carlos', 'embedding', schema => 'core') where starts_with(data_file, $1) "
-        "union select lora_id from core.embedding_shard where profile_id = $2",
-        [prefix, profile_id],
+        "from ducklake_list_files('carlos', 'embedding', schema => 'core') where starts_with(data_file, $1)",
+        [prefix],
     ).fetchall()
-    with suppress(duckdb.Error):  # a file of the table cannot be read: the batches of the lake's own files say which
-        found += con.execute(
-            "select lora_id from core.representation where profile_id = $1 and measured <> 'failed'", [profile_id]
-        ).fetchall()
+    for ours in (
+        "select lora_id from core.embedding_shard where profile_id = $1",
+        "select lora_id from core.representation where profile_id = $1 and measured <> 'failed'",
+    ):
+        with suppress(duckdb.Error):  # a table cannot be read: the batches of the lake's own files say which
+            found += con.execute(ours, [profile_id]).fetchall()
     ids = {lora_id for (lora_id,) in found}
     return sorted(ids, key=lambda lora_id: (lora_id != "base", lora_id))
 

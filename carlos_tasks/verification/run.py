@@ -5,7 +5,8 @@
 A batch that has its findings is not looked at again, so a run that was killed goes on where it was.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -13,9 +14,9 @@ from pydantic import ValidationError
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.commit.damages import add_damages, record_shards, retire
-from carlos_tasks.errors import NotFound
+from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect, migrate
-from carlos_tasks.lake.damage import Damage
+from carlos_tasks.lake.damage import Damage, Fault
 from carlos_tasks.lake.data_files import let_go
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.measurement import CheckedShard
@@ -24,6 +25,7 @@ from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
+from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.verification.batch import Findings, look_at
 from carlos_tasks.verification.plan import Run, end_run, plan_run, read_batch
 
@@ -85,7 +87,11 @@ def record(settings: Settings, run: Run) -> VerificationReport:
     counts: dict[str, int] = {name: sum(getattr(part, name) for part in found) for name in _COUNTS}
     counts["n_faults"] = len(damages)
     facts: dict[str, object] = {"run_id": run.run_id, **counts}
-    with connect(settings, read_only=False, create=False) as con, lake_errors():
+    with (
+        _or_what_is_broken(store, run, damages),
+        connect(settings, read_only=False, create=False) as con,
+        lake_errors(),
+    ):
         migrate(con)
         with transaction(con, "verify", facts):
             add_damages(con, damages, "verify")
@@ -108,6 +114,26 @@ def record(settings: Settings, run: Run) -> VerificationReport:
             let_go(con, table, [key for part in found for key in part.lake_keys])
     end_run(store, run)
     return VerificationReport(run.run_id, **counts, damages=tuple(map(_row, damages)))
+
+
+@contextmanager
+def _or_what_is_broken(store: ObjectStore, run: Run, damages: Sequence[Damage]) -> Iterator[None]:
+    """Say which files of the lake are damaged where nothing can be recorded, since a table that takes is among them.
+
+    The run is over then: the next one looks at what was restored.
+    """
+    try:
+        yield
+    except PermanentError as exc:
+        broken = [damage for damage in damages if damage.fault in (Fault.LAKE_FILE_DAMAGED, Fault.LAKE_FILE_MISSING)]
+        if not broken:
+            raise
+        end_run(store, run)
+        named = "; ".join(f"{damage.key}: {damage.detail}" for damage in broken)
+        raise PermanentError(
+            f"{len(damages)} faults were found, and not recorded, since the lake cannot be written ({exc}). "
+            f"Restore these files from a backup: {named}"
+        ) from exc
 
 
 def _row(damage: Damage) -> Row:

@@ -7,7 +7,7 @@ import pytest
 
 from carlos_tasks.commands.keeping import verify as command
 from carlos_tasks.commit.index import commit_index
-from carlos_tasks.errors import CarlosError, NotFound
+from carlos_tasks.errors import CarlosError, NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.lake.data_files import data_files
@@ -217,6 +217,24 @@ def test_any_file_that_the_lake_wrote_is_told_by_its_table(it: Lake) -> None:
     assert [lora_id for lora_id, _ in found.pop("core.prompt_difference")] == ["d"]
     for table, told in found.items():
         assert len(told) == 1 and told[0][0] == "" and told[0][1].startswith(f"a file of {table}, of snapshot ")
+
+
+def test_a_table_that_cannot_be_read_at_all_is_told_too(it: Lake) -> None:
+    """Also one that the verification itself needs: nothing of its file is left but the size."""
+    flipped_shard(it)
+    verify(it.settings)  # which fills core.damage and core.verification
+    needed = ("migration", "macro_comment", "profile", "embedding_shard", "damage", "verification", "representation")
+    for table in needed:
+        key = it.file_of(f"core.{table}")
+        whole = it.store.read(key)
+        it.store.write(key, bytes(len(whole)))
+        try:
+            told = {row["key"] for row in verify(it.settings).damages}
+        except PermanentError as exc:
+            told = {key} if key in str(exc) and "Restore these files" in str(exc) else {str(exc)}
+        assert key in told, table
+        if table != "representation":
+            it.store.write(key, whole)
 
 
 @pytest.mark.parametrize("how", ["changed", "removed", "forged"])
