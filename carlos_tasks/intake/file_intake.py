@@ -12,7 +12,6 @@ from pathlib import Path
 
 from carlos_tasks.errors import NotFound, PermanentError, RejectedFile
 from carlos_tasks.intake.receipts import Verdict, read_receipt, receipt_key, write_receipt
-from carlos_tasks.intake.rows import canonical_json
 from carlos_tasks.lora.check import Examined, examine_file
 from carlos_tasks.lora.scale.config import MAX_BYTES, state_config, state_fault
 from carlos_tasks.sources.back_off import NoAnswer
@@ -21,6 +20,7 @@ from carlos_tasks.sources.live import LiveSource
 from carlos_tasks.store.keys import file_key, quarantine_prefix
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.store.sealed import read_sealed, write_sealed
+from carlos_tasks.untrusted.json_values import canonical_json
 from carlos_tasks.untrusted.reasons import Reason
 
 # What a source said of a file without giving its bytes.
@@ -127,7 +127,7 @@ class FileIntake:
         if not self._is_whole(f"{prefix}rejection.json"):
             story = {
                 "source_uri": self.source.uri,
-                "listing": asdict(listing),
+                "listing": asdict(listing) | {"payload": json.loads(listing.payload)},
                 "file": asdict(examined.file),
                 "reason": examined.reason,
                 "detail": examined.detail,

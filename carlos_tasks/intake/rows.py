@@ -3,18 +3,12 @@
 import hashlib
 from typing import Any
 
-import orjson
-
 from carlos_tasks.lora.backbones.claims import read_claim
 from carlos_tasks.lora.check import CHECKS_VERSION, LoraFile
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.store.keys import file_key
 from carlos_tasks.store.objects import ObjectInfo
-
-
-def canonical_json(value: Any) -> str:
-    """Write JSON in the one way that is hashed: sorted keys, no spaces, no NaN."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+from carlos_tasks.untrusted.json_values import canonical_json
 
 
 def listing_row(
@@ -26,7 +20,6 @@ def listing_row(
         file: None where its bytes were not taken in.
         sha256: of its bytes, where they were read.
     """
-    payload = canonical_json(listing.payload)
     return {
         "kind": "listing",
         "source": listing.source,
@@ -36,7 +29,7 @@ def listing_row(
         "shard_key": shard.key,
         "seen_at": shard.last_modified,
         "lora_id": file.lora_id if file else None,
-        "payload_sha256": hashlib.sha256(payload.encode()).hexdigest(),
+        "payload_sha256": hashlib.sha256(listing.payload).hexdigest(),
         "name": listing.name,
         "version_name": listing.version_name,
         "description": listing.description,
@@ -52,7 +45,7 @@ def listing_row(
         "sha256_claimed": listing.sha256_claimed,
         "published_at": listing.published_at,
         "license": canonical_json(listing.license),
-        "payload": payload,
+        "payload": listing.payload,
         "notes": [*listing.notes, *notes_on_hashes(listing, sha256)],
         "lora": lora_facts(listing, file) if file else None,
     }

@@ -6,14 +6,14 @@ read, the record's place stands for it (`models/00001.json#17`, `#2`), so that t
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from carlos_tasks.sources.listing import Listing, Rejection
+from carlos_tasks.untrusted.clean_json import clean_json_text
+from carlos_tasks.untrusted.json_values import canonical_json
 from carlos_tasks.untrusted.reasons import Reason
-from carlos_tasks.untrusted.text import clean_json, clean_line, clean_lines, clean_text, is_clean_json
+from carlos_tasks.untrusted.text import clean_line, clean_lines, clean_text
 
 SOURCE = "civitai"  # dumps and the live API share its ids
 LORA_TYPES = frozenset({"lora", "locon", "dora"})
@@ -25,7 +25,6 @@ MAX_FILES = 5000  # of all versions of one model
 # A model's and a version's own fields stand in the payload of each of its files: a small record must not grow large.
 MAX_REPEATED_BYTES = 32 * 2**20
 FEW_FILES = 4  # of these even the largest record stays below that
-Clean = Callable[[Any], Any]
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _MAX_ID = 2**63 - 1
 
@@ -55,14 +54,10 @@ def read_model(source: str, model: object, where: str, *, has_bytes: bool = True
         detail = f"{n_files} versions and files, at most {MAX_FILES} are read"
         yield _reject(source, (model_id, "", ""), Reason.RECORD_TOO_LARGE, detail)
     else:
-        clean = _unchanged if is_clean_json(model) else clean_json
-        facts = _facts_of_model(model, n_files, clean) | {
-            "source": source,
-            "model_id": model_id,
-            "has_bytes": has_bytes,
-        }
+        facts = _facts_of_model(model) | {"source": source, "model_id": model_id, "has_bytes": has_bytes}
+        level = _without("modelVersions", model, n_files)
         for number, version in enumerate(versions):
-            yield from _read_version(facts, version, f"#{number}", clean)
+            yield from _read_version(facts, level, version, f"#{number}")
 
 
 def read_id(value: object) -> str | None:
@@ -101,20 +96,18 @@ def _count_files(versions: list[Any]) -> int:
     return sum(max(1, len(files)) if isinstance(files, list) else 1 for files in of_versions)
 
 
-def _unchanged(value: Any) -> Any:
-    return value
-
-
-def _without(children: str, level: dict[str, Any], n_files: int, clean: Clean) -> Any:
+def _without(children: str, level: dict[str, Any], n_files: int) -> bytes:
     """Return a level of the record for the payload, unless it would be repeated too often."""
-    told = clean({key: value for key, value in level.items() if key != children})
-    if n_files > FEW_FILES and n_files * len(orjson.dumps(told)) > MAX_REPEATED_BYTES:
-        return {"payload_fault": f"too large to stand in {n_files} listings, left out"}
+    own = level.copy()
+    own.pop(children, None)
+    told = clean_json_text(own)
+    if n_files > FEW_FILES and n_files * len(told) > MAX_REPEATED_BYTES:
+        return canonical_json({"payload_fault": f"too large to stand in {n_files} listings, left out"})
     return told
 
 
-def _facts_of_model(model: dict[str, Any], n_files: int, clean: Clean) -> dict[str, Any]:
-    """Return the fields that all listings of a model share; the payload is that of the model alone."""
+def _facts_of_model(model: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that all listings of a model share."""
     creator = model.get("creator")
     return {
         "name": clean_line(model.get("name")),
@@ -123,11 +116,11 @@ def _facts_of_model(model: dict[str, Any], n_files: int, clean: Clean) -> dict[s
         "tags": clean_lines(_tag_names(model.get("tags")), MAX_TAGS),
         "nsfw_level": _nsfw_level(model.get("nsfwLevel")),
         "license": read_license(model),
-        "payload": _without("modelVersions", model, n_files, clean),
     }
 
 
-def _read_version(facts: dict[str, Any], version: object, where: str, clean: Clean) -> Iterator[Listing | Rejection]:
+def _read_version(facts: dict[str, Any], of_model: bytes, version: object, where: str) -> Iterator[Listing | Rejection]:
+    """Read a version with its files; `of_model` is the model's level of their payloads."""
     source, model_id = facts["source"], facts["model_id"]
     if not isinstance(version, dict) or (version_id := read_id(version.get("id"))) is None:
         yield _reject(source, (model_id, where, ""), Reason.RECORD_INVALID, "a version without an id")
@@ -139,7 +132,8 @@ def _read_version(facts: dict[str, Any], version: object, where: str, clean: Cle
     if not isinstance(files, list):
         yield _reject(source, (model_id, version_id, ""), Reason.RECORD_INVALID, "files is no list")
         return
-    facts = facts | _facts_of_version(facts, version, len(files), clean) | {"version_id": version_id}
+    facts = facts | _facts_of_version(facts, version) | {"version_id": version_id}
+    of_version = _without("files", version, len(files))
     for number, file in enumerate(files):
         if not isinstance(file, dict) or (file_id := read_id(file.get("id"))) is None:
             yield _reject(source, (model_id, version_id, f"#{number}"), Reason.RECORD_INVALID, "a file without an id")
@@ -147,10 +141,11 @@ def _read_version(facts: dict[str, Any], version: object, where: str, clean: Cle
             detail = f"file type {clean_line(file.get('type'), 40) or 'not given'}"
             yield _reject(source, (model_id, version_id, file_id), Reason.NOT_A_MODEL_FILE, detail)
         else:
-            yield _read_file(facts, file_id, file, clean)
+            payload = b'{"file":%b,"model":%b,"version":%b}' % (clean_json_text(file), of_model, of_version)
+            yield Listing(**facts, **_facts_of_file(file), file_id=file_id, payload=payload)
 
 
-def _facts_of_version(facts: dict[str, Any], version: dict[str, Any], n_files: int, clean: Clean) -> dict[str, Any]:
+def _facts_of_version(facts: dict[str, Any], version: dict[str, Any]) -> dict[str, Any]:
     return {
         "version_name": clean_line(version.get("name")),
         "description": facts["description"] or clean_text(version.get("description")),
@@ -158,7 +153,6 @@ def _facts_of_version(facts: dict[str, Any], version: dict[str, Any], n_files: i
         "trained_words": clean_lines(version.get("trainedWords"), MAX_WORDS, MAX_WORD_CHARS),
         "nsfw_level": _nsfw_level(version["nsfwLevel"]) if "nsfwLevel" in version else facts["nsfw_level"],
         "published_at": clean_line(version.get("publishedAt") or version.get("createdAt"), 40) or None,
-        "payload": {"model": facts["payload"], "version": _without("files", version, n_files, clean)},
     }
 
 
@@ -175,17 +169,14 @@ def _is_model_file(file: Mapping[str, Any]) -> bool:
     return clean_line(file.get("name")).lower().endswith(".safetensors")
 
 
-def _read_file(facts: dict[str, Any], file_id: str, file: dict[str, Any], clean: Clean) -> Listing:
+def _facts_of_file(file: dict[str, Any]) -> dict[str, Any]:
     metadata, hashes = _object(file.get("metadata")), _object(file.get("hashes"))
-    own = {
-        "file_id": file_id,
+    return {
         "file_name": clean_line(file.get("name")),
         "file_format": clean_line(metadata.get("format") or file.get("format"), 40),
         "size_bytes": _bytes_of(file.get("sizeKB")),
         "sha256_claimed": read_sha256(hashes.get("SHA256")),
-        "payload": facts["payload"] | {"file": clean(file)},
     }
-    return Listing(**facts | own)
 
 
 def _nsfw_level(value: object) -> int | None:

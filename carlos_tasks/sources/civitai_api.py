@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import orjson
+
 from carlos_tasks.errors import NotFound, PermanentError, SettingsError
 from carlos_tasks.sources.back_off import BackOff, BusyServer, NoAnswer
 from carlos_tasks.sources.civitai import SOURCE, read_id, read_model
@@ -58,14 +60,15 @@ class CivitaiApi(LiveSource):
 
     def fingerprint(self, listing: Listing) -> str:
         """Name the state by what the listing says of the bytes and of who may have them."""
-        version, file = listing.payload["version"], listing.payload["file"]
+        payload = orjson.loads(listing.payload)
+        version, file = payload["version"], payload["file"]
         access = [version.get(name) for name in ("availability", "earlyAccessEndsAt", "earlyAccessDeadline")]
         state = [listing.sha256_claimed, file.get("sizeKB"), file.get("downloadUrl"), access, bool(self._token)]
         return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:32]
 
     def fetch(self, listing: Listing, path: Path, max_bytes: int) -> None:
         """Download the file."""
-        url = listing.payload["file"].get("downloadUrl")
+        url = orjson.loads(listing.payload)["file"].get("downloadUrl")
         if not isinstance(url, str):
             raise NotFound(f"file {listing.file_id} of {self.uri} has no downloadUrl")
         self._downloader.fetch(url, path, max_bytes)

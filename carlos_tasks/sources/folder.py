@@ -23,6 +23,7 @@ from carlos_tasks.sources.beside.versions import Clues, Digests, digests_of
 from carlos_tasks.sources.civitai_dump import fetch_object
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.store.objects import ObjectInfo, ObjectStore, checked_key
+from carlos_tasks.untrusted.json_values import canonical_json
 from carlos_tasks.untrusted.reasons import Reason
 from carlos_tasks.untrusted.text import clean_line
 
@@ -156,7 +157,7 @@ class Folder:
 
 def _for_listing(beside: Beside) -> dict[str, Any]:
     lists = {name: tuple(beside.fields[name]) for name in ("tags", "trained_words") if name in beside.fields}
-    return beside.fields | lists | {"payload": beside.payload}
+    return beside.fields | lists | {"payload": canonical_json(beside.payload)}
 
 
 def _directory(info: ObjectInfo) -> str:

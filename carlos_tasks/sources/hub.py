@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
+import orjson
 from huggingface_hub import HfApi, ModelInfo, hf_hub_url
 from huggingface_hub.errors import DisabledRepoError, GatedRepoError, HfHubHTTPError
 
@@ -69,7 +70,7 @@ class Hub(LiveSource):
 
     def fingerprint(self, listing: Listing) -> str:
         """Name the state by the file's hash or commit, and by who may have it."""
-        model, content = listing.payload["model"], listing.sha256_claimed or listing.version_id
+        model, content = orjson.loads(listing.payload)["model"], listing.sha256_claimed or listing.version_id
         if listing.config_path:  # which may change while the weights do not
             content = f"{content}-{listing.version_id}"
         state = [
@@ -84,7 +85,7 @@ class Hub(LiveSource):
 
     def fetch(self, listing: Listing, path: Path, max_bytes: int) -> None:
         """Download the file at its commit; a gated one only where the token has been granted it."""
-        if listing.payload["model"].get("private"):
+        if orjson.loads(listing.payload)["model"].get("private"):
             raise RejectedFile(Reason.NOT_PUBLIC, "a private repository")
         self._download(listing, listing.file_id, path, max_bytes)
 

@@ -13,8 +13,9 @@ from carlos_tasks.sources.civitai import MAX_TAGS, MAX_WORD_CHARS, read_sha256
 from carlos_tasks.sources.folder import FORMATS, MAX_PATH_CHARS, MODEL_ENDINGS
 from carlos_tasks.sources.listing import Listing, Rejection
 from carlos_tasks.store.objects import checked_key
+from carlos_tasks.untrusted.clean_json import clean_json_text
 from carlos_tasks.untrusted.reasons import Reason
-from carlos_tasks.untrusted.text import clean_json, clean_line, clean_lines
+from carlos_tasks.untrusted.text import clean_line, clean_lines
 
 SOURCE = "hub"
 _REPO_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,95}(/[A-Za-z0-9_-][A-Za-z0-9._-]{0,95})?")
@@ -88,7 +89,7 @@ def _read_file(repo: dict[str, Any], repo_id: str, commit: str, file: dict[str, 
         published_at=clean_line(repo.get("lastModified"), 40) or None,
         license={"license": license_name} if license_name else {},
         **_config_beside(repo, path),
-        payload=clean_json({
+        payload=clean_json_text({
             "model": {key: value for key, value in repo.items() if key not in {"siblings", "sha", "lastModified"}},
             "version": {"sha": commit, "lastModified": repo.get("lastModified")},
             "file": file,

@@ -36,7 +36,7 @@ class Listing:
     sha256_claimed: str | None = None  # 64 lower-case hex digits
     published_at: str | None = None
     license: Mapping[str, Any] = field(default_factory=dict)
-    payload: Mapping[str, Any] = field(default_factory=dict)  # {"model": …, "version": …, "file": …}, without children
+    payload: bytes = b"{}"  # canonical JSON: {"file": …, "model": …, "version": …}, each level without its children
     stated_scale: str | None = None  # of an adapter_config.json beside the file (`lora.scale.config.state_config`)
     config_path: str | None = None  # where one lies that has to be fetched; then `stated_scale` is not told yet
     sha256s_beside: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # as sidecars state them; no claims

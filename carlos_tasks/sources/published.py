@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.sources.civitai import SOURCE, read_id
 from carlos_tasks.sources.listing import Listing, Rejection
+from carlos_tasks.untrusted.json_values import canonical_json
 from carlos_tasks.untrusted.reasons import Reason
 from carlos_tasks.untrusted.text import clean_line, clean_text
 
@@ -118,5 +119,5 @@ def _listing_of(row: dict[str, Any], ids: tuple[str, str, str, str]) -> Listing:
         description=clean_text(row["model_description"]),
         base_model_claimed="SDXL 1.0",  # the index has no other
         nsfw_level=level if level is not None and 0 <= level < 2**31 else None,
-        payload={"published": shown | {"folder_name": clean_line(row["folder_name"])}},
+        payload=canonical_json({"published": shown | {"folder_name": clean_line(row["folder_name"])}}),
     )

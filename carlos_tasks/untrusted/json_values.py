@@ -1,6 +1,7 @@
-"""One JSON value of somebody else's."""
+"""One JSON value of somebody else's: read in any form, written in one."""
 
 import json
+from typing import Any
 
 import orjson
 
@@ -35,3 +36,8 @@ def parse_file(data: bytes) -> object:
         return parse(data)
     except NotJson:
         return parse(data.decode("cp1252", errors="replace").encode())
+
+
+def canonical_json(value: Any) -> bytes:
+    """Write JSON in the one way that is hashed: sorted keys, no spaces, no NaN."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)

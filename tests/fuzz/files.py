@@ -12,10 +12,10 @@ from typing import Any
 from safetensors import safe_open
 
 from carlos_tasks.errors import RejectedFile
-from carlos_tasks.intake.rows import canonical_json
 from carlos_tasks.lora.check import Examined, examine_file
 from carlos_tasks.lora.container.zip_file import unpack
 from carlos_tasks.lora.layout.tensor_layout import place_tensor
+from carlos_tasks.untrusted.json_values import canonical_json
 from carlos_tasks.untrusted.reasons import Reason
 from tests.fuzz.mutations import Shapes, change_bytes, change_json, change_length, change_table, file_of
 from tests.lora.crafted import micro_lora, with_header
@@ -90,7 +90,7 @@ def check_verdict(verdict: Examined) -> None:
     assert verdict.reason is None or isinstance(verdict.reason, Reason)
     assert bool(verdict.detail) == (verdict.reason is not None)
     assert verdict.detail.isprintable() and len(verdict.detail) < 1000, verdict.detail[:2000]
-    assert len(canonical_json(asdict(verdict.file)).encode()) < 20 * 2**20
+    assert len(canonical_json(asdict(verdict.file))) < 20 * 2**20
     assert (verdict.file.n_modules_matched or 0) <= verdict.file.n_modules
 
 

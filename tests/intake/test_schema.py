@@ -45,7 +45,7 @@ def test_rows_are_written_in_batches(store: FolderStore, monkeypatch: pytest.Mon
 
 
 def test_large_payloads_fill_a_batch_early(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(intake_schema, "BATCH_CHARS", 10)
+    monkeypatch.setattr(intake_schema, "BATCH_BYTES", 10)
     file = file_of(store, [listing(payload="x" * 10), listing(file_id="2", payload="y" * 3)])
     assert file.num_row_groups == 2
 

@@ -91,7 +91,7 @@ def test_civitai_helper_s_sidecar(top: Path) -> None:
     assert listing.sha256s_beside == {"a.civitai.info": ("ab" * 32,)}
     assert listing.notes == ("a.json: words 'passed over' passed over, a.civitai.info goes before it",)
     assert listing.size_bytes == 5  # as it lies here, not as Civitai lists it
-    assert listing.payload["version"]["modelId"] == 11
+    assert json.loads(listing.payload)["version"]["modelId"] == 11
 
 
 def test_the_hash_of_one_of_several_files_is_not_claimed(top: Path) -> None:

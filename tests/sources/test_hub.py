@@ -1,5 +1,6 @@
 """The Hugging Face Hub, live, through its own library, against a server in its shape."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,8 +71,9 @@ def test_a_repository_becomes_a_listing(server: HubServer, source: Hub) -> None:
     assert listing.license == {"license": "openrail++"}
     assert (listing.sha256_claimed, listing.size_bytes) == ("ab" * 32, 5)
     assert listing.published_at == "2026-01-01T09:16:12+00:00"
-    assert listing.payload["model"]["cardData"]["instance_prompt"] == "in stripes"
-    assert listing.payload["file"]["rfilename"] == "stripes.safetensors"
+    payload = json.loads(listing.payload)
+    assert payload["model"]["cardData"]["instance_prompt"] == "in stripes"
+    assert payload["file"]["rfilename"] == "stripes.safetensors"
 
 
 def test_repositories_are_asked_for_in_the_order_of_their_change(server: HubServer, source: Hub) -> None:

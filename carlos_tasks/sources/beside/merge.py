@@ -8,7 +8,8 @@ from carlos_tasks.lora.backbones.claims import read_claim
 from carlos_tasks.sources.beside.levels import Level
 from carlos_tasks.sources.beside.sidecar import Told, parse_sidecar, read_sidecar, version_id_of
 from carlos_tasks.sources.beside.versions import Clues
-from carlos_tasks.untrusted.text import clean_json, clean_line
+from carlos_tasks.untrusted.clean_json import clean_json
+from carlos_tasks.untrusted.text import clean_line
 
 MAX_PAYLOAD_BYTES = 8 * 2**20  # of the sidecars that are kept whole with a listing
 _SHOWN_WORDS = 5

@@ -218,7 +218,7 @@ def test_sidecars_are_kept_whole_unless_there_is_too_much_of_them(tmp_path: Path
             ".api_info.json": large,
         },
     )
-    payload = listed(tmp_path).payload
+    payload = json.loads(listed(tmp_path).payload)
     assert payload["version"]["modelId"] == 8000001
     assert payload["beside"]["x.json"] == WEB_UI
     assert list(payload["beside"]["x.swarm.json"]) == ["payload_fault"]
