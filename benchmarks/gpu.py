@@ -41,8 +41,6 @@ from carlos_tasks.embedding.encoder import ClipEncoder, load_encoder
 from carlos_tasks.generation.attach import attached
 from carlos_tasks.generation.backbone import load_backbone
 from carlos_tasks.generation.image_facts import look_at, to_pil
-from carlos_tasks.generation.matched import match_file, slots_of
-from carlos_tasks.generation.merge import merged
 from carlos_tasks.generation.random_weights import random_sdxl, write_random_lora
 from carlos_tasks.generation.sampling import sample_images
 from carlos_tasks.microworld.figures import cosine, represent
@@ -194,7 +192,7 @@ def loop(bench: Bench) -> Row:
     few, many, batch = bench.pairs[: bench.sizes.batch], bench.pairs[: 2 * bench.sizes.batch], bench.sizes.batch
     bench.measure(many[:1], 1)  # kernels are chosen and memory is taken at the first image
     figures: Row = {"bare": per_second(lambda: bench.measure(many, batch), len(many))}
-    with attached(bench.pipeline, bench.lora, 1.0):
+    with attached(bench.pipeline, bench.lora, 1.0, fuse=False):
         bench.measure(many[:1], 1)
         figures["plain_loop"] = per_second(lambda: plain_loop(bench, few), len(few))
         figures["worker_adapter"] = per_second(lambda: bench.measure(many, batch), len(many))
@@ -380,7 +378,7 @@ def compiled(bench: Bench) -> Row:
 @contextmanager
 def fused(bench: Bench) -> Iterator[None]:
     """The LoRA computed into the weights."""
-    with merged(bench.pipeline, match_file(bench.lora, slots_of(bench.pipeline)), 1.0):
+    with attached(bench.pipeline, bench.lora, 1.0, fuse=True):
         yield
 
 

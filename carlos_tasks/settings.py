@@ -64,7 +64,16 @@ class Settings(BaseSettings):
         description="Device of generation and embedding: `cuda`, `cpu`, or `auto`, which takes CUDA if it is there.",
     )
     images_per_step: int = Field(
-        8, ge=1, description="Images that are drawn together. It is halved by itself when memory runs out."
+        0,
+        ge=0,
+        description="Images that are drawn together. 0: 8; on a CPU up to 20, as long as they have 8 megapixels "
+        "together. It is halved by itself when memory runs out.",
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        description="Threads that generation and embedding compute with on a CPU. 0: `OMP_NUM_THREADS` if that is set, "
+        "else the cores, divided among the processes that measure on this machine.",
     )
     loras_per_batch: int = Field(
         4, ge=1, description="LoRAs that one task of Airflow indexes. Keep a task below one hour."

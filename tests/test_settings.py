@@ -94,7 +94,8 @@ def test_a_source_s_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch) -> 
         ("CARLOS_STORE", "  ", "CARLOS_STORE.*write a folder or s3://bucket/prefix"),
         ("CARLOS_STORE", "file:///data", "CARLOS_STORE.*write a folder or s3://bucket/prefix"),
         ("CARLOS_STORE", "a\nb", "CARLOS_STORE.*write a folder or s3://bucket/prefix"),
-        ("CARLOS_IMAGES_PER_STEP", "0", "CARLOS_IMAGES_PER_STEP.*greater than or equal to 1"),
+        ("CARLOS_IMAGES_PER_STEP", "-1", "CARLOS_IMAGES_PER_STEP.*greater than or equal to 0"),
+        ("CARLOS_THREADS", "two", "CARLOS_THREADS.*integer"),
         ("CARLOS_LORAS_PER_BATCH", "many", "CARLOS_LORAS_PER_BATCH.*integer"),
     ],
 )

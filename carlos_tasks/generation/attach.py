@@ -3,7 +3,7 @@
 diffusers passes over keys that match no module with no more than a warning, so a file can load "successfully" and
 change nothing (huggingface/diffusers#9291). Here the modules that the file holds are counted against the modules
 that were changed, and the difference is an error with a reason. Which family is attached in which way stands in
-`lora.backbones.loading`.
+`lora.backbones.loading`. Where rounding cannot tell them apart, adapters are merged too: drawing is faster then.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from typing import Any
 from carlos_tasks.errors import IndexingFailed
 from carlos_tasks.generation.adapters import adapted
 from carlos_tasks.generation.matched import match_file, slots_of
-from carlos_tasks.generation.merge import merged
+from carlos_tasks.generation.merge import merged, restore_bare
 from carlos_tasks.lora.backbones.loading import Way
 
 
@@ -28,7 +28,9 @@ class Attachment:
 
 
 @contextmanager
-def attached(pipeline: Any, path: Path, scale: float, stated_scale: str | None = None) -> Iterator[Attachment]:
+def attached(
+    pipeline: Any, path: Path, scale: float, stated_scale: str | None = None, *, fuse: bool | None = None
+) -> Iterator[Attachment]:
     """Attach the LoRA at `path` for the body of the `with`, and restore the bare backbone exactly after it.
 
     Args:
@@ -36,6 +38,8 @@ def attached(pipeline: Any, path: Path, scale: float, stated_scale: str | None =
         path: a checked safetensors file.
         scale: the weight of the LoRA.
         stated_scale: what an adapter_config.json beside the file says of the scale that it was trained with.
+        fuse: whether a file that can be an adapter beside the weights is merged into them. None: where the backbone
+            computes in float32 on a CPU. In half precision the merged weights are rounded, and the images are others.
 
     Yields:
         The number of modules saved and patched. With none patched the backbone is bare: nothing to measure.
@@ -44,6 +48,7 @@ def attached(pipeline: Any, path: Path, scale: float, stated_scale: str | None =
         IndexingFailed: `load_failed` where the file cannot be attached, `partly_patched` where some modules of the
             file matched nothing, so that what would be measured is not what the file holds.
     """
+    restore_bare()
     file = match_file(path, slots_of(pipeline), stated_scale)
     if not file.modules:
         yield Attachment(file.n_modules, 0)
@@ -51,10 +56,19 @@ def attached(pipeline: Any, path: Path, scale: float, stated_scale: str | None =
     _refuse_a_part(len(file.modules), file.n_modules)
     # diffusers attaches no adapter to a T5 encoder, and says nothing of it
     is_for_others = not file.components <= frozenset(pipeline._lora_loadable_modules)
-    attach = merged if file.way is Way.MERGE or is_for_others else adapted
+    fuse = _is_exact(pipeline, file.components) if fuse is None else fuse
+    attach = merged if fuse or file.way is Way.MERGE or is_for_others else adapted
     with attach(pipeline, file, scale) as patched:
         _refuse_a_part(patched, file.n_modules)
         yield Attachment(file.n_modules, patched)
+
+
+def _is_exact(pipeline: Any, components: frozenset[str]) -> bool:
+    """Whether these components compute in float32 on a CPU. CUDA may round float32 to TF32, so its images stay."""
+    import torch
+
+    parameters = (value for name in components for value in getattr(pipeline, name).parameters())
+    return all(value.dtype == torch.float32 and value.device.type == "cpu" for value in parameters)
 
 
 def _refuse_a_part(patched: int, saved: int) -> None:

@@ -1,7 +1,9 @@
 """Compute a LoRA of any kind into the backbone's weights, and put the bare weights back afterwards, bit for bit.
 
-For the kinds that diffusers cannot load, or loads wrongly: LyCORIS' algorithms and DoRA. The arithmetic is float32;
-a backbone in half precision rounds the result, as merging always does.
+The arithmetic is float32; a backbone in half precision rounds the result, as merging always does.
+
+The bare values stay in `_BARE` until they are back in their parameters. A time-out or Ctrl-C can end `merged` while it
+puts them back; `restore_bare`, which comes before anything is drawn, then puts back the rest.
 """
 
 from collections.abc import Iterator
@@ -12,10 +14,17 @@ from carlos_tasks.errors import IndexingFailed
 from carlos_tasks.generation.changes import Weights, changed_weights
 from carlos_tasks.generation.matched import MatchedFile, MatchedModule, swapped_halves
 
+_BARE: list[tuple[Any, Any]] = []
+"""Each parameter that was changed, with its bare values on the CPU."""
+_LENT: list[Any] = []
+"""Layers that have a bias for as long as the LoRA is merged."""
+
 
 @contextmanager
 def merged(pipeline: Any, file: MatchedFile, scale: float) -> Iterator[int]:
     """Merge the matched modules of a file into the weights; yields the number of modules changed.
+
+    One at a time: what another one left merged is put back first.
 
     Args:
         scale: multiplies the difference that each module makes at scale 1.
@@ -25,17 +34,16 @@ def merged(pipeline: Any, file: MatchedFile, scale: float) -> Iterator[int]:
     """
     import torch
 
-    bare: list[tuple[Any, Any]] = []  # parameter and its values, kept on the CPU
-    lent: list[Any] = []  # layers that have a bias for as long as the LoRA is attached
+    restore_bare()
     try:
         try:
             with torch.no_grad():
                 for module, parts in file.tensors():
                     layers = [getattr(pipeline, slot.component).get_submodule(slot.module) for slot in module.slots]
                     if module.change.has_bias:
-                        lent += _lend_biases(layers)
+                        _lend_biases(layers)
                     for parameter, values in _merge(layers, module, parts, file.alpha(module), scale):
-                        bare.append((parameter, parameter.detach().to("cpu", copy=True)))
+                        _BARE.append((parameter, parameter.detach().to("cpu", copy=True)))
                         parameter.copy_(values)
         except torch.OutOfMemoryError:
             raise  # the device's fault, not the file's
@@ -43,21 +51,33 @@ def merged(pipeline: Any, file: MatchedFile, scale: float) -> Iterator[int]:
             raise IndexingFailed("load_failed", f"cannot be merged: {type(exc).__name__}: {exc}"[:500]) from exc
         yield len(file.modules)
     finally:
-        with torch.no_grad():
-            for parameter, values in reversed(bare):
-                parameter.copy_(values)
-        for layer in lent:
-            layer.bias = None
+        restore_bare()
 
 
-def _lend_biases(layers: list[Any]) -> list[Any]:
-    """Give each layer without a bias one of zeros; returns those layers."""
+def restore_bare() -> None:
+    """Put back what is merged, the last change first; interrupted and called again, it goes on where it was."""
+    if not (_BARE or _LENT):
+        return
     import torch
 
-    without = [layer for layer in layers if layer.bias is None]
-    for layer in without:
-        layer.bias = torch.nn.Parameter(layer.weight.new_zeros(len(layer.weight)), requires_grad=False)
-    return without
+    with torch.no_grad():
+        while _BARE:
+            parameter, values = _BARE[-1]
+            parameter.copy_(values)
+            _BARE.pop()
+    while _LENT:
+        _LENT[-1].bias = None
+        _LENT.pop()
+
+
+def _lend_biases(layers: list[Any]) -> None:
+    """Give each layer without a bias one of zeros."""
+    import torch
+
+    for layer in layers:
+        if layer.bias is None:
+            _LENT.append(layer)
+            layer.bias = torch.nn.Parameter(layer.weight.new_zeros(len(layer.weight)), requires_grad=False)
 
 
 def _merge(

@@ -11,6 +11,9 @@ from carlos_tasks.profiles.profile import Prompt, Sampler
 
 log = logging.getLogger(__name__)
 
+_TOGETHER, _TOGETHER_ON_CPU = 8, 20
+_PIXELS_TOGETHER = _TOGETHER * 1024**2
+
 
 def noise_seed(prompt_id: str, seed: int) -> int:
     """The 63-bit seed of a pair's noise.
@@ -20,6 +23,17 @@ def noise_seed(prompt_id: str, seed: int) -> int:
     """
     digest = hashlib.sha256(f"{prompt_id}\n{seed}".encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
+
+
+def images_at_once(sampler: Sampler, device: str) -> int:
+    """Return how many images are drawn together where no setting says it.
+
+    On a GPU always as many, since company moves an image there (docs/gpu.md). On a CPU, small ones are drawn in larger
+    company, with no more memory than eight of 1024 x 1024 take.
+    """
+    if device != "cpu":
+        return _TOGETHER
+    return max(1, min(_TOGETHER_ON_CPU, _PIXELS_TOGETHER // (sampler.width_px * sampler.height_px)))
 
 
 def sample_images(

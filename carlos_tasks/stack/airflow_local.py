@@ -84,6 +84,8 @@ def environment(layout: Layout, state: State) -> dict[str, str]:
         kept
         | {f"AIRFLOW__{name}": str(value) for name, value in settings.items()}
         | {"AIRFLOW_HOME": str(home), "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1"}
+        | {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}  # to ask for CUDA otherwise takes it from the processes forked later
+        | {"CARLOS_LORAS_PER_BATCH": "1"}  # the models are loaded already, and no worker waits for another's last LoRAs
         | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"}
         | carlos_settings(layout)
         | state.aws

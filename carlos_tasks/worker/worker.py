@@ -18,12 +18,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from carlos_tasks.device.choose import choose_device
+from carlos_tasks.device.threads import sharing_cores
 from carlos_tasks.embedding.encoder import ClipEncoder, load_encoder
 from carlos_tasks.errors import IndexingFailed, NotFound
 from carlos_tasks.generation.attach import attached
 from carlos_tasks.generation.backbone import load_backbone
 from carlos_tasks.generation.image_facts import look_at, to_pil
-from carlos_tasks.generation.sampling import sample_images
+from carlos_tasks.generation.merge import restore_bare
+from carlos_tasks.generation.sampling import images_at_once, sample_images
 from carlos_tasks.lake.evidence import evidence_pairs
 from carlos_tasks.lake.outcomes import OutcomeRecord, write_outcome
 from carlos_tasks.lake.shards import ShardFile, write_shard
@@ -82,6 +84,7 @@ class Worker:
     def make_baseline(self, advance: Callable[[int], None]) -> int:
         """Make the images of the bare backbone that are missing or damaged, and its outcome; how many were made."""
         started = time.monotonic()
+        restore_bare()
         shards, made = self._make_shards(BASELINE, "", advance)
         profile_id = self._profile.profile_id
         known = existing_outcome(self._store, profile_id, BASELINE)
@@ -186,10 +189,12 @@ class Worker:
 
     def _rows(self, lora_id: str, pairs: Sequence[Pair], suffix: str) -> list[dict[str, Any]]:
         sampler = self._profile.identity.sampler
-        images = sample_images(self._pipeline, sampler, pairs, suffix, self._settings.images_per_step)
-        facts = [look_at(image) for image in images]
-        pictures = [to_pil(image) for image in images]
-        features = self._encoder.embed_images(pictures)
+        together = self._settings.images_per_step or images_at_once(sampler, self._device)
+        with sharing_cores(self._device, self._settings.threads):
+            images = sample_images(self._pipeline, sampler, pairs, suffix, together)
+            facts = [look_at(image) for image in images]
+            pictures = [to_pil(image) for image in images]
+            features = self._encoder.embed_images(pictures)
         kept = set(evidence_pairs(self._profile, self._settings.evidence_pairs))
         for (prompt, seed), picture in zip(pairs, pictures, strict=True):
             if (prompt.prompt_id, seed) in kept:

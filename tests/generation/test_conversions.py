@@ -86,11 +86,12 @@ def check(backbone: Any, path: Path, module: str, made: Made, scale: float, comp
     bare = weight_of(backbone, module, component)
     expected = bare + scale * (made.weight - bare)
     by_hand = output_with(backbone, module, expected, None if made.bias is None else scale * made.bias, component)
-    with attached(backbone, path, scale) as attachment:
-        np.testing.assert_allclose(
-            output_of(backbone, module, component), by_hand, rtol=1e-4, atol=1e-4 * np.abs(by_hand).max()
-        )
-    assert attachment.modules_patched == attachment.modules_saved
+    for fuse in (True, False):
+        with attached(backbone, path, scale, fuse=fuse) as attachment:
+            np.testing.assert_allclose(
+                output_of(backbone, module, component), by_hand, rtol=1e-4, atol=1e-4 * np.abs(by_hand).max()
+            )
+        assert attachment.modules_patched == attachment.modules_saved
     assert np.abs(by_hand - output_of(backbone, module, component)).max() > 0.01 * abs(scale)
 
 
@@ -262,8 +263,8 @@ def test_norms_and_pairs_of_one_file_are_merged_together(backbone: Any, tmp_path
 
 
 @pytest.mark.usefixtures("untouched")
-@pytest.mark.parametrize("kind", ["pair", "full"])
-def test_every_layer_of_the_backbone_can_be_changed(kind: str, backbone: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "fuse"), [("pair", True), ("pair", False), ("full", True)])
+def test_every_layer_of_the_backbone_can_be_changed(kind: str, fuse: bool, backbone: Any, tmp_path: Path) -> None:
     rng = np.random.default_rng(10)
     layers = [slot for slot in slots_of(backbone) if len(slot.shape) > 1]
     made: dict[Slot, Made] = {}
@@ -276,7 +277,7 @@ def test_every_layer_of_the_backbone_can_be_changed(kind: str, backbone: Any, tm
         tensors |= {f"{slot.component}.{slot.module}.{end}": value for end, value in named.items()}
     path = write(tmp_path / "lora.safetensors", tensors)
     by_hand = {slot: output_with(backbone, slot.module, made[slot].weight, None, slot.component) for slot in layers}
-    with attached(backbone, path, 1.0) as attachment:
+    with attached(backbone, path, 1.0, fuse=fuse) as attachment:
         assert (attachment.modules_saved, attachment.modules_patched) == (len(layers), len(layers))
         for slot in layers:
             found, expected = output_of(backbone, slot.module, slot.component), by_hand[slot]

@@ -58,7 +58,8 @@ def outputs(layers: list[torch.nn.Module]) -> Array:
 @pytest.mark.parametrize(
     "prefix", ["lora_unet_double_blocks_0_img_attn_qkv", "diffusion_model.double_blocks.0.img_attn.qkv"]
 )
-def test_three_layers_in_one_change_together(kind: str, prefix: str, flux: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fuse", [True, False])
+def test_three_layers_in_one_change_together(kind: str, prefix: str, fuse: bool, flux: Any, tmp_path: Path) -> None:
     layers = layers_of(flux, "transformer_blocks")
     weight = torch.cat([layer.weight for layer in layers]).detach().double().numpy()
     before = outputs(layers)
@@ -67,7 +68,7 @@ def test_three_layers_in_one_change_together(kind: str, prefix: str, flux: Any, 
     expected = before + 0.5 * (noise @ (made.weight - weight).T + (0 if made.bias is None else made.bias))
     path = tmp_path / "lora.safetensors"
     save_file({f"{prefix}.{end}": value.astype(np.float32) for end, value in made.tensors.items()}, path)
-    with attached(flux, path, 0.5) as attachment:
+    with attached(flux, path, 0.5, fuse=fuse) as attachment:
         found = outputs(layers_of(flux, "transformer_blocks"))
     assert (attachment.modules_saved, attachment.modules_patched) == (1, 1)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
@@ -75,7 +76,10 @@ def test_three_layers_in_one_change_together(kind: str, prefix: str, flux: Any, 
 
 
 @pytest.mark.parametrize("kind", ["pair", "pair_with_bias", "lokr_whole", "full"])
-def test_the_final_modulation_has_its_halves_the_other_way_round(kind: str, flux: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fuse", [True, False])
+def test_the_final_modulation_has_its_halves_the_other_way_round(
+    kind: str, fuse: bool, flux: Any, tmp_path: Path
+) -> None:
     """The original has shift before scale, diffusers scale before shift."""
     layer = flux.transformer.get_submodule("norm_out.linear")
     noise = torch.randn(2, WIDTH, generator=torch.Generator().manual_seed(1))
@@ -89,7 +93,7 @@ def test_the_final_modulation_has_its_halves_the_other_way_round(kind: str, flux
     name = "diffusion_model.final_layer.adaLN_modulation.1"
     tensors = {f"{name}.{end}": value.astype(np.float32) for end, value in made.tensors.items()}
     save_file(tensors, tmp_path / "lora.safetensors")
-    with attached(flux, tmp_path / "lora.safetensors", 0.5) as attachment, torch.no_grad():
+    with attached(flux, tmp_path / "lora.safetensors", 0.5, fuse=fuse) as attachment, torch.no_grad():
         found = flux.transformer.get_submodule("norm_out.linear")(noise).double().numpy()
     assert (attachment.modules_saved, attachment.modules_patched) == (1, 1)
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
@@ -98,7 +102,7 @@ def test_the_final_modulation_has_its_halves_the_other_way_round(kind: str, flux
 
 @pytest.mark.parametrize("prefix", ["lora_te2_", "lora_te3_", "text_encoders.t5xxl.transformer."])
 def test_layers_of_the_t5_encoder_change_too(prefix: str, flux: Any, tmp_path: Path) -> None:
-    """diffusers attaches no adapter there and passes over the keys: the whole file is merged."""
+    """diffusers attaches no adapter there and passes over the keys: the whole file is merged, whatever is asked."""
     places = {
         f"{prefix}encoder_block_0_layer_0_SelfAttention_q": (
             flux.text_encoder_2.get_submodule("encoder.block.0.layer.0.SelfAttention.q")
@@ -110,7 +114,7 @@ def test_layers_of_the_t5_encoder_change_too(prefix: str, flux: Any, tmp_path: P
     made = {name: MAKERS["pair"](rng, weight) for name, weight in bare.items()}
     tensors = {f"{name}.{end}": value for name in made for end, value in made[name].tensors.items()}
     save_file({name: value.astype(np.float32) for name, value in tensors.items()}, tmp_path / "lora.safetensors")
-    with attached(flux, tmp_path / "lora.safetensors", 1.0) as attachment:
+    with attached(flux, tmp_path / "lora.safetensors", 1.0, fuse=False) as attachment:
         assert (attachment.modules_saved, attachment.modules_patched) == (2, 2)
         for name, layer in places.items():
             np.testing.assert_allclose(layer.weight.detach().numpy(), made[name].weight, rtol=1e-4, atol=1e-4)

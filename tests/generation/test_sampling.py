@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from carlos_tasks.errors import PassingError
-from carlos_tasks.generation.sampling import noise_seed, sample_images
+from carlos_tasks.generation.sampling import images_at_once, noise_seed, sample_images
 from carlos_tasks.profiles.profile import Profile, Prompt, Sampler
 
 SAMPLER = Sampler(scheduler="EulerDiscreteScheduler", steps=1, guidance_scale=3, width_px=8, height_px=8)
@@ -45,6 +45,15 @@ def test_batch_size_does_not_change_an_image(backbone: Any, micro: Profile, imag
     together = sample_images(backbone, sampler, pairs, "", images_per_step=9)
     apart = sample_images(backbone, sampler, pairs, "", images_per_step)
     torch.testing.assert_close(apart, together, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("size", "device", "together"),
+    [(32, "cpu", 20), (512, "cpu", 20), (1024, "cpu", 8), (4096, "cpu", 1), (32, "cuda", 8), (1024, "cuda:1", 8)],
+)
+def test_what_is_small_is_drawn_in_larger_company_on_a_cpu_alone(size: int, device: str, together: int) -> None:
+    sampler = SAMPLER.model_copy(update={"width_px": size, "height_px": size})
+    assert images_at_once(sampler, device) == together
 
 
 def test_order_does_not_change_an_image(backbone: Any, micro: Profile) -> None:

@@ -38,8 +38,12 @@ STATED: dict[str, tuple[str, dict[str, Any], dict[str, str], dict[str, Any] | No
 def acted(backbone: Any, path: Path, stated: dict[str, Any] | None) -> torch.Tensor:
     """What the changed module makes of one input."""
     text = None if stated is None else state_config(json.dumps(stated).encode())
-    with attached(backbone, path, 1.0, text), torch.no_grad():
-        return backbone.unet.get_submodule(MODULE)(torch.ones(1, 128)).clone()
+    found = []
+    for fuse in (True, False):
+        with attached(backbone, path, 1.0, text, fuse=fuse), torch.no_grad():
+            found.append(backbone.unet.get_submodule(MODULE)(torch.ones(1, 128)).clone())
+    torch.testing.assert_close(found[0], found[1], rtol=1e-5, atol=1e-5)
+    return found[0]
 
 
 @pytest.mark.parametrize(("prefix", "tensors", "header", "beside", "alpha"), STATED.values(), ids=STATED)

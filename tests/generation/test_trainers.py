@@ -73,8 +73,12 @@ def apply_lycoris(unet: Any, **settings: Any) -> Any:
     return network
 
 
+FUSE = pytest.mark.parametrize("fuse", [True, False])
+
+
+@FUSE
 @pytest.mark.parametrize("name", LYCORIS)
-def test_what_lycoris_saves_acts_as_in_lycoris(name: str, backbone: Any, tmp_path: Path) -> None:
+def test_what_lycoris_saves_acts_as_in_lycoris(name: str, fuse: bool, backbone: Any, tmp_path: Path) -> None:
     family, settings = LYCORIS[name]
     path = tmp_path / "lora.safetensors"
     bare, copied = outputs(backbone.unet), copy.deepcopy(backbone.unet)
@@ -89,7 +93,7 @@ def test_what_lycoris_saves_acts_as_in_lycoris(name: str, backbone: Any, tmp_pat
     told, base_model = tell_family(header), tell_base_model(header)[0]
     assert (told.family, told.fault, base_model) == (family, None, "micro-xl")
     assert match_modules(header, told.family, base_model).fault is None
-    with attached(backbone, path, 1.0) as attachment:
+    with attached(backbone, path, 1.0, fuse=fuse) as attachment:
         here = outputs(backbone.unet)
     assert attachment.modules_patched == len(TARGETS)
     for at_home, at_ours, before in zip(there, here, bare, strict=True):
@@ -97,8 +101,9 @@ def test_what_lycoris_saves_acts_as_in_lycoris(name: str, backbone: Any, tmp_pat
         torch.testing.assert_close(at_ours, at_home, rtol=1e-4, atol=1e-5)
 
 
+@FUSE
 @pytest.mark.parametrize("use_dora", [False, True])
-def test_what_peft_saves_acts_as_in_peft(use_dora: bool, backbone: Any, tmp_path: Path) -> None:
+def test_what_peft_saves_acts_as_in_peft(use_dora: bool, fuse: bool, backbone: Any, tmp_path: Path) -> None:
     from peft import LoraConfig
     from peft.utils import get_peft_model_state_dict
 
@@ -114,14 +119,15 @@ def test_what_peft_saves_acts_as_in_peft(use_dora: bool, backbone: Any, tmp_path
     save_file({f"base_model.model.{key}": value.contiguous().clone() for key, value in saved.items()}, path)
     assert tell_family(read_header(path)).family is (Family.DORA if use_dora else Family.PEFT)
     bare = outputs(backbone.unet)
-    with attached(backbone, path, 1.0):
+    with attached(backbone, path, 1.0, fuse=fuse):
         here = outputs(backbone.unet)
     for at_home, at_ours, before in zip(there, here, bare, strict=True):
         assert (at_home - before).abs().max() > 1e-3
         torch.testing.assert_close(at_ours, at_home, rtol=1e-4, atol=1e-5)
 
 
-def test_what_diffusers_saves_acts_as_in_diffusers(backbone: Any, tmp_path: Path) -> None:
+@FUSE
+def test_what_diffusers_saves_acts_as_in_diffusers(fuse: bool, backbone: Any, tmp_path: Path) -> None:
     """With an alpha that is not the rank: diffusers keeps it in the header only."""
     from diffusers import StableDiffusionXLPipeline
     from peft import LoraConfig
@@ -139,7 +145,7 @@ def test_what_diffusers_saves_acts_as_in_diffusers(backbone: Any, tmp_path: Path
         )
     finally:
         backbone.unload_lora_weights()
-    with attached(backbone, tmp_path / "lora.safetensors", 1.0):
+    with attached(backbone, tmp_path / "lora.safetensors", 1.0, fuse=fuse):
         here = outputs(backbone.unet)
     for at_home, at_ours in zip(there, here, strict=True):
         np.testing.assert_allclose(at_ours.numpy(), at_home.numpy(), rtol=1e-4, atol=1e-5)

@@ -16,8 +16,9 @@ from carlos_tasks.lake.evidence import evidence_pairs
 from carlos_tasks.lake.outcomes import read_outcome
 from carlos_tasks.lora.scale.config import state_config
 from carlos_tasks.profiles.profile import Profile
-from carlos_tasks.store.keys import outcome_key
+from carlos_tasks.store.keys import BASELINE, outcome_key, shard_key
 from carlos_tasks.worker.plans import LoraTask, Manifest
+from tests.generation.interrupting import Interrupting
 from tests.lora.crafted import MICRO_ATTENTION
 from tests.worker.workers import Killed, Listening, content, embeddings, keys, put
 
@@ -59,6 +60,30 @@ def test_the_baseline_is_made_once(make_worker: Callable[..., Any], small: Profi
     worker, _ = make_worker("lake")
     assert worker.make_baseline(lambda _: None) == len(small.pairs())
     assert worker.make_baseline(lambda _: None) == 0
+
+
+def test_a_lora_that_was_interrupted_is_not_in_the_baseline_that_follows(
+    make_worker: Callable[..., Any], small: Profile, zoo_file: Path
+) -> None:
+    worker, store = make_worker("interrupted")
+    interruption, shards = Interrupting(), list[int]()
+
+    def interrupt_behind_the_last(n_pairs: int) -> None:
+        shards.append(n_pairs)
+        interruption.at = 2 * (len(shards) == len(small.shards()))
+
+    with pytest.raises(KeyboardInterrupt), interruption:
+        worker.index(put(store, zoo_file), interrupt_behind_the_last)
+    fresh, fresh_store = make_worker("fresh")
+    first = shard_key(small.profile_id, BASELINE, 0)
+    for each in (worker, fresh):
+        with pytest.raises(Killed):
+            each.make_baseline(die)
+    assert store.read(first) == fresh_store.read(first)
+
+
+def die(n_pairs: int) -> None:
+    raise Killed
 
 
 def test_trigger_words_stand_behind_every_prompt_and_change_every_picture(
