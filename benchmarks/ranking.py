@@ -32,8 +32,9 @@ from carlos_tasks.commit.import_published import import_published
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.profiles.profile import load_profile
-from carlos_tasks.retrieval import Filters, Searcher
+from carlos_tasks.retrieval.filters import Filters
 from carlos_tasks.retrieval.query import Part, Query
+from carlos_tasks.retrieval.search import Searcher
 from carlos_tasks.settings import Settings
 
 PUBLISHED = Path(__file__).resolve().parents[2] / "shared" / "data" / "carlos_published_representations.parquet"

@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from carlos_tasks.errors import SettingsError
 from carlos_tasks.untrusted.source_uri import check_source_uri
@@ -25,10 +25,13 @@ _PREFIX = "CARLOS_"
 log = logging.getLogger(__name__)
 
 
-class Settings(BaseSettings):
-    """Where the lake lies, what is indexed with which profile, and how much at once."""
+class Settings(BaseModel):
+    """Where the lake lies, what is indexed with which profile, and how much at once.
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="forbid")
+    What is not given comes from the environment, where a variable's name may be written in any case.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     store: str = Field(
         "var/store",
@@ -98,6 +101,13 @@ class Settings(BaseSettings):
         description="File with the root certificates of that authority, PEM. Empty: its signature is not checked.",
     )
     max_file_mb: int = Field(4096, ge=1, description="A LoRA file above this size is refused.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_environment(cls, given: dict[str, Any]) -> dict[str, Any]:
+        variables = {name.upper(): value for name, value in os.environ.items()}
+        names = {field: _PREFIX + field.upper() for field in cls.model_fields}
+        return {field: variables[name] for field, name in names.items() if name in variables} | given
 
     @field_validator("store")
     @classmethod

@@ -3,6 +3,7 @@
 Reading the command line and its libraries takes a third of a second, in which somebody may press Ctrl-C too.
 """
 
+import os
 import sys
 from typing import NoReturn
 
@@ -16,6 +17,8 @@ def main() -> NoReturn:
 
 def run_command() -> int:
     """Run the command; returns the exit code. An error nobody thought of is one line, and with `-v` a traceback."""
+    # Pydantic would look for plugins in everything that is installed, which takes as long as its own import.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "1")
     try:
         from carlos_tasks.cli import main as carlos
 

@@ -21,6 +21,7 @@ from carlos_tasks.lake.lora_ids import named_id
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query_parts import baseline_mean, text_part
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 
 Kind = Literal["pictures", "loras", "texts"]
 
@@ -132,6 +133,8 @@ def _known(measured: Measured, given: str, profile: Profile) -> str:
 
 
 def _of_texts(profile: Profile, settings: Settings, texts: Sequence[str]) -> Basis:
-    vectors = np.array([text_part(profile, text, 1.0, settings).vector for text in texts], dtype=np.float64)
+    store = open_store(settings.store)
+    parts = [text_part(profile, text, 1.0, settings.device, store) for text in texts]
+    vectors = np.array([part.vector for part in parts], dtype=np.float64)
     members = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
     return Basis("texts", members, np.zeros(members.shape[1]))

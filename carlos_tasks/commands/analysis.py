@@ -5,7 +5,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
+from carlos_tasks.commands.command import AsJson, LakeCommand, QuestionCommand, load_settings, print_rows
 from carlos_tasks.console import print_json, say
 
 THRESHOLD_COLUMNS = ("profile", "name", "value", "share_removed", "n", "quantile", "corpus_value", "origin")
@@ -28,7 +28,7 @@ def _quantile(text: str) -> Quantile:
         raise typer.BadParameter(f"not NAME=Q: {text!r} (write strength_max=0.97)") from exc
 
 
-@app.command(cls=LakeCommand)
+@app.command(cls=QuestionCommand)
 def sql(
     statement: Annotated[str, typer.Argument(metavar="SQL", help="e.g. 'from mart.index_health'")],
     snapshot: Annotated[

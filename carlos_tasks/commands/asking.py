@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from carlos_tasks.retrieval import Question
+    from carlos_tasks.retrieval.question import Question
 
 Paths = list[Path] | None
 Texts = list[str] | None
@@ -88,7 +88,7 @@ class ChoiceOptions:
 
 def question_of(options: QuestionOptions) -> "Question":
     """Return the question of `carlos search`."""
-    from carlos_tasks.retrieval import Question
+    from carlos_tasks.retrieval.question import Question
 
     texts = ([options.text] if options.text is not None else []) + (options.texts or [])
     return Question(

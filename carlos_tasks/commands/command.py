@@ -28,6 +28,17 @@ class LakeCommand(Command):
             return super().invoke(ctx)
 
 
+class QuestionCommand(LakeCommand):
+    """A command that asks the lake one question, and so does without pandas."""
+
+    def invoke(self, ctx: "Context") -> Any:
+        """Run it while nothing imports pandas."""
+        from carlos_tasks.without_pandas import without_pandas
+
+        with without_pandas():
+            return super().invoke(ctx)
+
+
 def load_settings() -> "Settings":
     """Read the settings, as `carlos_tasks.settings` does; its import alone takes longer than all of `carlos --help`."""
     from carlos_tasks.settings import load_settings as load

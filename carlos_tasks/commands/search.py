@@ -6,11 +6,11 @@ import typer
 
 from carlos_tasks.commands.arguments import with_option_groups
 from carlos_tasks.commands.asking import ChoiceOptions, QuestionOptions, choices_of, question_of
-from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings, print_rows
+from carlos_tasks.commands.command import AsJson, QuestionCommand, load_settings, print_rows
 from carlos_tasks.console import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from carlos_tasks.retrieval import Question
+    from carlos_tasks.retrieval.question import Question
 
 HIT_COLUMNS = ("rank", "name", "score", "strength", "consistency", "status", "lora_id")
 WIDE_HIT_COLUMNS = (*HIT_COLUMNS[:3], "score_se", "stays_in_top_k", *HIT_COLUMNS[3:], "n_alike")
@@ -21,7 +21,7 @@ Wide = Annotated[bool, typer.Option("--wide", help="show errors and stability of
 app = typer.Typer()
 
 
-@app.command(cls=LakeCommand)
+@app.command(cls=QuestionCommand)
 @with_option_groups
 def search(
     ctx: typer.Context,
@@ -34,7 +34,7 @@ def search(
 
     A text names it, as "pencil sketch" does; LoRAs and pictures can ask too: docs/command-line.md#asking.
     """
-    from carlos_tasks.retrieval import Question
+    from carlos_tasks.retrieval.question import Question
 
     question = question_of(asked)
     if question == Question():
@@ -42,25 +42,25 @@ def search(
     return _print_hits(question, choices, wide, as_json)
 
 
-@app.command(cls=LakeCommand)
+@app.command(cls=QuestionCommand)
 @with_option_groups
 def similar(lora_id: LoraId, choices: ChoiceOptions, wide: Wide = False, as_json: AsJson = False) -> int:
     """Find LoRAs that do what this one does."""
-    from carlos_tasks.retrieval import Question
+    from carlos_tasks.retrieval.question import Question
 
     return _print_hits(Question(like=(lora_id,)), choices, wide, as_json)
 
 
-@app.command(cls=LakeCommand)
+@app.command(cls=QuestionCommand)
 def show(lora_id: LoraId, as_json: AsJson = False) -> int:
     """Show what is known of one LoRA."""
-    from carlos_tasks.retrieval import show as known_of
+    from carlos_tasks.retrieval.search import show as known_of
 
     return print_rows([known_of(load_settings(), lora_id)], as_json)
 
 
 def _print_hits(question: "Question", choices: ChoiceOptions, wide: bool, as_json: bool) -> int:
-    from carlos_tasks.retrieval import search as find
+    from carlos_tasks.retrieval.search import search as find
 
     hits = find(load_settings(), question, choices.k, **choices_of(choices))
     if as_json:

@@ -13,6 +13,7 @@ from carlos_tasks.errors import PassingError, SettingsError
 from carlos_tasks.extras import require
 from carlos_tasks.profiles.profile import Encoder
 from carlos_tasks.profiles.resources import model_folder
+from carlos_tasks.without_pandas import let_pandas_in
 
 
 class ClipEncoder:
@@ -80,6 +81,7 @@ def load_encoder(encoder: Encoder, device: str) -> ClipEncoder:
         ProfileMismatch: its weights are not those that the profile names.
     """
     require("a new text or picture", "search")
+    let_pandas_in()
     return _load(encoder, choose_device(device))
 
 

@@ -1,22 +1,20 @@
-"""The DuckLake catalog: connecting to it, and bringing its schema, macros and views up to date.
-
-DuckDB's extensions are loaded from wheels (`duckdb-extension-<name>`): nothing is downloaded at run time.
-"""
+"""The DuckLake catalog: connecting to it, and bringing its schema, macros and views up to date."""
 
 import os
-from importlib.resources import files
 from pathlib import Path
 
 import duckdb
 
 from carlos_tasks.errors import NotFound, SettingsError
 from carlos_tasks.interruption import stop_at_interruption
+from carlos_tasks.lake.extensions import binary, load, open_duckdb
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import migrate
 from carlos_tasks.lake.place import data_path, elsewhere, is_same_place, store_of
 from carlos_tasks.lake.quoting import literal
 from carlos_tasks.settings import Settings
-from carlos_tasks.store import open_store
+from carlos_tasks.store import store_uri
+from carlos_tasks.store.access import storage_access
 
 __all__ = ["connect", "migrate"]
 
@@ -32,10 +30,6 @@ _NOTHING_FROM_OUTSIDE: dict[str, str | bool | int | float | list[str]] = {
 # so many for a connection (docs/operations.md says how long that is in all).
 _STORAGE_PATIENCE_S, _STORAGE_RETRIES, _CATALOG_PATIENCE_S = 15, 2, 10
 _SCANNER = {"sqlite": "sqlite_scanner", "postgres": "postgres_scanner"}
-
-# Binaries whose signature DuckDB has checked in this process. Each check hashes a file of 35 MB: checked at every
-# connection, two extensions cost more than the connection itself.
-_CHECKED: set[Path] = set()
 
 
 def connect(
@@ -61,11 +55,11 @@ def connect(
     if snapshot is not None and not 0 <= snapshot < 2**63:
         raise _no_snapshot(snapshot)
     create &= not read_only
-    kind, _, place = settings.catalog.partition(":")
+    kind, _, catalog = settings.catalog.partition(":")
     if kind == "sqlite":
-        _prepare_file(Path(place), create)
-    store = open_store(settings.store)
-    on_s3 = store.uri.startswith("s3://")
+        _prepare_file(Path(catalog), create)
+    place = store_uri(settings.store)
+    on_s3 = place.startswith("s3://")
     con = _connect_with("ducklake", _SCANNER[kind], *(["httpfs"] if on_s3 else []))
     try:
         with lake_errors():
@@ -73,8 +67,8 @@ def connect(
             if on_s3:
                 con.execute(f"SET http_timeout = {_STORAGE_PATIENCE_S}")
                 con.execute(f"SET http_retries = {_STORAGE_RETRIES}")
-                _create_secret(con, store.uri)
-            _attach_at(con, _with_patience(settings.catalog), store.uri, read_only, create, snapshot)
+                _create_secret(con, place)
+            _attach_at(con, _with_patience(settings.catalog), place, read_only, create, snapshot)
     except BaseException:
         con.close()
         raise
@@ -115,63 +109,24 @@ def _prepare_file(path: Path, create: bool) -> None:
 
 
 def _connect_with(*names: str) -> duckdb.DuckDBPyConnection:
-    """Open DuckDB with these extensions; it checks each binary's signature once in a process.
-
-    No later statement can load an unsigned extension: DuckDB lets a running database forbid that, never allow it.
-    """
-    binaries = [_binary(name) for name in names]
-    con = duckdb.connect(config={**_NOTHING_FROM_OUTSIDE, "allow_unsigned_extensions": _CHECKED.issuperset(binaries)})
-    try:
-        with lake_errors():
-            for name in names:
-                _load(con, name)
-            con.execute("SET allow_unsigned_extensions = false")
-    except BaseException:
-        con.close()
-        raise
-    _CHECKED.update(binaries)
+    con = open_duckdb(names, _NOTHING_FROM_OUTSIDE)
     stop_at_interruption(con.interrupt)
     return con
 
 
-def _load(con: duckdb.DuckDBPyConnection, name: str) -> None:
-    con.execute(f"LOAD {literal(str(_binary(name)))}")
-
-
-def _binary(name: str) -> Path:
-    """The extension's file in its wheel."""
-    wheel = f"duckdb-extension-{name.replace('_', '-')}"
-    try:
-        folder = files(f"duckdb_extension_{name}")
-    except ModuleNotFoundError as exc:
-        raise SettingsError(f"{wheel} is not installed (pip install {wheel}=={duckdb.__version__})") from exc
-    binary = Path(str(folder)) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
-    if not binary.is_file():
-        raise SettingsError(f"{wheel} is not the one for duckdb {duckdb.__version__}")
-    return binary
-
-
 def _create_secret(con: duckdb.DuckDBPyConnection, uri: str) -> None:
     """Hand boto3's credentials and endpoint to DuckDB, as parameters: no statement holds them."""
-    import boto3
-
-    from carlos_tasks.store.s3 import s3_client
-
-    found = boto3.Session().get_credentials()
-    if found is None:
-        raise SettingsError("no credentials for object storage (set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY)")
-    credentials = found.get_frozen_credentials()
-    client = s3_client()
-    scheme, _, host = str(client.meta.endpoint_url).partition("://")
+    access = storage_access()
+    scheme, _, host = access.endpoint.partition("://")
     bucket = uri.removeprefix("s3://").partition("/")[0]
     con.execute(
         "CREATE OR REPLACE SECRET carlos_store (TYPE s3, KEY_ID $key, SECRET $secret, SESSION_TOKEN $token, "
         "REGION $region, ENDPOINT $endpoint, USE_SSL $ssl, URL_STYLE 'path', SCOPE $scope)",
         {
-            "key": credentials.access_key,
-            "secret": credentials.secret_key,
-            "token": credentials.token or "",
-            "region": client.meta.region_name,
+            "key": access.key,
+            "secret": access.secret,
+            "token": access.token,
+            "region": access.region,
             "endpoint": host,
             "ssl": scheme == "https",
             "scope": f"s3://{bucket}",
@@ -188,7 +143,7 @@ def _attach_at(
     except duckdb.Error as exc:
         if "DATA_PATH" not in str(exc):
             raise
-        _load(con, "httpfs")  # DuckLake asks for it where the catalog names S3, and reads nothing yet
+        load(con, binary("httpfs"))  # DuckLake asks for it where the catalog names S3, and reads nothing yet
         _attach(con, catalog, None, read_only, False, snapshot)
         if not is_same_place(was := store_of(con), store_uri):
             raise elsewhere(was, store_uri) from None

@@ -13,9 +13,9 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from carlos_tasks.arrays import Doubles, Floats
+from carlos_tasks.arrays import Doubles, Floats, values_of
 from carlos_tasks.errors import ProfileMismatch
-from carlos_tasks.lake.register import registered
+from carlos_tasks.lake.register import read_once
 from carlos_tasks.lake.statements import statement
 
 #: What tells one measurement from another: a LoRA that is measured anew has another computed_at.
@@ -82,7 +82,7 @@ def read_directions(
         Blocks of one dimension each, in any order: of `batch` rows, and fewer only where no more are left.
     """
     wanted = {"profile_id": profile_id, "lora_ids": lora_ids, "since": since}
-    with registered(con, "left_out", KEYS.empty_table() if left_out is None else left_out):
+    with read_once(con, "left_out", KEYS.empty_table() if left_out is None else left_out):
         for rows in con.execute(statement("ask/lake/directions"), wanted).to_arrow_reader(batch):
             yield from _blocks(rows)
 
@@ -150,13 +150,22 @@ def unit_vectors(vectors: Floats, lengths: Doubles) -> Floats:
 
 def _blocks(rows: pa.RecordBatch) -> Iterator[DirectionBlock]:
     """The rows of a batch, by dimension: one, where the lake is sound."""
-    keys = pa.Table.from_batches([rows.select(KEYS.names)]).cast(KEYS)
+    keys = _copied_keys(rows)
     directions = rows.column("direction")
     dimensions = np.diff(directions.offsets.to_numpy())
     for dimension in np.unique(dimensions):
         places = pa.array(np.flatnonzero(dimensions == dimension))
-        own = directions if len(places) == len(directions) else directions.take(places)
-        vectors = own.flatten().to_numpy(zero_copy_only=False).reshape(-1, dimension)
+        is_all = len(places) == len(directions)
+        own = directions if is_all else directions.take(places)
+        vectors = values_of(own).reshape(-1, dimension)
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))
-        # The keys are copied: a column would hold on to its whole batch, Directions and all.
-        yield DirectionBlock(keys.take(places), vectors, np.where(np.isfinite(lengths), lengths, 0.0))
+        yield DirectionBlock(
+            keys if is_all else keys.take(places), vectors, np.where(np.isfinite(lengths), lengths, 0.0)
+        )
+
+
+def _copied_keys(rows: pa.RecordBatch) -> pa.Table:
+    """The keys of a batch, copied: a column of it would hold on to all of it, Directions and all."""
+    keys = rows.select(KEYS.names)
+    copied = pa.Table.from_batches([pa.ipc.read_record_batch(keys.serialize(), keys.schema)])
+    return copied if copied.schema == KEYS else copied.cast(KEYS)

@@ -138,6 +138,19 @@ def register_shards(con: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None
 
 
 @contextmanager
+def read_once(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> Iterator[None]:
+    """Let SQL read an Arrow table under a name, once.
+
+    It goes as a stream: for a table itself, DuckDB imports `pyarrow.dataset`, which takes as long as a search.
+    """
+    con.register(name, table.__arrow_c_stream__())
+    try:
+        yield
+    finally:
+        con.unregister(name)
+
+
+@contextmanager
 def registered(con: duckdb.DuckDBPyConnection, name: str, table: pa.Table) -> Iterator[None]:
     """Let SQL read an Arrow table under a name."""
     con.register(name, table)

@@ -9,13 +9,15 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import count
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
-import pyarrow as pa
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.lake.sql_files import sql_folder
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @cache
@@ -55,7 +57,7 @@ def steps(name: str) -> tuple[str, ...]:
     return tuple(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql")))
 
 
-def computed(con: duckdb.DuckDBPyConnection, name: str, parameters: Row) -> pa.Table:
+def computed(con: duckdb.DuckDBPyConnection, name: str, parameters: Row) -> "pa.Table":
     """Compute the rows that an inserting statement of sql/commit would insert, and insert none."""
     for step in steps(name):
         con.execute(step)

@@ -7,8 +7,6 @@ from typing import Any
 
 import duckdb
 
-from carlos_tasks.lake.seals import seal_commit
-
 
 @contextmanager
 def transaction(con: duckdb.DuckDBPyConnection, message: str, facts: Mapping[str, Any]) -> Iterator[None]:
@@ -19,6 +17,9 @@ def transaction(con: duckdb.DuckDBPyConnection, message: str, facts: Mapping[str
         message: what the commit does, for `mart.commit_log`.
         facts: details for the log; what the block adds to them is recorded as well.
     """
+    # What only reads has no use for it, nor for what it imports.
+    from carlos_tasks.lake.seals import seal_commit
+
     con.execute("begin")
     try:
         yield

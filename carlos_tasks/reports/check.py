@@ -19,7 +19,7 @@ from carlos_tasks.reports.bundles.vouched import check_times, check_vouched
 from carlos_tasks.reports.bundles.witness import Witness
 from carlos_tasks.reports.recompute import recompute
 from carlos_tasks.settings import Settings
-from carlos_tasks.store import open_store
+from carlos_tasks.store import store_uri
 
 #: Stands for the path where a fault is one of the lake's ledger, and of no file.
 LEDGER = "(ledger)"
@@ -130,7 +130,7 @@ def _named_heads(found: Checked) -> list[KeptHead]:
 
 def _check_place(found: Checked, place: str, settings: Settings) -> None:
     """A report that is kept in the store lies where its manifest says."""
-    uri, at = open_store(settings.store).uri, open_store(place).uri
+    uri, at = store_uri(settings.store), store_uri(place)
     if at.startswith(f"{uri}/"):
         prefix = f"{at.removeprefix(f'{uri}/')}/"
         if prefix.startswith("reports/") and found.told.get("kept_at") != prefix:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from carlos_tasks.arrays import Doubles, Floats, Mask
 from carlos_tasks.lake.directions import KEYS, DirectionBlock, of_one_dimension, per_length, read_directions
+from carlos_tasks.lake.register import read_once
 from carlos_tasks.lake.statements import statement
 
 # Rows of a block: 32 MB at 512 dimensions. Memory that no row was written to is not taken from the system.
@@ -59,6 +60,11 @@ class Directions:
         """Id of each row."""
         return self._keys["lora_id"]
 
+    def ids_of(self, rows: NDArray[np.int64]) -> list[str]:
+        """Ids of some rows, one by one: to take them together, Arrow imports `pyarrow.compute`, which takes longer."""
+        ids = self.lora_ids
+        return [ids[int(row)].as_py() for row in rows]
+
     @property
     def has_length(self) -> Mask:
         """Tell of each row whether it points anywhere: bool (n,)."""
@@ -67,12 +73,13 @@ class Directions:
     @contextmanager
     def as_table(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Let SQL read row, lora_id and computed_at of each row under the name `read`."""
-        keys = self._keys
-        con.register("read", keys.append_column("row", pa.array(np.arange(keys.num_rows, dtype=np.int32))))
+        keys = self._keys.append_column("row", pa.array(np.arange(len(self), dtype=np.int32)))
+        with read_once(con, "keys", keys):
+            con.execute("create or replace temp table read as from keys")
         try:
             yield
         finally:
-            con.unregister("read")
+            con.execute("drop table if exists temp.read")
 
     def read_new(self, con: duckdb.DuckDBPyConnection) -> int:
         """Read the Directions that the lake has and these have not; returns how many.
@@ -84,11 +91,12 @@ class Directions:
             ProfileMismatch: Directions of one profile differ in dimension.
         """
         with self._lock:
-            with self.as_table(con):
-                _, n_unread, since = self._compared(con)
-            if not n_unread:
-                return 0
-            before = len(self)
+            before, since = len(self), None
+            if before:
+                with self.as_table(con):
+                    _, n_unread, since = self._compared(con)
+                if not n_unread:
+                    return 0
             blocks = read_directions(con, self.profile_id, since=since, left_out=self._keys)
             for block in of_one_dimension(blocks, self.profile_id, self.dimension or None):
                 self._append(block)

@@ -90,7 +90,6 @@ def add_alike(index: MemoryIndex, hits: list[Row], ranked: Ranked, admitted: Mas
     """
     is_free = admitted.copy()
     is_free[ranked.rows] = False
-    lora_ids = index.directions.lora_ids
     units = index.directions.units(ranked.rows).astype(np.float32)
     for start in range(0, len(hits), _AT_ONCE):
         rows, cosines = index.directions.cosines(units[start : start + _AT_ONCE].T, is_free)
@@ -102,5 +101,5 @@ def add_alike(index: MemoryIndex, hits: list[Row], ranked: Ranked, admitted: Mas
             hit["n_alike"] = len(places)
             hit["alike"] = [
                 {"lora_id": lora_id, "name": facts[int(rows[place])]["name"], "cosine": float(cosines[place, number])}
-                for place, lora_id in zip(nearest, lora_ids.take(rows[nearest]).to_pylist(), strict=True)
+                for place, lora_id in zip(nearest, index.directions.ids_of(rows[nearest]), strict=True)
             ]

@@ -10,11 +10,11 @@ from itertools import pairwise
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Mask
+from carlos_tasks.lake.register import read_once
 from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
 from carlos_tasks.retrieval.directions import Directions, directions
@@ -94,6 +94,9 @@ class MemoryIndex:
         mask = self._passing[1]
         if not without:
             return mask
+        # Its import takes as long as a search, and few of them name a LoRA.
+        import pyarrow.compute as pc
+
         named = pc.is_in(self.directions.lora_ids, value_set=pa.array(sorted(without)))
         return np.asarray(mask & ~named.to_numpy()[: len(mask)])
 
@@ -130,6 +133,5 @@ class MemoryIndex:
             some = {"profile_id": self._profile_id, "first": first, "before": before}
             # Inserted by the other connection, slice by slice: in the lake's transaction, rows would lie there twice.
             gathered = self._con.execute(statement("ask/retrieval/searchable"), some).to_arrow_table()
-            self._facts.register("gathered", gathered)
-            self._facts.execute("insert into searchable by name from gathered")
-            self._facts.unregister("gathered")
+            with read_once(self._facts, "gathered", gathered):
+                self._facts.execute("insert into searchable by name from gathered")

@@ -19,7 +19,6 @@ from carlos_tasks.retrieval.query import Part
 from carlos_tasks.retrieval.query_encoder import load_query_encoder
 from carlos_tasks.retrieval.query_text import normalised_text, parse_weighted
 from carlos_tasks.settings import Settings
-from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import BASELINE
 from carlos_tasks.store.objects import ObjectStore
 
@@ -47,9 +46,9 @@ def query_vector(profile: Profile, text: str, device: str = "cpu", store: Object
     return load_query_encoder(profile, device, store).vector(text)
 
 
-def text_part(profile: Profile, text: str, weight: float, settings: Settings) -> Part:
+def text_part(profile: Profile, text: str, weight: float, device: str, store: ObjectStore) -> Part:
     """What a text asks for; its vector is kept in the store. Raises as `query_vector`."""
-    encoder = load_query_encoder(profile, settings.device, open_store(settings.store))
+    encoder = load_query_encoder(profile, device, store)
     asked, vector = normalised_text(text), encoder.vector(text)
     if encoder.is_faint(text):
         log.warning("%r says next to nothing to the encoder: what it ranks first means little", asked)

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from carlos_tasks.profiles.profile import Profile
     from carlos_tasks.retrieval.query import Part, Query
     from carlos_tasks.settings import Settings
+    from carlos_tasks.store.objects import ObjectStore
 
 
 @dataclass(frozen=True)
@@ -40,14 +41,19 @@ class Question:
 
 
 def make_query(
-    con: "duckdb.DuckDBPyConnection", profile: "Profile", settings: "Settings", question: Question
+    con: "duckdb.DuckDBPyConnection",
+    profile: "Profile",
+    settings: "Settings",
+    store: "ObjectStore",
+    question: Question,
 ) -> "Query":
     """Turn a question into a query of one profile.
 
     Args:
         con: the lake, for the Directions of LoRAs and the mean of the baseline.
         profile: names encoder and retrieval prompts.
-        settings: device, and the store where query vectors are kept.
+        settings: the device.
+        store: where query vectors are kept.
         question: what is asked for.
 
     Raises:
@@ -63,7 +69,7 @@ def make_query(
     parts: list[Part] = []
     for sign, texts in ((1.0, question.texts), (-1.0, question.not_texts)):
         for text, weight in map(parse_weighted, texts):
-            parts.append(text_part(profile, text, sign * weight, settings))
+            parts.append(text_part(profile, text, sign * weight, settings.device, store))
     named = set()
     for sign, lora_ids in ((1.0, question.like), (-1.0, question.unlike)):
         for lora_id, weight in map(parse_weighted, lora_ids):

@@ -59,7 +59,7 @@ def rank(directions: Directions, query: Query, admitted: Mask, k: int) -> Ranked
     rows, cosines = directions.cosines(query.matrix[:, : query.n_scored], admitted)
     scores = query.score(cosines)
     rows = rows[scores >= _least(scores, k, query)]
-    ids = directions.lora_ids.take(rows).to_pylist()
+    ids = directions.ids_of(rows)
     found = Ranked(rows, ids, *_exactly(directions, query, rows))
     order = sorted(range(len(rows)), key=lambda place: (-found.scores[place], ids[place]))
     return found.pick(np.array(order[:k], dtype=np.intp))

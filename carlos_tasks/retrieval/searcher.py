@@ -79,7 +79,7 @@ class Searcher:
         """
         asked = Question(texts=(question,)) if isinstance(question, str) else question
         with self._lock, lake_errors():
-            return make_query(self.con, self.profile, self.settings, asked)
+            return make_query(self.con, self.profile, self.settings, self._store, asked)
 
     def refresh(self) -> bool:
         """Read what commits changed since the last question; tells whether anything was. `search` does it by itself.

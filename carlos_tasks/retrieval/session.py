@@ -6,6 +6,7 @@ loaded by the first text that the lake does not hold. What analysts ask passes t
 """
 
 import re
+from functools import partial
 from typing import Literal, overload
 
 import duckdb
@@ -71,12 +72,14 @@ def connect(
         PassingError: catalog or storage did not answer.
     """
     settings = settings or load_settings()
-    con = open_session(settings, read_only=read_only, snapshot=snapshot)
     if not read_only:
-        return con
+        return open_session(settings, read_only=False, snapshot=snapshot)
+    con = catalog.connect(settings, snapshot=snapshot)
     try:
         with lake_errors():
-            return guarded(con, settings, with_files=with_files)
+            _name_profile(con, settings)
+            # A function in Python costs the import of numpy, which most statements have no use for.
+            return guarded(con, settings, with_files=with_files, before_macros=partial(_encode_texts, con, settings))
     except BaseException:
         con.close()
         raise
@@ -88,6 +91,7 @@ def open_session(
     """Do as `connect` does, without the gate: for statements of the platform's own, which are written in `sql/`."""
     con = catalog.connect(settings, read_only=read_only, snapshot=snapshot)
     try:
+        _name_profile(con, settings)
         _encode_texts(con, settings)
     except BaseException:
         con.close()
@@ -95,9 +99,12 @@ def open_session(
     return con
 
 
-def _encode_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
+def _name_profile(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     # 16 hexadecimal digits, and not bound: for its first bound value DuckDB imports pandas, half of the start-up.
     con.execute(f"set variable carlos_profile = '{load_profile(settings.profile).profile_id}'")
+
+
+def _encode_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     con.execute("use memory")  # a Python function cannot be created in the lake
     con.create_function(
         "carlos_encode_query",

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from carlos_tasks.arrays import Floats
+from carlos_tasks.arrays import Floats, values_of
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.store.keys import prompts_key, query_key
 from carlos_tasks.store.objects import ObjectStore
@@ -93,8 +93,8 @@ def _parsed(data: bytes, key: str, column: str) -> tuple[list[str], Floats] | No
         # No threads: some of Arrow's still start while a short process ends, and take it down.
         table = pq.ParquetFile(pa.BufferReader(data), pre_buffer=False).read(["text", column], use_threads=False)
         lists = table[column].combine_chunks()
-        vectors = lists.flatten().to_numpy().reshape(len(lists), -1)
-        is_regular = (lists.value_lengths().to_numpy() == vectors.shape[1]).all()
+        vectors = values_of(lists).reshape(len(lists), -1)
+        is_regular = (np.diff(lists.offsets) == vectors.shape[1]).all()
         texts = table["text"].to_pylist()
     except (pa.ArrowException, OSError, ValueError, TypeError, AttributeError):
         return None

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from carlos_tasks.arrays import Doubles, Floats
+from carlos_tasks.arrays import Doubles, Floats, values_of
 from carlos_tasks.lake.statements import statement
 from carlos_tasks.retrieval.query import Query
 
@@ -46,7 +46,7 @@ def _by_lora(table: pa.Table) -> dict[str, PromptSums]:
         return {}
     ids = table["lora_id"].to_numpy()
     prompts = table["prompt_id"].to_numpy().astype(str)
-    differences = table["difference"].combine_chunks().flatten().to_numpy(zero_copy_only=False)
+    differences = values_of(table["difference"].combine_chunks())
     sums = differences.reshape(len(ids), -1) * table["n_pairs"].to_numpy().astype(np.float32)[:, None]
     edges = [*np.flatnonzero(ids[1:] != ids[:-1]) + 1, len(ids)]
     slices = [slice(start, stop) for start, stop in pairwise([0, *edges])]

@@ -119,7 +119,7 @@ def _report(settings: Settings, console: Console) -> None:
     """What is in the lake now, three searches, and who waits for a decision."""
     from carlos_tasks.lake.catalog import connect
     from carlos_tasks.lake.faults import lake_errors
-    from carlos_tasks.retrieval import search
+    from carlos_tasks.retrieval.search import search
 
     with connect(settings) as con, lake_errors():
         indexed = con.execute(INDEXED).to_arrow_table().to_pylist()

@@ -6,7 +6,6 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import boto3
 from boto3.exceptions import Boto3Error
@@ -42,16 +41,12 @@ _TRANSFER = TransferConfig(multipart_threshold=64 * 2**20, multipart_chunksize=6
 
 
 class S3Store:
-    """A bucket, or a prefix in it, of any S3-compatible server."""
+    """A bucket, or a prefix in it, of any S3-compatible server; `uri` is one of `store_uri`."""
 
     def __init__(self, uri: str) -> None:
-        parts = urlsplit(uri)
-        if parts.scheme != "s3" or not parts.netloc or "@" in parts.netloc or parts.query or parts.fragment:
-            raise SettingsError(f"not an S3 location: {uri!r} (write s3://bucket/prefix)")
-        self._bucket = parts.netloc
-        self._prefix = parts.path.strip("/")
-        self.uri = f"s3://{self._bucket}/{self._prefix}".rstrip("/")
-        self._client = s3_client()
+        self._bucket, _, self._prefix = uri.removeprefix("s3://").partition("/")
+        self.uri = uri
+        _, self._client = s3_session()
 
     def read(self, key: str, at_most: int | None = None) -> bytes:
         full = self._full(key)
@@ -126,12 +121,12 @@ class S3Store:
         return f"{self._prefix}/{checked_key(key)}" if self._prefix else checked_key(key)
 
 
-def s3_client() -> "BaseClient":
-    """Make an S3 client from boto3's default chain (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID, profiles, roles …)."""
+def s3_session() -> tuple[boto3.Session, "BaseClient"]:
+    """Make a session and its S3 client from boto3's default chain (AWS_ENDPOINT_URL, keys, profiles, roles …)."""
     session = boto3.Session()
     # A copy: boto3 writes into it what the environment says of tries, and the next client would have that too.
     try:
-        return session.client("s3", region_name=session.region_name or "us-east-1", config=deepcopy(_CLIENT))
+        return session, session.client("s3", region_name=session.region_name or "us-east-1", config=deepcopy(_CLIENT))
     except ValueError as exc:
         raise SettingsError(f"object storage: {exc} (set AWS_ENDPOINT_URL to https://HOST or unset it)") from exc
 

@@ -11,7 +11,8 @@ from typer.main import get_command
 from carlos_tasks.commands.arguments import Command, with_option_groups
 from carlos_tasks.commands.asking import ChoiceOptions, QuestionOptions, choices_of, question_of
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.retrieval import Filters, Question
+from carlos_tasks.retrieval.filters import Filters
+from carlos_tasks.retrieval.question import Question
 
 
 class Parsed(NamedTuple):

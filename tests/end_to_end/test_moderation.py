@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.retrieval import search
+from carlos_tasks.retrieval.search import search
 from carlos_tasks.stack.follow import follow, follow_to_success
 from tests.end_to_end.conftest import Stack
 from tests.end_to_end.waiting import wait_until

@@ -7,7 +7,7 @@ from carlos_tasks.evaluation.corpus.baselines import by_meaning, by_words
 from carlos_tasks.evaluation.corpus.measures import ranked
 from carlos_tasks.evaluation.corpus.query_forms import DIFFERENCE, FORMS
 from carlos_tasks.evaluation.corpus.study import CARLOS, Method, Options, Study
-from carlos_tasks.retrieval import search
+from carlos_tasks.retrieval.search import search
 from tests.evaluation.conftest import World
 from tests.evaluation.small_world import DIMENSION
 

@@ -7,7 +7,7 @@ import pytest
 
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.errors import NotFound, PassingError, PermanentError, SettingsError
-from carlos_tasks.lake import catalog
+from carlos_tasks.lake import extensions
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors, redact
 from carlos_tasks.settings import Settings
@@ -42,7 +42,7 @@ def test_extensions_come_from_wheels_and_nothing_is_installed(lake: duckdb.DuckD
 def test_no_connection_loads_an_unsigned_extension(settings: Settings, tmp_path: Path) -> None:
     """Nor the second of a process, which need not check the signatures of its own again."""
     unsigned = tmp_path / "unsigned.duckdb_extension"
-    content = bytearray(catalog._binary("sqlite_scanner").read_bytes())
+    content = bytearray(extensions.binary("sqlite_scanner").read_bytes())
     content[-1] ^= 1  # of the signature, which ends the file
     unsigned.write_bytes(content)
     for _ in range(2):

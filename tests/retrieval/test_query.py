@@ -9,6 +9,7 @@ from carlos_tasks.errors import CarlosError
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query_parts import query_vector, text_part
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
 
 
 @pytest.mark.parametrize("text", ["striped", "a checkerboard pattern", "水彩 🎨", "the of and", "?!", "xqzzk"])
@@ -58,7 +59,7 @@ def test_an_end_mark_in_the_middle_is_refused(micro: Profile) -> None:
 
 
 def test_a_text_part_is_kept_as_it_is_asked(micro: Profile, settings: Settings) -> None:
-    part = text_part(micro, "  a striped  picture", -0.5, settings)
+    part = text_part(micro, "  a striped  picture", -0.5, "cpu", open_store(settings.store))
     assert (part.asked, part.weight) == ("a striped picture", -0.5)
     np.testing.assert_allclose(part.vector, query_vector(micro, "a striped picture"), atol=1e-6)
 
@@ -67,5 +68,5 @@ def test_a_text_part_is_kept_as_it_is_asked(micro: Profile, settings: Settings) 
 def test_stop_words_are_answered_with_a_warning(
     micro: Profile, settings: Settings, caplog: pytest.LogCaptureFixture, text: str, is_faint: bool
 ) -> None:
-    text_part(micro, text, 1, settings)
+    text_part(micro, text, 1, "cpu", open_store(settings.store))
     assert ("says next to nothing" in caplog.text) == is_faint

@@ -9,8 +9,10 @@ import pytest
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.profiles.profile import Profile
-from carlos_tasks.retrieval import Filters, Question, Searcher, search, show, similar
+from carlos_tasks.retrieval.filters import Filters
 from carlos_tasks.retrieval.query_parts import query_vector
+from carlos_tasks.retrieval.question import Question
+from carlos_tasks.retrieval.search import Searcher, search, show, similar
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import BASELINE

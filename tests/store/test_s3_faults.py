@@ -96,7 +96,7 @@ def test_a_bucket_that_is_not_there_is_named(s3_uri: str) -> None:
 
 def test_storage_that_hangs_is_given_up_within_two_minutes() -> None:
     """docs/operations.md says so; between tries there are pauses of a few seconds."""
-    config = s3.s3_client().meta.config
+    config = s3.s3_session()[1].meta.config
     tries = config.retries.get("total_max_attempts", 3)  # boto3's own in its standard mode
     assert tries * max(config.read_timeout, config.connect_timeout) <= 90
 

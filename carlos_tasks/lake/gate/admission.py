@@ -3,14 +3,14 @@
 What is allowed is named; everything else is refused, in one line that says what, and what is allowed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import duckdb
 
 from carlos_tasks.errors import StatementRefused
 from carlos_tasks.lake.gate.files import copy_of, own_file
-from carlos_tasks.lake.gate.names import Named, is_allowed, is_file
+from carlos_tasks.lake.gate.names import Named, is_allowed, is_file, is_of_the_lake
 from carlos_tasks.lake.gate.pivot import with_values
 from carlos_tasks.lake.gate.tree import Tree, names_in, parsed
 from carlos_tasks.lake.gate.words import Word, between, words_of
@@ -33,10 +33,19 @@ class Gate:
         con: the connection that the statements are for. The lake is attached as `carlos` and in use.
         with_files: files of one's own may be read, and written by COPY.
         lake: folders and files of the lake on this machine, which no COPY may touch.
+        before_macros: run once, before the first statement that calls one of the lake's macros.
     """
 
-    def __init__(self, con: duckdb.DuckDBPyConnection, *, with_files: bool = False, lake: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        *,
+        with_files: bool = False,
+        lake: Sequence[Path] = (),
+        before_macros: Callable[[], None] | None = None,
+    ) -> None:
         self._con = con
+        self._before_macros = before_macros
         self._with_files = with_files
         self._lake = [path.resolve() for path in lake]
         self._found_macros: frozenset[str] | None = None
@@ -78,6 +87,9 @@ class Gate:
         for named in names_in(tree):
             if not self._is_allowed(named):
                 raise self._refused(named)
+            if self._before_macros and is_of_the_lake(named):
+                self._before_macros()
+                self._before_macros = None
 
     def _is_allowed(self, named: Named) -> bool:
         if is_allowed(named, frozenset()) or (self._with_files and is_file(named)):

@@ -2,6 +2,7 @@
 
 import secrets
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,7 +13,7 @@ from carlos_tasks.lake.gate.admission import Gate
 from carlos_tasks.lake.place import store_of
 from carlos_tasks.lake.quoting import literal
 from carlos_tasks.settings import Settings
-from carlos_tasks.store import open_store
+from carlos_tasks.store import store_uri
 
 
 class GuardedConnection:
@@ -84,18 +85,25 @@ _ANSWERS = frozenset(
 _LISTED = ", ".join(sorted(_ANSWERS))
 
 
-def guarded(con: duckdb.DuckDBPyConnection, settings: Settings, *, with_files: bool = False) -> GuardedConnection:
+def guarded(
+    con: duckdb.DuckDBPyConnection,
+    settings: Settings,
+    *,
+    with_files: bool = False,
+    before_macros: Callable[[], None] | None = None,
+) -> GuardedConnection:
     """Put the gate before a connection to the lake, and lock its configuration for good.
 
     Behind the gate stands DuckDB's own lock: files are reached in the lake's folders alone, nothing is installed, no
     setting is changed. With `with_files` all files of this machine are reached, and still no other storage.
 
     Args:
-        con: a connection of `lake.catalog.connect`, set up with all that it will need.
+        con: a connection of `lake.catalog.connect`.
         settings: those of the lake.
         with_files: reading files of one's own, and COPY to them.
+        before_macros: run once, before the first statement that calls one of the lake's macros.
     """
-    store = open_store(settings.store).uri
+    store = store_uri(settings.store)
     # As the catalog spells it, which every path that DuckLake opens begins with.
     places = dict.fromkeys((store, store_of(con)))
     reached = [f"{place}/{part}/" for place in places for part in ("lake", "shards")] + (["/"] if with_files else [])
@@ -106,4 +114,4 @@ def guarded(con: duckdb.DuckDBPyConnection, settings: Settings, *, with_files: b
     con.execute("set enable_external_access = false")
     con.execute("set lock_configuration = true")
     lake = [Path(place) for place in (*places, settings.catalog.removeprefix("sqlite:")) if place.startswith("/")]
-    return GuardedConnection(con, Gate(con, with_files=with_files, lake=lake))
+    return GuardedConnection(con, Gate(con, with_files=with_files, lake=lake, before_macros=before_macros))

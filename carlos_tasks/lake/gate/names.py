@@ -105,6 +105,12 @@ def is_allowed(named: Named, macros: frozenset[str]) -> bool:
     return name in functions() or name == "unnest" or name in _OF_THE_SESSION
 
 
+def is_of_the_lake(named: Named) -> bool:
+    """Whether this may be a macro of the lake, or what `carlos_tasks.connect()` put beside them."""
+    name = named.name.lower()
+    return "function" in named.kind and name not in functions() and name not in TABLE_FUNCTIONS
+
+
 def _is_plain(name: str) -> bool:
     """Whether a table without a schema can only be one that the statement itself names by WITH.
 

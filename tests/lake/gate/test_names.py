@@ -1,10 +1,14 @@
 """The list of what is allowed holds against what this DuckDB has."""
 
+import re
+
 import pytest
 
 from carlos_tasks.lake import catalog
+from carlos_tasks.lake.extensions import ALL, open_duckdb
 from carlos_tasks.lake.gate import names
-from carlos_tasks.lake.gate.names import Named, is_allowed
+from carlos_tasks.lake.gate.names import Named, is_allowed, is_of_the_lake
+from carlos_tasks.lake.sql_files import FOLDERS, sql_folder
 from carlos_tasks.settings import Settings
 
 # Functions of DuckDB and its extensions that read or change more than their arguments, or show what is not the lake's.
@@ -27,7 +31,7 @@ REFUSED_PREFIXES = (
 
 def test_every_function_of_duckdb_is_allowed_or_refused_on_purpose() -> None:
     """A newer DuckDB fails here: read what its new functions do, and put them where they belong."""
-    with catalog._connect_with("ducklake", "sqlite_scanner", "postgres_scanner", "httpfs") as con:
+    with open_duckdb(ALL, {}) as con:
         query = "select distinct function_name from duckdb_functions() where function_type <> 'pragma'"
         there = {name.lower() for (name,) in con.execute(query).fetchall()}
     allowed = names.functions() | names.TABLE_FUNCTIONS | names.FILE_FUNCTIONS
@@ -82,3 +86,20 @@ def test_no_macro_of_the_lake_has_the_name_of_a_function_that_is_refused(made: S
 )
 def test_a_name_is_allowed_with_its_schema(named: Named, is_ok: bool) -> None:
     assert is_allowed(named, frozenset({"status"})) == is_ok
+
+
+def test_every_macro_that_encodes_a_text_is_told_before_it_is_called() -> None:
+    """The function behind them is made when a statement names one."""
+    paths = [path for folder in FOLDERS for path in (sql_folder() / folder).glob("*.sql")]
+    texts = [re.sub(r"/\*.*?\*/|comment on .*", "", path.read_text(), flags=re.DOTALL) for path in paths]
+    made = re.compile(r"create or replace (?:macro|view) (\w+\.(\w+))")
+    encoding, before = {"encode_query"}, set[str]()
+    while encoding != before:
+        before = set(encoding)
+        calls = re.compile(rf"\b(?:{'|'.join(encoding)})\s*\(")
+        encoding |= {found[2] for text in texts if (found := made.search(text)) and calls.search(text)}
+    assert encoding == {"encode_query", "search"}
+    for kind in ("function", "table function"):
+        assert all(is_of_the_lake(Named(kind, "", "mart", name)) for name in encoding)
+    assert not is_of_the_lake(Named("function", "", "", "lower"))
+    assert not is_of_the_lake(Named("table", "", "mart", "search"))

@@ -11,7 +11,8 @@ import pytest
 import carlos_tasks
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.errors import CarlosError
-from carlos_tasks.lake.catalog import _binary, connect
+from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.extensions import binary
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack.s3_server import S3Server
 from carlos_tasks.store import open_store
@@ -79,7 +80,7 @@ def test_a_role_that_may_select_is_enough_of_the_catalog(
     own = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres.libpq}")
     index(own, tmp_path)
     with duckdb.connect() as admin:
-        admin.execute(f"load '{_binary('postgres_scanner')}'")
+        admin.execute(f"load '{binary('postgres_scanner')}'")
         admin.execute(f"attach '{postgres.libpq}' as db (type postgres)")
         admin.execute(f"call postgres_execute('db', $${GRANTS}$$)")
     analyst = own.model_copy(update={"catalog": own.catalog.replace("user=carlos", "user=analyst")})
