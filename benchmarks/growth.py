@@ -32,26 +32,25 @@ import pyarrow.parquet as pq
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Floats
 from carlos_tasks.commit.index import commit_index
+from carlos_tasks.commit.representations import add_measured, measured_loras
 from carlos_tasks.console import print_json, print_table
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.outcomes import OutcomeRecord, write_outcome
+from carlos_tasks.lake.place import store_of
 from carlos_tasks.lake.register import register_profile, register_shards
 from carlos_tasks.lake.shards import write_shard
-from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from carlos_tasks.store.keys import BASELINE, outcome_key, parse_shard_key, shard_key
+from carlos_tasks.store.keys import BASELINE, outcome_key, parse_shard_key, shard_key, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
 
 PROFILE = "benchmark"
 PAIRS_PER_SHARD = 1120
-AT_ONCE = 16
 FILE_TABLES = ("ducklake_data_file", "ducklake_file_partition_value", "ducklake_file_column_stats")
 NEW = 100
 #: The time of one pair, or of one LoRA, at 4 times may be this much of that at 1 time.
 TARGET_UNIT = 1.5
-STATEMENTS = ("insert_representation", "insert_prompt_difference")
 
 
 def main() -> int:
@@ -264,11 +263,10 @@ def represent(con: duckdb.DuckDBPyConnection, n_loras: int, repeat: int) -> floa
 
 def representations(con: duckdb.DuckDBPyConnection, ids: Sequence[str]) -> list[tuple[Any, ...]]:
     """Compute representations as the commit does, and take them back: profile_id, lora_id, and what was measured."""
+    store = open_store(store_of(con))
+    keys = {id_: [item.key for item in store.list(shard_prefix(PROFILE, id_))] for id_ in (BASELINE, *ids)}
     con.execute("begin")
-    for start in range(0, len(ids), AT_ONCE):
-        for statement in STATEMENTS:
-            some = list(ids[start : start + AT_ONCE])
-            run_statement(con, statement, {"profile_id": PROFILE, "lora_ids": some})
+    add_measured(con, PROFILE, measured_loras(store, keys.pop(BASELINE), keys))
     rows = con.execute("select * exclude (computed_at) from core.representation order by lora_id").fetchall()
     con.execute("rollback")
     return rows

@@ -57,9 +57,9 @@ def add_damages(con: duckdb.DuckDBPyConnection, damages: Iterable[Damage], found
 
 
 def resolve_damages(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> None:
-    """Note that LoRAs are right again; run it inside a transaction."""
-    if damaged := damaged_loras(con, profile_id, lora_ids):
-        run_statement(con, "resolve_damages", {"profile_id": profile_id, "lora_ids": sorted(damaged)})
+    """Note that LoRAs with an open finding are right again; run it inside a transaction."""
+    if lora_ids:
+        run_statement(con, "resolve_damages", {"profile_id": profile_id, "lora_ids": list(lora_ids)})
 
 
 def damaged_loras(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence[str]) -> set[str]:

@@ -6,6 +6,7 @@ all the same, the later one fails with PassingError and is run again.
 """
 
 import logging
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.commit.alike import add_alike, forget_alike
 from carlos_tasks.commit.arrivals import read_arrivals
 from carlos_tasks.commit.damages import (
@@ -22,10 +24,10 @@ from carlos_tasks.commit.damages import (
     resolve_damages,
     retire,
 )
-from carlos_tasks.commit.prompt_difference import add_prompt_differences
+from carlos_tasks.commit.representations import add_measured, measured_loras
 from carlos_tasks.commit.thresholds import calibrate_where_unset
 from carlos_tasks.commit.work import Work, make_place, prepare
-from carlos_tasks.errors import PermanentError, ProfileMismatch
+from carlos_tasks.errors import PassingError, PermanentError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.damage import Damage
 from carlos_tasks.lake.faults import lake_errors
@@ -47,16 +49,6 @@ if TYPE_CHECKING:
     from carlos_tasks.profiles.profile import Profile
 
 log = logging.getLogger(__name__)
-
-# LoRAs whose pairs are in memory together: 16 of the paper's profile are about 0.6 GB.
-_LORAS_AT_ONCE = 16
-_COUNT_BY_MEASURED = """
-select measured, count(*)
-from core.representation
-where profile_id = $1 and list_contains($2, lora_id)
-group by measured
-order by measured
-"""
 
 
 @dataclass(frozen=True)
@@ -98,9 +90,12 @@ def commit_index(settings: Settings, profile: "Profile", outcome_keys: Sequence[
     facts: dict[str, object] = {"profile_id": profile.profile_id}
     with connect(settings, read_only=False) as con, lake_errors():
         migrate(con)
+        prepared_at = snapshot_id(con)
         work = prepare(con, store, profile, arrived)
         make_place(con, store, profile.profile_id, work)
         with transaction(con, "index", facts):
+            if snapshot_id(con) != prepared_at:
+                raise PassingError("another commit came in between; nothing was committed, run this one again")
             n_embeddings, statuses = _commit_index(con, store, profile, work)
             facts |= {"n_embeddings": n_embeddings, "statuses": statuses, "n_damaged": len(work.damages)}
         newest = snapshot_id(con)
@@ -133,11 +128,10 @@ def _commit_index(
     before = _directions(con, profile.profile_id, work.again)
     changed = [o for o in work.measured if o.lora_id in work.again or work.known.get(o.lora_id) != o.status]
     changed += _given_up(con, profile.profile_id, work)
-    statuses = _insert_representations(con, profile.profile_id, changed)
-    resolve_damages(con, profile.profile_id, [BASELINE, *(o.lora_id for o in work.measured)])
+    statuses = _insert_representations(con, store, profile.profile_id, work, changed)
+    resolve_damages(con, profile.profile_id, work.repaired)
     after = _directions(con, profile.profile_id, work.again)
     forget_alike(con, profile.profile_id, [lora_id for lora_id in before if before[lora_id] != after.get(lora_id)])
-    add_prompt_differences(con, profile.profile_id, left_out=work.unsound)
     add_alike(con, profile.profile_id)
     calibrate_where_unset(con, profile.profile_id)
     commit_queries(con, store, text_space_id(profile))
@@ -162,7 +156,10 @@ def _register(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Sequen
 
 def _given_up(con: duckdb.DuckDBPyConnection, profile_id: str, work: Work) -> list[OutcomeRecord]:
     """The attempts that were spoilt once too often: their LoRAs have failed, and wait no longer."""
-    spoilt = {o.lora_id: o for o in work.attempts if o.lora_id in faults_by_lora(work.damages)}
+    faults = faults_by_lora(work.damages)
+    spoilt = {o.lora_id: o for o in work.attempts if o.lora_id in faults}
+    if not spoilt:
+        return []
     return [
         spoilt[lora_id] for lora_id in given_up(con, profile_id, list(spoilt)) if work.known.get(lora_id) != "failed"
     ]
@@ -181,44 +178,41 @@ def _directions(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Seque
 
 
 def _insert_representations(
-    con: duckdb.DuckDBPyConnection, profile_id: str, outcomes: list[OutcomeRecord]
+    con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: str, work: Work, outcomes: list[OutcomeRecord]
 ) -> dict[str, int]:
-    ids = [o.lora_id for o in outcomes]
+    """Insert what these attempts came to, and the differences by prompt that are lacking; how many by `measured`."""
     # A failed attempt may be followed by another one; its row then makes place.
-    con.execute(
-        "delete from core.representation where profile_id = $1 and list_contains($2::varchar[], lora_id)",
-        [profile_id, ids],
-    )
-    embedded = [o for o in outcomes if o.status == "embedded"]
-    for start in range(0, len(embedded), _LORAS_AT_ONCE):
-        some = [o.lora_id for o in embedded[start : start + _LORAS_AT_ONCE]]
-        run_statement(con, "insert_representation", {"profile_id": profile_id, "lora_ids": some})
-    rest = [o for o in outcomes if o.status != "embedded"]
-    unmeasured = pa.table(
-        {
-            name: pa.array(values, pa.string())
-            for name, values in (
-                ("profile_id", [o.profile_id for o in rest]),
-                ("lora_id", [o.lora_id for o in rest]),
-                ("measured", [o.status for o in rest]),
-            )
-        }
-    )
-    with registered(con, "unmeasured", unmeasured):
-        run_statement(con, "insert_unmeasured")
-    _check_pairs(con, profile_id, embedded)
-    return dict(con.execute(_COUNT_BY_MEASURED, [profile_id, ids]).fetchall())
-
-
-def _check_pairs(con: duckdb.DuckDBPyConnection, profile_id: str, embedded: list[OutcomeRecord]) -> None:
-    """Refuse the commit when a LoRA's images have no baseline beside them: all of the profile would be wrong."""
-    paired = dict(
+    if any(o.lora_id in work.known for o in outcomes):
         con.execute(
-            "select lora_id, n_pairs + n_flagged from core.representation "
-            "where profile_id = $1 and lora_id in (select unnest($2::varchar[]))",
-            [profile_id, [o.lora_id for o in embedded]],
-        ).fetchall()
-    )
+            "delete from core.representation where profile_id = $1 and list_contains($2::varchar[], lora_id)",
+            [profile_id, [o.lora_id for o in outcomes]],
+        )
+    embedded = [o for o in outcomes if o.status == "embedded"]
+    keys = work.keys()
+    shards = {o.lora_id: keys.get(o.lora_id, []) for o in embedded}
+    found = measured_loras(store, keys.get(BASELINE, []), shards | work.lacking)
+    measured = add_measured(con, profile_id, found, represented=work.lacking)
+    _check_pairs(profile_id, embedded, measured)
+    rest = [o for o in outcomes if o.status != "embedded"]
+    _insert_unmeasured(con, rest)
+    return dict(sorted(Counter([row["measured"] for row in measured] + [o.status for o in rest]).items()))
+
+
+def _insert_unmeasured(con: duckdb.DuckDBPyConnection, outcomes: list[OutcomeRecord]) -> None:
+    if not outcomes:
+        return
+    columns = {
+        "profile_id": [o.profile_id for o in outcomes],
+        "lora_id": [o.lora_id for o in outcomes],
+        "measured": [o.status for o in outcomes],
+    }
+    with registered(con, "unmeasured", pa.table(columns)):
+        run_statement(con, "insert_unmeasured")
+
+
+def _check_pairs(profile_id: str, embedded: list[OutcomeRecord], measured: list[Row]) -> None:
+    """Refuse the commit when a LoRA's images have no baseline beside them: all of the profile would be wrong."""
+    paired = {row["lora_id"]: row["n_pairs"] + row["n_flagged"] for row in measured}
     lonely = {o.lora_id: o.n_pairs - paired.get(o.lora_id, 0) for o in embedded}
     worst = [f"{lora_id[:12]} ({n})" for lora_id, n in lonely.items() if n]
     if worst:

@@ -88,12 +88,12 @@ def calibrate_where_unset(con: duckdb.DuckDBPyConnection, profile_id: str) -> in
     Returns:
         Number of thresholds set.
     """
-    ((n_thresholds, n_measured),) = con.execute(
-        "select (select count(*) from core.threshold where profile_id = $1), "
-        "(select count(*) from core.representation where profile_id = $1 and measured = 'measured')",
-        [profile_id],
+    if con.execute("from core.threshold where profile_id = $1 limit 1", [profile_id]).fetchall():
+        return 0
+    ((n_measured,),) = con.execute(
+        "select count(*) from core.representation where profile_id = $1 and measured = 'measured'", [profile_id]
     ).fetchall()
-    if n_thresholds or n_measured < ENOUGH:
+    if n_measured < ENOUGH:
         return 0
     # They are read in the snapshot that this transaction is about to make.
     return _calibrate(con, profile_id, PAPERS, {}, snapshot_id(con) + 1)

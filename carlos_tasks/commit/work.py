@@ -17,6 +17,7 @@ from carlos_tasks.lake.data_files import let_go
 from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, faults_by_lora
 from carlos_tasks.lake.outcomes import OutcomeRecord, unreadable_attempt
 from carlos_tasks.lake.register import stale
+from carlos_tasks.store.keys import BASELINE
 from carlos_tasks.store.objects import ObjectStore
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ class Work:
     """What one commit has to do, after everything that arrived was checked.
 
     attempts: rows of core.outcome. measured: those of them that may change a representation. shards: whole ones, to
-    register. again: LoRAs that have a representation and are measured once more. unsound: LoRAs with a representation
-    whose registered shards are damaged. known: `measured` by lora_id, as it stands.
+    register. again: LoRAs that have a representation and are measured once more. repaired: LoRAs, or
+    the baseline, that have an open finding and are whole again. lacking: LoRAs with a representation and
+    without differences by prompt, with the keys of their registered shards. known: `measured` by lora_id, as it stands.
     """
 
     baseline: Baseline
@@ -39,7 +41,15 @@ class Work:
     measured: list[OutcomeRecord] = field(default_factory=list)
     shards: list[CheckedShard] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
-    unsound: list[str] = field(default_factory=list)
+    repaired: list[str] = field(default_factory=list)
+    lacking: dict[str, list[str]] = field(default_factory=dict)
+
+    def keys(self) -> dict[str, list[str]]:
+        """By lora_id, the baseline's among them: keys of its whole shards."""
+        found: dict[str, list[str]] = {}
+        for shard in self.shards:
+            found.setdefault(shard.identity.lora_id, []).append(shard.file.key)
+        return found
 
 
 def prepare(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profile", arrived: Arrivals) -> Work:
@@ -53,7 +63,7 @@ def prepare(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profil
             [profile_id, ids],
         ).fetchall()
     )
-    damaged = damaged_loras(con, profile_id, ids)
+    damaged = damaged_loras(con, profile_id, [BASELINE, *ids])
     work = Work(check_baseline(con, store, profile_id, pairs), known)
     if work.baseline.damages:
         work.damages = [*work.baseline.damages]
@@ -69,11 +79,15 @@ def prepare(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profil
     ]
     work.shards = work.baseline.shards + [shard for shards in arrived.shards.values() for shard in shards]
     work.again = [o.lora_id for o in work.measured if known.get(o.lora_id, "failed") != "failed"]
-    lacking = registered_keys(con, profile_id, lacking_loras(con, profile_id))
-    # An older version registered these: one that cannot be read any more must not end the commit of all others.
-    found = check_registered(con, store, pairs, [key for keys in lacking.values() for key in keys])
-    work.unsound = list(faults_by_lora(found.damages))
-    work.damages = work.damages + found.damages
+    measured = {o.lora_id for o in work.measured}
+    work.repaired = sorted(damaged & {BASELINE, *measured})
+    if lacking := [lora_id for lora_id in lacking_loras(con, profile_id) if lora_id not in measured]:
+        keys = registered_keys(con, profile_id, lacking)
+        # An older version registered these: one that cannot be read any more must not end the commit of all others.
+        found = check_registered(con, store, pairs, [key for its in keys.values() for key in its])
+        unsound = faults_by_lora(found.damages)
+        work.lacking = {lora_id: its for lora_id, its in keys.items() if lora_id not in unsound}
+        work.damages = work.damages + found.damages
     return work
 
 
@@ -92,4 +106,4 @@ def make_place(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: s
     keys = stale(con, work.shards)
     keys += [key for found in registered_keys(con, profile_id, gone).values() for key in found]
     let_go(con, "core.embedding", keys)
-    forget_prompt_differences(con, profile_id, work.again)
+    forget_prompt_differences(con, profile_id, sorted({*work.again, *work.repaired}))

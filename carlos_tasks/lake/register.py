@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import duckdb
 import pyarrow as pa
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.lake.place import store_of, urls_of
+from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.store.keys import BASELINE, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
@@ -22,51 +24,51 @@ def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool
     """Write a profile, its thresholds and its prompts where they are new or changed; tell whether any was.
 
     Run it inside a transaction. The definition never changes under one profile_id; thresholds and prompt sets may,
-    and are replaced whole, the text space with the retrieval prompts.
+    and are replaced whole, the text space with the retrieval prompts. What is there is read with one statement.
     """
+    prompt_sets = [profile.search_prompts()]
+    if profile.origin == "measured":
+        prompt_sets.append(profile.indexing_prompts())
+    asked: Row = {"profile_id": profile.profile_id, "prompt_sets": [prompts.prompt_set for prompts in prompt_sets]}
+    (known,) = rows(con, statement("ask/lake/profile_known"), asked)
+    changed = [
+        _put_profile(con, profile, known["text_space_ids"]),
+        _put_thresholds(con, profile, known["thresholds"]),
+        *(_put_prompts(con, prompts, known["prompts"]) for prompts in prompt_sets),
+    ]
+    return any(changed)
+
+
+def _put_profile(con: duckdb.DuckDBPyConnection, profile: "Profile", known: list[str | None]) -> bool:
+    """Name the profile; or its text space, where that is not known yet or its retrieval prompts are other ones now."""
+    space = text_space_id(profile)
+    if known == [space]:
+        return False
+    if known:
+        con.execute("update core.profile set text_space_id = ? where profile_id = ?", [space, profile.profile_id])
+        return True
     definition = json.dumps(profile.identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    (changed,) = con.execute(
+    con.execute(
         "insert into core.profile by name select $profile_id as profile_id, $name as name, "
-        "$definition as definition, now() as created_at, $origin as origin, $space as text_space_id "
-        "where not exists (from core.profile where profile_id = $profile_id)",
+        "$definition as definition, now() as created_at, $origin as origin, $space as text_space_id",
         {
             "profile_id": profile.profile_id,
             "name": profile.name,
             "definition": definition,
             "origin": profile.origin,
-            "space": text_space_id(profile),
+            "space": space,
         },
-    ).fetchall()[0]
-    changed += _put_text_space(con, profile)
-    changed += _put_thresholds(con, profile)
-    changed += _put_prompts(con, profile.search_prompts())
-    if profile.origin == "measured":
-        changed += _put_prompts(con, profile.indexing_prompts())
-    return bool(changed)
+    )
+    return True
 
 
-def _put_text_space(con: duckdb.DuckDBPyConnection, profile: "Profile") -> int:
-    """Name the profile's text space where that is not known yet, or where its retrieval prompts are other ones now."""
-    (changed,) = con.execute(
-        "update core.profile set text_space_id = $space "
-        "where profile_id = $profile_id and text_space_id is distinct from $space",
-        {"profile_id": profile.profile_id, "space": text_space_id(profile)},
-    ).fetchall()[0]
-    return int(changed)
-
-
-def _put_thresholds(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool:
+def _put_thresholds(con: duckdb.DuckDBPyConnection, profile: "Profile", known: list[Row]) -> bool:
     """Bring the thresholds that the profile ships up to date; one that was calibrated on the corpus takes its place."""
-    rows = con.execute(
-        "select name, value, origin, starts_with(coalesce(origin, ''), 'calibrated') from core.threshold "
-        "where profile_id = ? order by name",
-        [profile.profile_id],
-    ).fetchall()
-    calibrated = {name for name, _, _, is_calibrated in rows if is_calibrated}
-    known = [(name, value, origin) for name, value, origin, is_calibrated in rows if not is_calibrated]
+    calibrated = {row["name"] for row in known if (row["origin"] or "").startswith("calibrated")}
+    as_shipped = sorted((row["name"], row["value"], row["origin"]) for row in known if row["name"] not in calibrated)
     shipped = sorted((name, limit.value, limit.origin) for name, limit in profile.thresholds.items())
     wanted = [row for row in shipped if row[0] not in calibrated]
-    if known == wanted:
+    if as_shipped == wanted:
         return False
     con.execute(
         "delete from core.threshold where profile_id = ? and not list_contains(?::varchar[], name)",
@@ -77,20 +79,18 @@ def _put_thresholds(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool:
     return True
 
 
-def _put_prompts(con: duckdb.DuckDBPyConnection, prompts: "PromptSet") -> bool:
-    wanted = pa.Table.from_pylist([{"prompt_set": prompts.prompt_set, **p.model_dump()} for p in prompts.prompts])
-    with registered(con, "wanted", wanted):
-        (differing,) = con.execute(
-            "with known as (select prompt_set, prompt_id, category, subcategory, text from core.prompt "
-            "where prompt_set = $prompt_set), "
-            "given as (select prompt_set, prompt_id, category, subcategory, text from wanted) "
-            "select count(*) from ((from known except from given) union all (from given except from known))",
-            {"prompt_set": prompts.prompt_set},
-        ).fetchall()[0]
-        if differing:
-            con.execute("delete from core.prompt where prompt_set = ?", [prompts.prompt_set])
-            con.execute("insert into core.prompt by name from wanted")
-    return bool(differing)
+def _put_prompts(con: duckdb.DuckDBPyConnection, prompts: "PromptSet", known: list[Row]) -> bool:
+    wanted = [{"prompt_set": prompts.prompt_set, **prompt.model_dump()} for prompt in prompts.prompts]
+    if _as_set(wanted) == _as_set([row for row in known if row["prompt_set"] == prompts.prompt_set]):
+        return False
+    con.execute("delete from core.prompt where prompt_set = ?", [prompts.prompt_set])
+    with registered(con, "wanted", pa.Table.from_pylist(wanted)):
+        con.execute("insert into core.prompt by name from wanted")
+    return True
+
+
+def _as_set(found: list[Row]) -> set[frozenset[tuple[str, str | None]]]:
+    return {frozenset(row.items()) for row in found}
 
 
 def baseline_shards(store: ObjectStore, profile_id: str) -> list[str]:

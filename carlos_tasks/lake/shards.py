@@ -21,7 +21,7 @@ from carlos_tasks.store.objects import ObjectStore
 
 FLAGS = ("nan", "black", "constant")
 
-#: Largest component that the exact sums of `sql/commit/insert_representation.sql` hold.
+#: Largest component that the exact sums (`core.exact`) hold.
 MAX_COMPONENT = float(2**20)
 
 #: One row per pair; profile_id and lora_id are not columns but hive partitions of the key.

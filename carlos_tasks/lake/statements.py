@@ -1,11 +1,10 @@
 """The statements of `sql/` that Python runs by name: those of `ask/` read, those of `commit/` write.
 
-`ask/` has a folder for each package that asks. A long statement of `commit/` is cut into steps, each a table macro in a
-folder of the statement's name that takes the steps before it by their names. They are temporary: the catalog keeps what
-analysts may ask, and none of these.
+`ask/` has a folder for each package that asks. A long statement is cut into steps, each a table macro in a folder of
+the statement's name that takes the steps before it by their names. They are temporary: the catalog keeps what analysts
+may ask, and none of these.
 """
 
-import re
 from collections.abc import Sequence
 from functools import cache
 from itertools import count
@@ -51,28 +50,22 @@ def column_names(description: Sequence[Sequence[Any]] | None) -> list[str]:
 
 
 @cache
-def steps(name: str) -> tuple[str, ...]:
-    """Texts of the files of sql/commit/<name>/: each makes a temporary macro, a step of the statement of that name."""
-    folder = sql_folder() / "commit" / name
-    return tuple(path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.sql")))
+def steps(path: str) -> tuple[str, ...]:
+    """Texts of the files of sql/<path>/: each makes a temporary macro, a step of the statement of that path."""
+    return tuple(file.read_text(encoding="utf-8") for file in sorted((sql_folder() / path).glob("*.sql")))
 
 
-def computed(con: duckdb.DuckDBPyConnection, name: str, parameters: Row) -> "pa.Table":
-    """Compute the rows that an inserting statement of sql/commit would insert, and insert none."""
-    for step in steps(name):
+def answer_of(con: duckdb.DuckDBPyConnection, path: str, parameters: Row) -> "pa.Table":
+    """The rows that a statement of sql/ask gives, with its steps in reach."""
+    for step in steps(path):
         con.execute(step)
-    (table,) = re.findall(r"insert into (core\.\w+) by name", statement(f"commit/{name}"))
-    # A table of its own columns: what is inserted is cast to them.
-    con.execute(f"create or replace temp table computed as from {table} limit 0")
-    con.execute(statement(f"commit/{name}").replace(f"insert into {table}", "insert into temp.computed"), parameters)
-    found = con.execute("from temp.computed").to_arrow_table()
-    con.execute("drop table temp.computed")
-    return found
+    return con.execute(statement(path), parameters).to_arrow_table()
 
 
 def run_statement(con: duckdb.DuckDBPyConnection, name: str, parameters: Row | None = None) -> int:
     """Run a statement of sql/commit, with its steps in reach; return how many rows it added or changed."""
-    for step in steps(name):
+    path = f"commit/{name}"
+    for step in steps(path):
         con.execute(step)
-    (n_rows,) = con.execute(statement(f"commit/{name}"), parameters or {}).fetchall()[0]
+    (n_rows,) = con.execute(statement(path), parameters or {}).fetchall()[0]
     return int(n_rows)

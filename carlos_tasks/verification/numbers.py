@@ -1,4 +1,8 @@
-"""Whether the numbers of the lake are, to the last bit, what its SQL computes from the shards."""
+"""Whether the numbers of the lake are, to the last bit, what the SQL computes from the shards.
+
+The SQL states the definitions, and the commit computed the numbers another way (`commit.estimates`): an error of either
+would show here.
+"""
 
 from collections.abc import Sequence
 
@@ -7,9 +11,9 @@ import pyarrow as pa
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.lake.damage import Damage, Fault
-from carlos_tasks.lake.statements import computed
+from carlos_tasks.lake.statements import answer_of
 
-# LoRAs whose pairs are in memory together, as in the commit.
+# LoRAs whose pairs are in memory together: 16 of the paper's profile are about 0.6 GB.
 _LORAS_AT_ONCE = 16
 
 _REPRESENTATION = (
@@ -38,7 +42,7 @@ def _differing(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: list[s
     asked: Row = {"profile_id": profile_id, "lora_ids": lora_ids}
     try:
         known = con.execute(_REPRESENTATION, asked).to_arrow_table()
-        anew = computed(con, "insert_representation", asked).drop_columns(["computed_at"])
+        anew = answer_of(con, "ask/verification/representation", asked)
     except duckdb.Error:
         return []
     detail = "the representation in the lake is not the one that the SQL computes from the shards"
@@ -53,7 +57,7 @@ def _differing(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: list[s
     asked = {"profile_id": profile_id, "lora_ids": measured}
     try:
         known = con.execute(_DIFFERENCE, asked).to_arrow_table()
-        anew = computed(con, "insert_prompt_difference", asked)
+        anew = answer_of(con, "ask/verification/prompt_difference", asked)
     except duckdb.Error:
         return found
     detail = "the differences by prompt in the lake are not those that the SQL computes from the shards"

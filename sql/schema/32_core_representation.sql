@@ -1,5 +1,5 @@
 /* What a LoRA does, in three numbers and a vector (paper, section 3). Grain: one row per (profile_id, lora_id).
-   Written by sql/commit/insert_representation.sql, which states the formulas. */
+   Written by the commit; sql/ask/verification/representation.sql states the formulas. */
 create table if not exists core.representation (
     profile_id varchar not null,
     lora_id varchar not null,

@@ -1,7 +1,7 @@
 /* What a LoRA does to each prompt: the mean of its CLIP differences over the seeds. Grain: one row per
    (profile_id, lora_id, prompt_id) of a measured LoRA with at least one pair that is not flagged. Direction is
    sum n v / sum n over its rows (n = n_pairs, v = difference). Standard errors and bootstraps by prompt need no more
-   than these rows. Written by sql/commit/insert_prompt_difference.sql.
+   than these rows. Written by the commit; sql/ask/verification/prompt_difference.sql defines them.
 
    Partitioned as core.embedding is: the rows of 30 LoRAs are 30 files, however many LoRAs there are. */
 create table if not exists core.prompt_difference (

@@ -3,13 +3,16 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from carlos_tasks.commit import index as commit
-from carlos_tasks.commit import prompt_difference
+from carlos_tasks.commit import representations
 from carlos_tasks.commit.index import CommitReport, commit_index
+from carlos_tasks.commit.prompt_difference import forget_prompt_differences
+from carlos_tasks.commit.work import make_place
 from carlos_tasks.errors import PassingError, PermanentError, ProfileMismatch
 from carlos_tasks.intake.commit import commit_intake
 from carlos_tasks.lake.catalog import connect
@@ -25,7 +28,7 @@ from tests.conftest import Rows
 from tests.intake.small_intake import listing, write_intake
 
 #: Files of sql/commit that are tested here.
-TESTED_SQL = {"add_outcomes", "insert_unmeasured"}
+TESTED_SQL = {"add_outcomes", "add_prompt_differences", "add_representations", "insert_unmeasured"}
 
 
 REPRESENTATION = "select * exclude (computed_at) from core.representation order by lora_id"
@@ -113,15 +116,16 @@ def test_a_lake_of_before_a_table_is_filled_by_the_next_commit(
     known_loras(settings, "a", "b", "c")
     keys = {name: embedded(place, profile, name, with_effect(base, 1)) for name in ("a", "b", "c")}
     with monkeypatch.context() as before:
-        for name in ("add_prompt_differences", "add_alike"):
-            before.setattr(commit, name, lambda con, profile_id, **_: 0)
+        before.setattr(commit, "add_alike", lambda con, profile_id: 0)
         commit_index(settings, profile, [keys["a"], keys["b"]])
+    with connect(settings, read_only=False) as con:
+        forget_prompt_differences(con, profile.profile_id, ["a", "b"])
     assert rows("select count(*) from core.prompt_difference") == [(0,)]
     with connect(settings) as con:
         found = {failure.check for failure in run_checks(con)}
     assert found == {"prompt_difference_missing", "representation_not_compared"}
 
-    monkeypatch.setattr(prompt_difference, "_LORAS_AT_ONCE", 2)
+    monkeypatch.setattr(representations, "_BYTES_AT_ONCE", 1)
     commit_index(settings, profile, [keys["c"]])
     assert rows("select distinct lora_id from core.prompt_difference order by 1") == [("a",), ("b",), ("c",)]
     assert rows("select lora_id, other_id, cosine from core.alike order by all") == [
@@ -257,6 +261,25 @@ def test_of_two_commits_at_once_the_later_one_is_told_to_come_again(
     overtaking_commit(settings, lambda: commit_index(settings, profile, [key]))
     assert rows("select count(*) from core.embedding") == [(30,)]
     assert commit_index(settings, profile, [key]).statuses == {}
+
+
+def test_a_commit_between_the_look_and_the_transaction_is_noticed(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    key = embedded(place, profile, "a", with_effect(base, 1))
+    with monkeypatch.context() as patch:
+
+        def overtaken(*arguments: Any) -> None:
+            patch.undo()
+            commit_index(settings, profile, [key])
+            make_place(*arguments)
+
+        patch.setattr(commit, "make_place", overtaken)
+        with pytest.raises(PassingError, match="another commit"):
+            commit_index(settings, profile, [key])
+    assert rows("select lora_id, count(*) from core.representation group by all") == [("a", 1)]
 
 
 def overtaking_commit(settings: Settings, meanwhile: Callable[[], object]) -> None:

@@ -1,6 +1,10 @@
-"""The SQL of the representations against the definitions, on embeddings of every awkward kind."""
+"""Representations and differences by prompt, on embeddings of every awkward kind.
+
+The SQL is held against the definitions, and what the commit computes against the SQL: they agree to the last bit.
+"""
 
 import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -14,10 +18,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from carlos_tasks.arrays import Doubles
+from carlos_tasks.commit.pairs import Embeddings as Side
+from carlos_tasks.commit.representations import Measured, measured_loras
+from carlos_tasks.errors import PermanentError
+from carlos_tasks.lake.shards import SHARD_SCHEMA, UnreadableShard, write_shard
 from carlos_tasks.lake.sql_files import sql_files
-from carlos_tasks.lake.statements import rows, run_statement
+from carlos_tasks.lake.statements import answer_of
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import BASELINE, shard_key
 
-TESTED_SQL = {"insert_representation", "insert_prompt_difference"}
 Pair = tuple[str, int]
 Embeddings = dict[Pair, list[float] | None]
 
@@ -42,7 +51,10 @@ def represent(
     flags: dict[tuple[str, Pair], str] | None = None,
     order: int = 0,
 ) -> dict[str, dict[str, Any]]:
-    """Put embeddings into core.embedding, in an order of choice, and compute their representations."""
+    """The representations by the SQL and by the commit, from rows and shards in an order of choice; both are one.
+
+    The differences by prompt are in the table core.prompt_difference then, of degenerate LoRAs too.
+    """
     pairs = [
         {
             "profile_id": "p",
@@ -60,12 +72,45 @@ def represent(
         [(name, pa.string()) for name in ("profile_id", "lora_id", "prompt_id", "flag")]
         + [("seed", pa.int32()), ("embedding", pa.list_(pa.float32()))]
     )
-    con.execute("delete from core.embedding; delete from core.representation; delete from core.prompt_difference")
+    con.execute("delete from core.embedding; delete from core.prompt_difference")
     con.register("given_rows", pa.Table.from_pylist(pairs, schema=schema))
     con.execute("insert into core.embedding by name from given_rows")
-    for name in sorted(TESTED_SQL):
-        run_statement(con, name, {"profile_id": "p", "lora_ids": list(loras)})
-    return {row["lora_id"]: row for row in rows(con, "select * exclude (computed_at) from core.representation")}
+    asked = {"profile_id": "p", "lora_ids": list(loras)}
+    found = answer_of(con, "ask/verification/representation", asked).to_pylist()
+    differences = answer_of(con, "ask/verification/prompt_difference", asked)
+    con.execute("insert into core.prompt_difference by name from differences")
+    measured = {row["lora_id"] for row in found if row["measured"] == "measured"}
+    by_commit = committed(pairs, list(loras), cut=order + 2)
+    assert by_commit[0] == [repr(row) for row in found]
+    assert by_commit[1] == [repr(row) for row in differences.to_pylist() if row["lora_id"] in measured]
+    return {row["lora_id"]: row for row in found}
+
+
+def committed(pairs: list[dict[str, Any]], lora_ids: list[str], cut: int) -> tuple[list[str], list[str]]:
+    """The rows that the commit computes from shards of so many of these pairs each, as text that holds every bit."""
+    with tempfile.TemporaryDirectory() as folder:
+        found = list(loras_of_shards(folder, pairs, lora_ids, cut))
+    own = [
+        [repr({"profile_id": "p", **row}) for table in tables for row in table.to_pylist()]
+        for tables in ([lora.representation for lora in found], [lora.differences for lora in found])
+    ]
+    return own[0], own[1]
+
+
+def loras_of_shards(folder: str, pairs: list[dict[str, Any]], lora_ids: list[str], cut: int) -> Iterator[Measured]:
+    """Write the pairs as shards in the order given, and compute what they come to."""
+    store = open_store(folder)
+    keys: dict[str, list[str]] = {lora_id: [] for lora_id in (BASELINE, *lora_ids)}
+    for lora_id, its in keys.items():
+        own = [
+            row | {"embedding": None if row["embedding"] is None else np.array(row["embedding"], np.float32)}
+            for row in pairs
+            if row["lora_id"] == lora_id
+        ]
+        for start in range(0, len(own), cut):
+            its.append(shard_key("p", lora_id, len(its)))
+            write_shard(store, its[-1], own[start : start + cut])
+    yield from measured_loras(store, keys.pop(BASELINE), keys)
 
 
 def by_prompt(con: duckdb.DuckDBPyConnection, lora_id: str) -> dict[str, tuple[int, list[float]]]:
@@ -285,11 +330,9 @@ def test_pairs_without_a_baseline_do_not_count(con: duckdb.DuckDBPyConnection) -
 
 def test_only_the_loras_asked_for_are_computed(con: duckdb.DuckDBPyConnection) -> None:
     base, lora = random_index(9, 3, 2, 4)
-    assert set(represent(con, base, {"a": lora})) == {"a"}
-    con.execute("delete from core.representation")
-    run_statement(con, "insert_representation", {"profile_id": "p", "lora_ids": ["b", "b"]})
-    run_statement(con, "insert_representation", {"profile_id": "other", "lora_ids": ["a"]})
-    assert con.execute("from core.representation").fetchall() == []
+    assert set(represent(con, base, {"a": lora, "b": {}})) == {"a"}
+    for asked in ({"profile_id": "p", "lora_ids": ["b", "b"]}, {"profile_id": "other", "lora_ids": ["a"]}):
+        assert len(answer_of(con, "ask/verification/representation", asked)) == 0
 
 
 @pytest.mark.parametrize(
@@ -319,3 +362,74 @@ def test_the_lower_bound_is_rarely_above_the_truth(
     assert (excess > 0).sum() <= most_too_high
     assert excess.max() < 0.02
     assert min(r["direction_cosine_lower"] for r in rows.values()) > 0.4
+
+
+# What the exact sums hold, from the smallest float upwards.
+components = st.one_of(
+    st.sampled_from([0.0, -0.0, 1e-45, -1e-38, 2.0**-33, 2.0**-32, -(2.0**-31), 1.0, 100.0, -100.0]),
+    st.floats(-100, 100, width=32),
+)
+hostile_vectors = st.lists(components, min_size=5, max_size=5)
+hostile_pairs = st.tuples(
+    st.sampled_from(["", "p1", "p10", "p2", "é"]), st.sampled_from([-7, 0, 1, 2, 3, 5, 8, 2**31 - 1])
+)
+hostile_indexes = st.dictionaries(hostile_pairs, hostile_vectors, min_size=1, max_size=24)
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(base=hostile_indexes, data=st.data())
+def test_the_commit_computes_what_the_sql_does(
+    con: duckdb.DuckDBPyConnection, base: Embeddings, data: st.DataObject
+) -> None:
+    """Pairs that are missing or flagged on either side, uneven seeds, LoRAs without a pair: `represent` compares."""
+    loras: dict[str, Embeddings] = {}
+    for lora_id in data.draw(st.sampled_from([["a"], ["a", "b"]])):
+        shared = data.draw(st.dictionaries(st.sampled_from(sorted(base)), hostile_vectors | st.none()))
+        strangers: Embeddings = data.draw(st.dictionaries(hostile_pairs, hostile_vectors, max_size=3))
+        own = {pair: base[pair] if embedding is None else embedding for pair, embedding in shared.items()}
+        loras[lora_id] = {**strangers, **own}
+    places = [(lora_id, pair) for lora_id, its in {"base": base, **loras}.items() for pair in sorted(its)]
+    flags = data.draw(st.dictionaries(st.sampled_from(places), st.sampled_from(["black", "constant"]), max_size=8))
+    represent(con, base, loras, flags=flags, order=data.draw(st.integers(0, 9)))
+
+
+def rows_of(lora_id: str, embeddings: Embeddings) -> list[dict[str, Any]]:
+    """Embeddings as rows of shards."""
+    return [
+        {"lora_id": lora_id, "prompt_id": prompt_id, "seed": seed, "embedding": embedding, "flag": None}
+        for (prompt_id, seed), embedding in embeddings.items()
+    ]
+
+
+def test_beyond_what_exact_sums_hold_the_order_of_the_shards_does_not_matter() -> None:
+    """There the SQL adds in an order of its own, and two runs of it may differ in the last bit."""
+    rng = np.random.default_rng(12)
+    base, lora = (embeddings(rng.uniform(-(2.0**20), 2.0**20, size=(35, 6)), 5) for _ in range(2))
+    rows = rows_of(BASELINE, base) + rows_of("a", lora)
+    assert committed(rows, ["a"], 100) == committed(rows[::-1], ["a"], 4)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda rows: rows[1:] + rows[:1] * 2, r"LoRA a .*stands twice in its shards"),
+        (lambda rows: [row | {"embedding": [1.0, 2.0]} for row in rows], r"have 2 dimensions, and those .* 4"),
+        (lambda rows: [rows[0] | {"embedding": [1.0, 2.0]}, *rows[1:]], r"embeddings of 2 and of 4 dimensions"),
+    ],
+    ids=["a pair twice", "another dimension", "mixed dimensions"],
+)
+def test_shards_that_cannot_be_used_are_named(spoil: Any, message: str) -> None:
+    base, lora = random_index(13, 2, 2, 4)
+    rows = rows_of(BASELINE, base) + spoil(rows_of("a", lora))
+    with pytest.raises(PermanentError, match=message):
+        committed(rows, ["a"], 1)
+    swapped = [row | {"lora_id": BASELINE if row["lora_id"] == "a" else "a"} for row in rows]
+    with pytest.raises(PermanentError, match="baseline"):
+        committed(swapped, ["a"], 1)
+
+
+def test_a_row_without_an_embedding_and_without_a_flag_is_no_shard() -> None:
+    columns = {"prompt_id": ["p"], "seed": [0], "embedding": [None], "flag": [None]}
+    table = pa.table(columns, schema=pa.schema([SHARD_SCHEMA.field(name) for name in columns]))
+    with pytest.raises(UnreadableShard, match="no embedding"):
+        Side.of_tables([table])

@@ -1,5 +1,6 @@
 """A lake that an older version made opens, loses nothing, and goes on: measured, searched, committed to."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -7,23 +8,27 @@ import pytest
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.commit.index import commit_index
+from carlos_tasks.commit.representations import Measured, add_measured, measured_loras
 from carlos_tasks.intake.commit import commit_intake
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.checks import run_checks
-from carlos_tasks.lake.statements import rows, run_statement
+from carlos_tasks.lake.statements import answer_of, rows
+from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.question import Question
 from carlos_tasks.retrieval.searcher import Searcher
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import BASELINE, shard_prefix
+from carlos_tasks.store.objects import ObjectStore
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect
 from tests.intake.small_intake import listing, write_intake
 from tests.lake.old_lake import make_old_lake
 
-MEASURED = (
-    ("insert_representation", "select * exclude (computed_at) from core.representation order by lora_id"),
-    ("insert_prompt_difference", "from core.prompt_difference order by lora_id, prompt_id"),
-)
+MEASURED = {
+    "representation": "select * exclude (computed_at) from core.representation order by lora_id",
+    "prompt_difference": "from core.prompt_difference order by lora_id, prompt_id",
+}
 # What `migrate` writes itself.
 OF_MIGRATION = ("migration", "macro_comment")
 Tables = dict[str, list[str]]
@@ -80,12 +85,15 @@ def test_it_loses_no_row(old: Settings) -> None:
 def test_it_measures_the_same_to_the_last_bit_and_answers_searches(old: Settings, profile: Profile) -> None:
     with connect(old, read_only=False) as con:
         migrate(con)
-        for name, question in MEASURED:
-            table = name.replace("insert_", "core.")
-            before = con.execute(question).fetchall()
-            con.execute(f"delete from {table}")  # noqa: S608
-            assert run_statement(con, name, {"profile_id": profile.profile_id, "lora_ids": ["a", "b"]}) == len(before)
-            assert con.execute(question).fetchall() == before
+        before = {name: con.execute(question).fetchall() for name, question in MEASURED.items()}
+        for name, its_rows in before.items():
+            some = {"profile_id": profile.profile_id, "lora_ids": ["a", "b"]}
+            anew = answer_of(con, f"ask/verification/{name}", some)
+            assert [tuple(row.values()) for row in anew.to_pylist()] == its_rows
+        con.execute("delete from core.representation; delete from core.prompt_difference")
+        with transaction(con, "again", {}):
+            add_measured(con, profile.profile_id, again(open_store(old.store), profile))
+        assert {name: con.execute(question).fetchall() for name, question in MEASURED.items()} == before
         asked = {"profile": profile.profile_id}
         found = rows(con, "select name from mart.similar('a', 5, profile := $profile)", asked)
         assert found == [{"name": "Sketch again"}]
@@ -95,6 +103,15 @@ def test_it_measures_the_same_to_the_last_bit_and_answers_searches(old: Settings
     with Searcher(old) as searcher:
         (similar,) = searcher.search(Question(like=("a",)))
         assert (similar["lora_id"], similar["name"]) == ("b", "Sketch again")
+
+
+def again(place: ObjectStore, profile: Profile) -> Iterator[Measured]:
+    """What the lake's shards come to today."""
+    keys = {
+        lora_id: [item.key for item in place.list(shard_prefix(profile.profile_id, lora_id))]
+        for lora_id in (BASELINE, "a", "b")
+    }
+    return measured_loras(place, keys.pop(BASELINE), keys)
 
 
 def test_it_goes_on(old: Settings, profile: Profile) -> None:

@@ -1,4 +1,4 @@
-"""The steps of sql/commit/insert_representation/: rows given, rows expected, each small enough to follow by hand."""
+"""The steps of sql/ask/verification/representation/: rows given, rows expected, each small enough to follow by hand."""
 
 import re
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ import pytest
 from carlos_tasks.lake.sql_files import sql_files, sql_folder
 from carlos_tasks.lake.statements import rows, steps
 
-FOLDER = sql_folder() / "commit" / "insert_representation"
+FOLDER = sql_folder() / "ask" / "verification" / "representation"
 
 
 def pair(
@@ -193,7 +193,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
                 ('p', 'base', 'p2', 30, [1, 1], null), ('p', 'a', 'p2', 30, null, 'nan'),
                 ('p', 'a', 'p1', 50, [9, 9], null), ('q', 'a', 'p1', 20, [9, 9], null)"""
         )
-        for step in steps("insert_representation"):
+        for step in steps("ask/verification/representation"):
             con.execute(step)
         yield con
 

@@ -1,11 +1,11 @@
-/* Computes the representations of some LoRAs from their registered shards and inserts them.
+/* The representations of some LoRAs, from their registered shards: what the rows of core.representation are by
+   definition. The commit computes the same bits from the shards themselves (docs/method.md).
 
    Parameters: $profile_id, $lora_ids (list). Grain: one row per LoRA of the list that has embeddings.
-   Each step is a macro of insert_representation/, which says what a row of it is and takes the steps before it by name.
+   Each step is a macro of representation/, which says what a row of it is and takes the steps before it by name.
    Pairs are joined by key (prompt_id, seed). Sums over pairs are exact (core.exact) or taken in the order of the key,
    so the result does not depend on threads, on the shards' order or on which LoRAs are computed together.
    Formulas: docs/method.md; the macros in sql/macros state theirs. */
-insert into core.representation by name
 with
 wanted as (from wanted($lora_ids)),
 
@@ -50,7 +50,15 @@ select
     lora_id,
     case when is_degenerate then 'degenerate' else 'measured' end as measured,
     case when not is_degenerate then direction::float[] end as direction,
-    * exclude (lora_id, is_degenerate, direction),
-    now() as computed_at
+    strength,
+    consistency,
+    n_pairs::integer as n_pairs,
+    n_prompts::integer as n_prompts,
+    n_zero::integer as n_zero,
+    n_flagged::integer as n_flagged,
+    strength_se,
+    consistency_se,
+    direction_cosine_lower,
+    prompt_retention
 from estimate
 order by lora_id;

@@ -1,9 +1,9 @@
-/* Computes what some LoRAs do to each prompt from their registered shards, and inserts it.
+/* What some LoRAs do to each prompt, from their registered shards: what the rows of core.prompt_difference are by
+   definition. The commit computes the same bits from the shards themselves (docs/method.md).
 
    Parameters: $profile_id, $lora_ids (list). Grain: one row per LoRA of the list and prompt with a pair that is not
    flagged. Pairs are joined by key (prompt_id, seed). Sums over seeds are exact (core.exact), so the same shards give
    the same bits whatever their order. */
-insert into core.prompt_difference by name
 with
 baseline as (
     select prompt_id, seed, embedding, flag
