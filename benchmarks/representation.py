@@ -34,6 +34,7 @@ from carlos_tasks.commit.index import commit_index
 from carlos_tasks.commit.pair_sums import prompt_sums
 from carlos_tasks.commit.pairs import BaselinePairs, Embeddings
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.manifest import shard_rows
 from carlos_tasks.lake.outcomes import write_outcome
 from carlos_tasks.lake.shards import read_shard
 from carlos_tasks.lake.statements import answer_of, rows
@@ -166,7 +167,8 @@ class Bench:
         with connect(self.settings) as con:
             found = rows(con, "select * exclude (computed_at) from core.representation order by lora_id")
             asked: Row = {"profile_id": self.profile.profile_id, "lora_ids": list(lora_ids)}
-            by_sql = answer_of(con, "ask/verification/representation", asked).to_pylist()
+            with shard_rows(con, self.profile.profile_id, [BASELINE, *lora_ids]):
+                by_sql = answer_of(con, "ask/verification/representation", asked).to_pylist()
         error = max(largest_error(self.embeddings[row["lora_id"]], self.baseline, row) for row in found)
         return error, found == by_sql
 

@@ -8,12 +8,19 @@ import atexit
 import shutil
 import sqlite3
 import tempfile
+from collections.abc import Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 
+import duckdb
+
 from carlos_tasks.lake.catalog import connect, migrate
+from carlos_tasks.lake.manifest import record_shards
+from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, check_shards
+from carlos_tasks.lake.shards import ShardFile
 from carlos_tasks.settings import Settings
+from carlos_tasks.store.objects import ObjectStore
 from tests.sql.lake_rows import DEFAULTS, fill
 
 
@@ -34,7 +41,7 @@ def migrated_lake(settings: Settings, *, used: bool = True) -> None:
     template = _template(used)
     catalog, data = Path(settings.catalog.removeprefix("sqlite:")), Path(settings.store) / "lake"
     catalog.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(template / "store" / "lake", data)
+    shutil.copytree(template / "store", settings.store, dirs_exist_ok=True)
     with closing(sqlite3.connect(template / "catalog.sqlite")) as made, closing(sqlite3.connect(catalog)) as copy:
         made.backup(copy)
         with copy:
@@ -60,3 +67,9 @@ def _template(used: bool) -> Path:
             con.execute(f"delete from {table}")  # noqa: S608
         con.execute("commit")
     return folder
+
+
+def put_shards(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[str]) -> None:
+    """Put shards that were written into the lake, without a commit."""
+    checked = check_shards(store, [ShardFile(key=key) for key in keys], ProfilePairs([[]], is_cut=False))
+    record_shards(con, [found for found in checked if isinstance(found, CheckedShard)], 1)

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.growth import NEW, by_loras, by_pairs, judged, night
+from benchmarks.growth import NEW, NIGHTS, by_loras, by_pairs, judged, nights_over
 
 
 @pytest.fixture
 def options() -> argparse.Namespace:
     """Tiny embeddings."""
-    return argparse.Namespace(prompts=8, seeds=2, dimension=4, loras=4, repeat=1)
+    return argparse.Namespace(prompts=8, seeds=2, dimension=4, loras=4, repeat=1, shards=2, postgres=None)
 
 
 def test_time_is_told_for_each_size(tmp_path: Path, options: argparse.Namespace) -> None:
@@ -27,18 +27,20 @@ def test_time_is_told_for_each_size(tmp_path: Path, options: argparse.Namespace)
     assert [rows[0]["unit_ratio"], rows[3]["unit_ratio"]] == [1.0, 1.0]
 
 
-def test_a_night_over_old_loras_writes_the_new_ones(tmp_path: Path, options: argparse.Namespace) -> None:
-    row = night(tmp_path, 25, options)
-    assert (row["old"], row["representations"], row["computed"], row["compared"]) == (25, NEW, NEW, NEW)
-    assert row["by_prompt"] == NEW * 30
+def test_nights_over_old_loras_write_the_new_ones(tmp_path: Path, options: argparse.Namespace) -> None:
+    row = nights_over(tmp_path, "sqlite", 2 * NEW, options)
+    assert (row["old"], row["computed"], row["compared"]) == (2 * NEW, NIGHTS * NEW, NIGHTS * NEW)
+    assert row["by_prompt"] == NIGHTS * NEW * 30
+    assert row["files"] > 2 * 7
 
 
 def test_a_missed_target_is_seen() -> None:
     growth = {"unit_ratio": 1.2}
     memory = {"is_equal": True, "limit_mb": 400, "embeddings_mb": 550}
-    new = {"representations": NEW, "computed": NEW, "compared": NEW}
+    new = {"catalog": "sqlite", "seconds": 2.0, "computed": NIGHTS * NEW, "compared": NIGHTS * NEW}
     assert judged([dict(growth)], [dict(memory)], [dict(new)])
     assert not judged([growth | {"unit_ratio": 1.6}], [dict(memory)], [dict(new)])
     assert not judged([dict(growth)], [memory | {"is_equal": False}], [dict(new)])
     assert not judged([dict(growth)], [memory | {"embeddings_mb": 300}], [dict(new)])
     assert not judged([dict(growth)], [dict(memory)], [new | {"computed": NEW + 1}])
+    assert not judged([dict(growth)], [dict(memory)], [dict(new), new | {"seconds": 2.7}])

@@ -45,8 +45,8 @@ def check_baseline(
     return Baseline(damages=damages) if damages else Baseline(shards)
 
 
-def _recorded(con: duckdb.DuckDBPyConnection, profile_id: str) -> dict[str, str]:
-    """By key: the hash of the rows that the lake has registered, where it is known."""
+def _recorded(con: duckdb.DuckDBPyConnection, profile_id: str) -> dict[str, str | None]:
+    """By key: the hash of the rows of each shard that the lake has, None where it is not known."""
     return dict(
         con.execute(
             "select key, rows_sha256 from core.embedding_shard where profile_id = ? and lora_id = ?",
@@ -55,8 +55,8 @@ def _recorded(con: duckdb.DuckDBPyConnection, profile_id: str) -> dict[str, str]
     )
 
 
-def _is_other(shard: CheckedShard, recorded: dict[str, str]) -> bool:
-    return recorded.get(shard.file.key, shard.identity.rows_sha256) != shard.identity.rows_sha256
+def _is_other(shard: CheckedShard, recorded: dict[str, str | None]) -> bool:
+    return (recorded.get(shard.file.key) or shard.identity.rows_sha256) != shard.identity.rows_sha256
 
 
 def _other(shard: CheckedShard) -> Damage:

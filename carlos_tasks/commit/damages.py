@@ -1,8 +1,9 @@
 """What a commit or a verification does about objects that are not what they should be.
 
-Each finding is a row (`core.damage`). The objects are moved aside, nothing is lost, and what the lake has registered of
-them is let go of, so that nobody reads it. Then the LoRA waits again (`mart.backlog`), and the next night makes what is
-missing. A kill between these steps costs nothing: a worker trusts no outcome and no shard that is not whole.
+Each finding is a row (`core.damage`). The same transaction takes the shards that it names out of the lake, so that
+nobody reads them. Then the objects are moved aside, and nothing is lost. The LoRA waits again (`mart.backlog`), and the
+next night makes what is missing. A kill between these steps costs nothing: a worker trusts no outcome and no shard that
+is not whole.
 """
 
 import hashlib
@@ -15,8 +16,7 @@ import pyarrow as pa
 from carlos_tasks.aliases import Row
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.damage import Damage, Fault
-from carlos_tasks.lake.data_files import let_go
-from carlos_tasks.lake.measurement import CheckedShard
+from carlos_tasks.lake.manifest import forget_shards
 from carlos_tasks.lake.register import registered
 from carlos_tasks.lake.statements import rows, run_statement, statement
 from carlos_tasks.store.keys import damaged_key, outcome_key
@@ -28,27 +28,16 @@ log = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 
 _DAMAGE = pa.schema([(name, pa.string()) for name in ("profile_id", "lora_id", "key", "fault", "detail", "found_by")])
-_SHARD = pa.schema(
-    [
-        ("profile_id", pa.string()),
-        ("lora_id", pa.string()),
-        ("number", pa.int32()),
-        ("key", pa.string()),
-        ("sha256", pa.string()),
-        ("size_bytes", pa.int64()),
-        ("n_pairs", pa.int32()),
-        ("pairs_sha256", pa.string()),
-        ("rows_sha256", pa.string()),
-        ("is_sealed", pa.bool_()),
-        ("snapshot_id", pa.int64()),
-    ]
-)
 _OF_SHARDS = (Fault.SHARD_DAMAGED, Fault.SHARD_MISPLACED)
 _OF_OUTCOMES = (Fault.OUTCOME_UNREADABLE, Fault.OUTCOME_MISPLACED, Fault.OUTCOME_DIFFERS, Fault.SHARDS_INCOMPLETE)
 
 
-def add_damages(con: duckdb.DuckDBPyConnection, damages: Iterable[Damage], found_by: str) -> int:
-    """Append findings to core.damage, those that are known and open left out; run it inside a transaction."""
+def add_damages(con: duckdb.DuckDBPyConnection, damages: Sequence[Damage], found_by: str) -> int:
+    """Append findings to core.damage, those that are known and open left out; run it inside a transaction.
+
+    The shards that they name are taken out of the lake.
+    """
+    forget_shards(con, _keys(damages, *_OF_SHARDS, Fault.SHARD_MISSING))
     table = pa.Table.from_pylist([{**vars(damage), "found_by": found_by} for damage in damages], schema=_DAMAGE)
     if not len(table):
         return 0
@@ -79,33 +68,20 @@ def given_up(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: Sequence
     return sorted(row["lora_id"] for row in found if row["n_attempts"] >= MAX_ATTEMPTS)
 
 
-def record_shards(con: duckdb.DuckDBPyConnection, shards: Sequence[CheckedShard], snapshot: int) -> None:
-    """Keep what the bytes of shards are, in place of what was kept of their keys; run it inside a transaction."""
-    if not shards:
-        return
-    keys = [shard.file.key for shard in shards]
-    loras = sorted({shard.identity.lora_id for shard in shards})
-    run_statement(con, "remove_embedding_shards", {"lora_ids": loras, "keys": keys})
-    found = [
-        {**s.identity.model_dump(), **s.file.model_dump(), "is_sealed": s.is_sealed, "snapshot_id": snapshot}
-        for s in shards
-    ]
-    with registered(con, "checked", pa.Table.from_pylist(found, schema=_SHARD)):
-        run_statement(con, "add_embedding_shards")
+def _keys(damages: Iterable[Damage], *faults: Fault) -> set[str]:
+    return {damage.key for damage in damages if damage.lora_id and damage.fault in faults}
 
 
-def retire(con: duckdb.DuckDBPyConnection, store: ObjectStore, damages: Iterable[Damage]) -> None:
-    """Move the damaged objects aside, after their findings were committed, and let go of what is registered of them.
+def retire(store: ObjectStore, damages: Iterable[Damage]) -> None:
+    """Move the damaged objects aside, after their findings were committed.
 
     The outcome goes with a damaged shard: what it names is not there any more.
     """
     found = [damage for damage in damages if damage.lora_id]
-    spoilt = {damage.key for damage in found if damage.fault in _OF_SHARDS}
-    gone = {damage.key for damage in found if damage.fault == Fault.SHARD_MISSING}
+    spoilt, gone = _keys(found, *_OF_SHARDS), _keys(found, Fault.SHARD_MISSING)
     outcomes = {
         outcome_key(d.profile_id, d.lora_id) for d in found if d.fault in _OF_OUTCOMES or d.key in spoilt | gone
     }
-    let_go(con, "core.embedding", sorted(spoilt | gone))
     for key in sorted(spoilt | outcomes):
         if kept := set_aside(store, key):
             log.warning("%s was moved to %s", key, kept)

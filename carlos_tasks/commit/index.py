@@ -20,7 +20,6 @@ from carlos_tasks.commit.arrivals import read_arrivals
 from carlos_tasks.commit.damages import (
     add_damages,
     given_up,
-    record_shards,
     resolve_damages,
     retire,
 )
@@ -31,9 +30,11 @@ from carlos_tasks.errors import PassingError, PermanentError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.damage import Damage
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.measurement import CheckedShard, faults_by_lora
+from carlos_tasks.lake.manifest import record_shards
+from carlos_tasks.lake.measurement import faults_by_lora
 from carlos_tasks.lake.outcomes import OutcomeRecord, outcome_table
-from carlos_tasks.lake.register import register_profile, register_shards, registered, unregistered
+from carlos_tasks.lake.register import register_profile, registered
+from carlos_tasks.lake.row_groups import keep_row_groups_small
 from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.profiles.text_space import text_space_id
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
     from carlos_tasks.profiles.profile import Profile
 
 log = logging.getLogger(__name__)
+
+# Rows of core.prompt_difference in a row group, the fewest that DuckDB writes: some of the LoRAs of a commit.
+_ROWS_TOGETHER = "2048"
 
 
 @dataclass(frozen=True)
@@ -90,16 +94,16 @@ def commit_index(settings: Settings, profile: "Profile", outcome_keys: Sequence[
     facts: dict[str, object] = {"profile_id": profile.profile_id}
     with connect(settings, read_only=False) as con, lake_errors():
         migrate(con)
+        keep_row_groups_small(con, "core.prompt_difference", parquet_row_group_size=_ROWS_TOGETHER)
         prepared_at = snapshot_id(con)
         work = prepare(con, store, profile, arrived)
-        make_place(con, store, profile.profile_id, work)
         with transaction(con, "index", facts):
             if snapshot_id(con) != prepared_at:
                 raise PassingError("another commit came in between; nothing was committed, run this one again")
             n_embeddings, statuses = _commit_index(con, store, profile, work)
             facts |= {"n_embeddings": n_embeddings, "statuses": statuses, "n_damaged": len(work.damages)}
         newest = snapshot_id(con)
-        retire(con, store, work.damages)
+        retire(store, work.damages)
     damaged = {lora_id: str(found[0].fault) for lora_id, found in faults_by_lora(work.damages).items()}
     for damage in work.damages:
         log.warning("%s: %s: %s", damage.lora_id[:12], damage.fault, damage.detail)
@@ -119,7 +123,8 @@ def _commit_index(
     con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profile", work: Work
 ) -> tuple[int, dict[str, int]]:
     register_profile(con, profile)
-    n_embeddings = _register(con, store, work.shards)
+    make_place(con, profile.profile_id, work)
+    n_embeddings = record_shards(con, work.shards, snapshot_id(con) + 1)
     with registered(con, "attempts", outcome_table(work.attempts)):
         run_statement(con, "add_outcomes")
     add_damages(con, work.damages, "commit")
@@ -136,22 +141,6 @@ def _commit_index(
     calibrate_where_unset(con, profile.profile_id)
     commit_queries(con, store, text_space_id(profile))
     return n_embeddings, statuses
-
-
-def _register(con: duckdb.DuckDBPyConnection, store: ObjectStore, shards: Sequence[CheckedShard]) -> int:
-    """Register the shards that are not yet, and record the hashes of those that have none; the number of new rows."""
-    keys = [shard.file.key for shard in shards]
-    new = set(unregistered(con, store, keys))
-    register_shards(con, sorted(new))
-    recorded = {
-        key
-        for (key,) in con.execute(
-            "select key from core.embedding_shard where list_contains($1::varchar[], key)", [keys]
-        ).fetchall()
-    }
-    to_record = [shard for shard in shards if shard.file.key in new or shard.file.key not in recorded]
-    record_shards(con, to_record, snapshot_id(con) + 1)
-    return sum(shard.identity.n_pairs for shard in shards if shard.file.key in new)
 
 
 def _given_up(con: duckdb.DuckDBPyConnection, profile_id: str, work: Work) -> list[OutcomeRecord]:

@@ -9,14 +9,13 @@ import duckdb
 from carlos_tasks.commit.arrivals import Arrivals, check_arrivals
 from carlos_tasks.commit.baseline import Baseline, check_baseline
 from carlos_tasks.commit.damages import damaged_loras
+from carlos_tasks.commit.known_shards import check_known
 from carlos_tasks.commit.prompt_difference import forget_prompt_differences, lacking_loras
-from carlos_tasks.commit.registered_shards import check_registered, registered_keys
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.damage import Damage
-from carlos_tasks.lake.data_files import let_go
+from carlos_tasks.lake.manifest import forget_shards, known_shards
 from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, faults_by_lora
 from carlos_tasks.lake.outcomes import OutcomeRecord, unreadable_attempt
-from carlos_tasks.lake.register import stale
 from carlos_tasks.store.keys import BASELINE
 from carlos_tasks.store.objects import ObjectStore
 
@@ -29,9 +28,10 @@ class Work:
     """What one commit has to do, after everything that arrived was checked.
 
     attempts: rows of core.outcome. measured: those of them that may change a representation. shards: whole ones, to
-    register. again: LoRAs that have a representation and are measured once more. repaired: LoRAs, or
-    the baseline, that have an open finding and are whole again. lacking: LoRAs with a representation and
-    without differences by prompt, with the keys of their registered shards. known: `measured` by lora_id, as it stands.
+    put into the lake. again: LoRAs that have a representation and are measured once more. repaired: LoRAs, or the
+    baseline, that have an open finding and are whole again. lacking: LoRAs of which an older version, or damage, left a
+    representation without differences by prompt, with the keys of their shards. known: `measured` by lora_id, as it
+    stands.
     """
 
     baseline: Baseline
@@ -82,11 +82,12 @@ def prepare(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profil
     measured = {o.lora_id for o in work.measured}
     work.repaired = sorted(damaged & {BASELINE, *measured})
     if lacking := [lora_id for lora_id in lacking_loras(con, profile_id) if lora_id not in measured]:
-        keys = registered_keys(con, profile_id, lacking)
-        # An older version registered these: one that cannot be read any more must not end the commit of all others.
-        found = check_registered(con, store, pairs, [key for its in keys.values() for key in its])
+        # An older version committed these: one that cannot be read any more must not end the commit of all others.
+        found = check_known(con, store, pairs, profile_id, lacking)
         unsound = faults_by_lora(found.damages)
-        work.lacking = {lora_id: its for lora_id, its in keys.items() if lora_id not in unsound}
+        for shard in found.shards:
+            if shard.identity.lora_id not in unsound:
+                work.lacking.setdefault(shard.identity.lora_id, []).append(shard.file.key)
         work.damages = work.damages + found.damages
     return work
 
@@ -100,10 +101,8 @@ def _spoilt_attempt(store: ObjectStore, outcome: OutcomeRecord | None, damage: D
         return unreadable_attempt(damage, datetime.now(UTC))
 
 
-def make_place(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: str, work: Work) -> None:
-    """Let go of files that this commit registers or computes anew: they are gone, or of another measurement."""
+def make_place(con: duckdb.DuckDBPyConnection, profile_id: str, work: Work) -> None:
+    """Forget what is of another measurement of LoRAs that are measured once more; run it inside a transaction."""
     gone = [o.lora_id for o in work.measured if o.lora_id in work.again and o.status != "embedded"]
-    keys = stale(con, work.shards)
-    keys += [key for found in registered_keys(con, profile_id, gone).values() for key in found]
-    let_go(con, "core.embedding", keys)
-    forget_prompt_differences(con, profile_id, sorted({*work.again, *work.repaired}))
+    forget_shards(con, [file.key for files in known_shards(con, profile_id, gone).values() for file in files])
+    forget_prompt_differences(con, profile_id, sorted({*work.again, *work.repaired} - {BASELINE}))

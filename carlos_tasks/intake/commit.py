@@ -22,6 +22,7 @@ from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.migrate import rows_in_any_order
 from carlos_tasks.lake.register import registered
+from carlos_tasks.lake.row_groups import keep_row_groups_small
 from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.settings import Settings
@@ -30,6 +31,7 @@ from carlos_tasks.store.objects import ObjectStore
 
 # What DuckDB may hold; more than that it spills into a temporary folder. One thread holds half of what two do.
 _MEMORY = "128MB"
+# DuckLake's default would hold half a gigabyte of listings until they are written.
 _ROW_GROUPS = {"parquet_row_group_size": "2048", "parquet_row_group_size_bytes": "8MB"}
 #: Columns of `taken`, the shards that are committed: those of raw.shard but the time.
 TAKEN = pa.schema(
@@ -80,7 +82,7 @@ def commit_intake(settings: Settings, intake_keys: Sequence[str]) -> IntakeCommi
         store.info(key)
     with connect(settings, read_only=False) as con, lake_errors(), _small(con, is_remote=store.uri.startswith("s3://")):
         migrate(con)
-        _keep_row_groups_small(con)
+        keep_row_groups_small(con, "raw.listing", **_ROW_GROUPS)
         taken = pa.Table.from_pylist(_counted(con, store, intake_keys), schema=TAKEN)
         seen = con.read_parquet([store.url(key) for key in intake_keys])
         with transaction(con, "intake", {"intake_keys": list(intake_keys)}):
@@ -116,20 +118,6 @@ def _small(con: duckdb.DuckDBPyConnection, is_remote: bool) -> Iterator[None]:
             con.execute("set s3_uploader_thread_limit = 1")
             con.execute("set enable_external_file_cache = false")
         yield
-
-
-def _keep_row_groups_small(con: duckdb.DuckDBPyConnection) -> None:
-    """Bound the rows of raw.listing that are held until they are written: DuckLake's default would be half a gigabyte.
-
-    The catalog keeps the options; they cannot be set in the transaction that makes the table.
-    """
-    is_set = "from ducklake_options('carlos') where option_name = $name and scope_entry = 'raw.listing'"
-    for name, value in _ROW_GROUPS.items():
-        if not con.execute(is_set, {"name": name}).fetchone():
-            con.execute(
-                "call carlos.set_option($name, $value, schema => 'raw', table_name => 'listing')",
-                {"name": name, "value": value},
-            )
 
 
 def _counted(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[str]) -> list[dict[str, Any]]:

@@ -69,6 +69,7 @@ def connect(
                 con.execute(f"SET http_retries = {_STORAGE_RETRIES}")
                 _create_secret(con, place)
             _attach_at(con, _with_patience(settings.catalog), place, read_only, create, snapshot)
+            con.execute(f"set variable carlos_store = {literal(place)}")  # for core.shard_files
     except BaseException:
         con.close()
         raise
@@ -82,13 +83,18 @@ def connect_to_catalog(settings: Settings) -> duckdb.DuckDBPyConnection:
         NotFound: there is no catalog.
         PassingError: it did not answer.
     """
-    kind, _, place = settings.catalog.partition(":")
+    kind, _, catalog = settings.catalog.partition(":")
     if kind == "sqlite":
-        _prepare_file(Path(place), create=False)
+        _prepare_file(Path(catalog), create=False)
+    place = store_uri(settings.store)
     con = _connect_with("ducklake", _SCANNER[kind], "httpfs")
     try:
         with lake_errors():
-            _attach(con, _with_patience(settings.catalog), None, read_only=False, create=False, snapshot=None)
+            if place.startswith("s3://"):
+                _create_secret(con, place)
+            # The tables are read where the store is now, whatever the catalog says; it goes on saying that.
+            there = data_path(place)
+            _attach(con, _with_patience(settings.catalog), there, read_only=False, create=False, override=True)
     except BaseException:
         con.close()
         raise
@@ -165,12 +171,15 @@ def _attach(
     data_path: str | None,
     read_only: bool,
     create: bool,
-    snapshot: int | None,
+    snapshot: int | None = None,
+    override: bool = False,
 ) -> None:
     # Inlining off: a small insert would be kept as text in the catalog database, and floats are facts here.
     options = ["DATA_INLINING_ROW_LIMIT 0"]
     if data_path is not None:
         options.append(f"DATA_PATH {literal(data_path)}")
+    if override:
+        options.append("OVERRIDE_DATA_PATH true")
     if read_only:
         options.append("READ_ONLY")
     if not create:

@@ -16,7 +16,7 @@ MAX_ROWS = 20
 #: Tables whose rows stand once, and the columns that tell them apart.
 KEYS = {
     "core.decision": ["decision_id"],
-    "core.embedding": ["profile_id", "lora_id", "prompt_id", "seed"],
+    "core.embedding_shard": ["profile_id", "lora_id", "number"],
     "core.lora": ["lora_id"],
     "core.representation": ["profile_id", "lora_id"],
     "core.submission": ["submission_id"],

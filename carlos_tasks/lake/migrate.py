@@ -6,10 +6,16 @@ from contextlib import contextmanager
 
 import duckdb
 
+from carlos_tasks.lake.catalog_indexes import add_indexes
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.place import store_of
 from carlos_tasks.lake.sql_files import SqlFile, sql_files
+from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import transaction
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import NO_SHARDS_KEY
 
+_EMBEDDING_VIEW = "views/02_core_embedding.sql"
 _MACRO = re.compile(r"^create (?:or replace )?macro ([\w.]+)", re.MULTILINE)
 
 
@@ -25,6 +31,7 @@ def migrate(con: duckdb.DuckDBPyConnection) -> list[str]:
         first = next((i for i, file in enumerate(wanted) if applied.get(file.path) != file.sha256), len(wanted))
         todo = wanted[first:]
         if todo:
+            add_indexes(con)
             _apply(con, todo)
     return [file.path for file in todo]
 
@@ -39,12 +46,40 @@ def _applied(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
 
 
 def _apply(con: duckdb.DuckDBPyConnection, todo: list[SqlFile]) -> None:
+    # What only reads has no use for it, nor for what it imports.
+    from carlos_tasks.lake.shards import no_rows
+
+    open_store(store_of(con)).write(NO_SHARDS_KEY, no_rows())
     with rows_in_any_order(con), transaction(con, "migrate", {"files": len(todo)}):
         for file in todo:
+            if file.path == _EMBEDDING_VIEW:
+                _take_embeddings_out(con)
             con.execute(file.text)
         _put_macro_comments(con)
         rows = [[file.path for file in todo], [file.sha256 for file in todo]]
         con.execute("insert into core.migration select unnest($1), unnest($2), now()", rows)
+
+
+def _take_embeddings_out(con: duckdb.DuckDBPyConnection) -> None:
+    """Make way for the view core.embedding, which was a table whose files the catalog knew.
+
+    Their rows go into the manifest; snapshots of before go on reading the table.
+    """
+    ((n_tables,),) = con.execute(
+        "select count(*) from __ducklake_metadata_carlos.ducklake_table "
+        "where table_name = 'embedding' and end_snapshot is null"
+    ).fetchall()
+    if not n_tables:
+        return
+    # A lake may have a manifest already that wanted every hash.
+    wanted = con.execute(
+        "select column_name from duckdb_columns() where database_name = 'carlos' and schema_name = 'core' "
+        "and table_name = 'embedding_shard' and not is_nullable and contains(column_name, 'sha256')"
+    ).fetchall()
+    for (column,) in wanted:
+        con.execute(f"alter table core.embedding_shard alter column {column} drop not null")
+    run_statement(con, "take_embeddings_out")
+    con.execute("drop table core.embedding")
 
 
 @contextmanager

@@ -1,7 +1,7 @@
-"""Making the catalog know what exists already: a profile, and parquet shards in object storage."""
+"""Making the catalog know a profile, and SQL know an Arrow table."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -9,14 +9,12 @@ import duckdb
 import pyarrow as pa
 
 from carlos_tasks.aliases import Row
-from carlos_tasks.lake.place import store_of, urls_of
 from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.store.keys import BASELINE, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
 
 if TYPE_CHECKING:
-    from carlos_tasks.lake.measurement import CheckedShard
     from carlos_tasks.profiles.profile import Profile, PromptSet
 
 
@@ -96,45 +94,6 @@ def _as_set(found: list[Row]) -> set[frozenset[tuple[str, str | None]]]:
 def baseline_shards(store: ObjectStore, profile_id: str) -> list[str]:
     """Return the keys of the baseline's shards that are in the store."""
     return [item.key for item in store.list(shard_prefix(profile_id, BASELINE)) if item.key.endswith(".parquet")]
-
-
-def unregistered(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Iterable[str]) -> list[str]:
-    """Return those of the shards that the catalog does not know yet, in order, each once."""
-    listed = con.execute("select data_file from ducklake_list_files('carlos', 'embedding', schema => 'core')")
-    known = {path for (path,) in listed.fetchall()}
-    wanted = list(dict.fromkeys(keys))
-    return [key for key, url in zip(wanted, urls_of(con, wanted), strict=True) if url not in known]
-
-
-def stale(con: duckdb.DuckDBPyConnection, shards: Iterable["CheckedShard"]) -> list[str]:
-    """Which of the shards are registered with other bytes than they have now: made again, of an older version's."""
-    listed = con.execute(
-        "select data_file, data_file_size_bytes from ducklake_list_files('carlos', 'embedding', schema => 'core')"
-    )
-    known = dict(listed.fetchall())
-    place = store_of(con)
-    found = {shard.file.key: shard for shard in shards if f"{place}/{shard.file.key}" in known}
-    if not found:
-        return []
-    recorded = dict(
-        con.execute(
-            "select key, sha256 from core.embedding_shard where list_contains($1::varchar[], key)", [list(found)]
-        ).fetchall()
-    )
-    return [
-        key
-        for key, shard in found.items()
-        if known[f"{place}/{key}"] != shard.file.size_bytes or recorded.get(key, shard.file.sha256) != shard.file.sha256
-    ]
-
-
-def register_shards(con: duckdb.DuckDBPyConnection, keys: Sequence[str]) -> None:
-    """Make the shards part of core.embedding, without a copy."""
-    if keys:
-        con.execute(
-            "call ducklake_add_data_files('carlos', 'embedding', $1, schema => 'core', hive_partitioning => true)",
-            [urls_of(con, keys)],
-        )
 
 
 @contextmanager

@@ -11,8 +11,9 @@ import duckdb
 from carlos_tasks.errors import PassingError, PermanentError, SettingsError
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.place import data_path, is_same_place, store_of
+from carlos_tasks.lake.shards import no_rows
 from carlos_tasks.lake.statements import rows, statement
-from carlos_tasks.store.keys import LAKE, SHARDS
+from carlos_tasks.store.keys import LAKE, NO_SHARDS_KEY, SHARDS
 from carlos_tasks.store.objects import ObjectStore
 
 log = logging.getLogger(__name__)
@@ -62,14 +63,31 @@ def relocate(con: duckdb.DuckDBPyConnection, store: ObjectStore, *, incomplete: 
         )
     named = {url.removeprefix(f"{was}/"): n_bytes for url, n_bytes in sizes.items()}
     there = {item.key: item.size for prefix in (LAKE, SHARDS) for item in store.list(prefix) if not item.is_link}
-    missing = tuple(key for key, n_bytes in named.items() if there.get(key) != n_bytes)
+    missing = _missing(named, there)
+    if not missing:  # then the manifest can be read, which names the shards
+        named |= _manifest(con)
+        missing = _missing(named, there)
     if is_same_place(was, store.uri):
         return Relocation(was, was, len(named), missing)
     _refuse(store.uri, len(named), missing, incomplete)
+    store.write(NO_SHARDS_KEY, no_rows())
     with lake_errors():
         _rewrite(con, was, store.uri)
     log.info("The lake lies at %s now; it lay at %s.", store.uri, was)
     return Relocation(was, store.uri, len(named), missing)
+
+
+def _missing(named: dict[str, int], there: dict[str, int]) -> tuple[str, ...]:
+    return tuple(key for key, n_bytes in named.items() if there.get(key) != n_bytes)
+
+
+def _manifest(con: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Sizes of the shards in the lake, by key; an older version has no manifest, and its catalog named the shards."""
+    with lake_errors():
+        try:
+            return dict(con.execute("select key, size_bytes from core.embedding_shard").fetchall())
+        except duckdb.CatalogException:
+            return {}
 
 
 def _refuse(place: str, n_objects: int, missing: tuple[str, ...], incomplete: bool) -> None:

@@ -118,6 +118,13 @@ def table_bytes(key: str, table: pa.Table) -> bytes:
     return buffer.getvalue()
 
 
+def no_rows() -> bytes:
+    """A parquet file with a shard's columns and no row."""
+    buffer = io.BytesIO()
+    pq.write_table(SHARD_SCHEMA.empty_table(), buffer)
+    return buffer.getvalue()
+
+
 def identity_of(key: str, table: pa.Table) -> ShardIdentity:
     """What the footer of a shard with these rows says under this key."""
     profile_id, lora_id, number = parse_shard_key(key)

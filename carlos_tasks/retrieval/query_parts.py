@@ -13,6 +13,7 @@ from carlos_tasks.embedding.image_files import find_pictures, mean_feature
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.lora_ids import named_id, short_id
+from carlos_tasks.lake.manifest import shard_rows
 from carlos_tasks.lake.statements import statement
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query import Part
@@ -147,10 +148,8 @@ def pair_part(
 
 def baseline_mean(con: duckdb.DuckDBPyConnection, profile: Profile) -> Doubles:
     """Mean feature e of the baseline's images, float64 (d,)."""
-    with lake_errors():
-        means = con.execute(
-            statement("ask/retrieval/baseline_mean"), {"profile_id": profile.profile_id, "baseline": BASELINE}
-        ).fetchall()
+    with lake_errors(), shard_rows(con, profile.profile_id, [BASELINE]):
+        means = con.execute(statement("ask/retrieval/baseline_mean")).fetchall()
     if not means:
         raise NotFound(f"the baseline of profile {profile.name} is not in the lake yet: run carlos index")
     return np.array(means, dtype=np.float64)[:, 0]

@@ -13,7 +13,8 @@
 | `texts/` | features of retrieval prompts, query vectors | retrieval |
 | `reports/`, `evaluation/` | reports by state of the lake, the contact sheet, evaluations | reports, evaluation |
 
-What DuckLake itself writes lies in `lake/`. Its catalog names what is in `lake/` and `shards/`, and nothing else.
+What DuckLake itself writes lies in `lake/`. Its catalog names what is in `lake/`, and the table core.embedding_shard
+what is in `shards/`.
 """
 
 import hashlib
@@ -103,6 +104,10 @@ def shard_key(profile_id: str, lora_id: str, number: int) -> str:
     if not 0 <= number <= 99999:
         raise ValueError(f"not a shard number: {number}")
     return f"{shard_prefix(profile_id, lora_id)}{number:05d}.parquet"
+
+
+#: A shard of no rows, of nobody: DuckDB does not read a view over files where there is none.
+NO_SHARDS_KEY = f"{SHARDS}profile_id=none/lora_id={BASELINE}/none.parquet"
 
 
 def parse_shard_key(key: str) -> tuple[str, str, int]:

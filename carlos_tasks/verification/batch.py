@@ -6,23 +6,27 @@ from contextlib import suppress
 import duckdb
 from pydantic import BaseModel, ConfigDict
 
-from carlos_tasks.commit.registered_shards import Registered, check_registered, registered_keys
+from carlos_tasks.commit.known_shards import Known, check_known
 from carlos_tasks.errors import DamagedObject, NotFound, PassingError
 from carlos_tasks.lake.damage import Damage, Fault
 from carlos_tasks.lake.data_files import DataFile, data_files
 from carlos_tasks.lake.faults import fault_of
+from carlos_tasks.lake.manifest import shard_rows
 from carlos_tasks.lake.measurement import CheckedShard, ProfilePairs, faults_by_lora, incomplete
 from carlos_tasks.lake.outcomes import read_outcome
 from carlos_tasks.lake.shards import ShardFile, ShardIdentity
-from carlos_tasks.store.keys import BASELINE, outcome_key, parse_shard_key
+from carlos_tasks.store.keys import BASELINE, outcome_key
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.threads import at_once
 from carlos_tasks.verification.numbers import differing_loras
 from carlos_tasks.verification.plan import Batch
 
+#: Tables that a commit computes again from the shards, where one of their files is let go of.
+COMPUTED = ("core.representation", "core.prompt_difference")
+
 
 class Unrecorded(BaseModel):
-    """A registered shard that the lake had no hash of: what its bytes are now."""
+    """A shard that the lake had no hash of: what its bytes are now."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -59,11 +63,10 @@ def look_at(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) ->
 def _loras(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> Findings:
     profile_id, lora_ids = batch.profile_id, list(batch.items)
     pairs = _baseline_pairs(con, profile_id)
-    keys = registered_keys(con, profile_id, lora_ids)
-    registered = check_registered(con, store, pairs, [key for own in keys.values() for key in own])
-    damages = [*registered.damages, *_let_go(con, profile_id, keys)]
+    known = check_known(con, store, pairs, profile_id, lora_ids)
+    damages = list(known.damages)
     sound: dict[str, list[CheckedShard]] = {lora_id: [] for lora_id in lora_ids}
-    for shard in registered.shards:
+    for shard in known.shards:
         sound[shard.identity.lora_id].append(shard)
     hurt = faults_by_lora(damages)
     for lora_id in (lora_id for lora_id in lora_ids if lora_id not in hurt):
@@ -74,13 +77,13 @@ def _loras(con: duckdb.DuckDBPyConnection, store: ObjectStore, batch: Batch) -> 
         damages += differing_loras(con, profile_id, whole)
     return Findings(
         n_loras=len(lora_ids),
-        n_shards=len(registered.shards) + len(registered.damages),
-        n_unsealed=sum(not _is_sealed(shard, registered) for shard in registered.shards),
+        n_shards=len(known.shards) + len(known.damages),
+        n_unsealed=sum(not _is_sealed(shard, known) for shard in known.shards),
         damages=tuple(damages),
         unrecorded=tuple(
             Unrecorded(file=shard.file, identity=shard.identity)
-            for shard in registered.shards
-            if shard.file.key in registered.unrecorded
+            for shard in known.shards
+            if shard.file.key in known.unrecorded
         ),
     )
 
@@ -89,40 +92,21 @@ def _baseline_is_whole(
     con: duckdb.DuckDBPyConnection, store: ObjectStore, profile_id: str, pairs: ProfilePairs
 ) -> bool:
     """Whether numbers can be computed anew: beside a damaged baseline those of every LoRA would differ."""
-    keys = registered_keys(con, profile_id, [BASELINE])
-    return not check_registered(con, store, pairs, keys[BASELINE]).damages and not _let_go(con, profile_id, keys)
+    return not check_known(con, store, pairs, profile_id, [BASELINE]).damages
 
 
-def _is_sealed(shard: CheckedShard, registered: Registered) -> bool:
-    return shard.is_sealed and shard.file.key not in registered.unrecorded
+def _is_sealed(shard: CheckedShard, known: Known) -> bool:
+    return shard.is_sealed and shard.file.key not in known.unrecorded
 
 
 def _baseline_pairs(con: duckdb.DuckDBPyConnection, profile_id: str) -> ProfilePairs:
-    """The pairs that the baseline was registered with; its own shards are verified like any other."""
+    """The pairs that the baseline has in the lake; its own shards are verified like any other."""
     try:
-        found = con.execute(
-            "select distinct prompt_id, seed from core.embedding where profile_id = $1 and lora_id = $2",
-            [profile_id, BASELINE],
-        ).fetchall()
+        with shard_rows(con, profile_id, [BASELINE]):
+            found = con.execute("select distinct prompt_id, seed from shard_row").fetchall()
     except duckdb.Error:
         found = []  # one of its shards cannot be read, which is a finding of its own
     return ProfilePairs([found], is_cut=False)
-
-
-def _let_go(con: duckdb.DuckDBPyConnection, profile_id: str, keys: dict[str, list[str]]) -> list[Damage]:
-    """Shards that the lake has recorded and that are not registered any more."""
-    recorded = con.execute(
-        "select key from core.embedding_shard where profile_id = $1 and list_contains($2::varchar[], lora_id) "
-        "order by key",
-        [profile_id, list(keys)],
-    ).fetchall()
-    there = {key for own in keys.values() for key in own}
-    detail = "the lake has recorded the shard, and it is not registered"
-    return [
-        Damage(profile_id, parse_shard_key(key)[1], key, Fault.SHARD_MISSING, detail)
-        for (key,) in recorded
-        if key not in there
-    ]
 
 
 def _outcome(
@@ -198,7 +182,7 @@ def _touched(
     parts = dict(part.split("=", 1) for part in key.split("/") if "=" in part)
     if "lora_id" in parts:
         return [Damage(parts["profile_id"], parts["lora_id"], key, fault, detail)]
-    if file.table == "core.representation" and file.is_current:
+    if file.table in COMPUTED and file.is_current:
         loras = con.execute(
             "select distinct profile_id, lora_id from core.embedding_shard where snapshot_id = $1 and lora_id <> $2 "
             "order by all",

@@ -11,7 +11,9 @@ import pyarrow as pa
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.lake.damage import Damage, Fault
+from carlos_tasks.lake.manifest import shard_rows
 from carlos_tasks.lake.statements import answer_of
+from carlos_tasks.store.keys import BASELINE
 
 # LoRAs whose pairs are in memory together: 16 of the paper's profile are about 0.6 GB.
 _LORAS_AT_ONCE = 16
@@ -42,7 +44,8 @@ def _differing(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: list[s
     asked: Row = {"profile_id": profile_id, "lora_ids": lora_ids}
     try:
         known = con.execute(_REPRESENTATION, asked).to_arrow_table()
-        anew = answer_of(con, "ask/verification/representation", asked)
+        with shard_rows(con, profile_id, [BASELINE, *lora_ids]):
+            anew = answer_of(con, "ask/verification/representation", asked)
     except duckdb.Error:
         return []
     detail = "the representation in the lake is not the one that the SQL computes from the shards"
@@ -57,7 +60,8 @@ def _differing(con: duckdb.DuckDBPyConnection, profile_id: str, lora_ids: list[s
     asked = {"profile_id": profile_id, "lora_ids": measured}
     try:
         known = con.execute(_DIFFERENCE, asked).to_arrow_table()
-        anew = answer_of(con, "ask/verification/prompt_difference", asked)
+        with shard_rows(con, profile_id, [BASELINE, *measured]):
+            anew = answer_of(con, "ask/verification/prompt_difference", asked)
     except duckdb.Error:
         return found
     detail = "the differences by prompt in the lake are not those that the SQL computes from the shards"

@@ -16,7 +16,6 @@ from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.damage import Damage
 from carlos_tasks.lake.data_files import data_files
 from carlos_tasks.lake.faults import lake_errors
-from carlos_tasks.lake.place import urls_of
 from carlos_tasks.lake.seals import read_seals
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
@@ -176,13 +175,8 @@ def _profile_ids(con: duckdb.DuckDBPyConnection, profiles: Sequence[str]) -> lis
 
 
 def _loras(con: duckdb.DuckDBPyConnection, profile_id: str) -> list[str]:
-    """The LoRAs of a profile with registered or recorded shards, or with a representation; the baseline first."""
-    (prefix,) = urls_of(con, [f"shards/profile_id={profile_id}/lora_id="])
-    found = con.execute(
-        "select regexp_extract(data_file[len($1) + 1:], '^[^/]*') as lora_id "
-        "from ducklake_list_files('carlos', 'embedding', schema => 'core') where starts_with(data_file, $1)",
-        [prefix],
-    ).fetchall()
+    """The LoRAs of a profile with shards or with a representation; the baseline first."""
+    found: list[tuple[str]] = []
     for ours in (
         "select lora_id from core.embedding_shard where profile_id = $1",
         "select lora_id from core.representation where profile_id = $1 and measured <> 'failed'",

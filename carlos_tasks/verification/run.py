@@ -13,12 +13,13 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from carlos_tasks.aliases import Row
-from carlos_tasks.commit.damages import add_damages, record_shards, retire
+from carlos_tasks.commit.damages import add_damages, retire
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.damage import Damage, Fault
 from carlos_tasks.lake.data_files import let_go
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.manifest import record_shards
 from carlos_tasks.lake.measurement import CheckedShard
 from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
@@ -26,7 +27,7 @@ from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectStore
-from carlos_tasks.verification.batch import Findings, look_at
+from carlos_tasks.verification.batch import COMPUTED, Findings, look_at
 from carlos_tasks.verification.plan import Run, end_run, plan_run, read_batch
 
 _COUNTS = ("n_loras", "n_shards", "n_unsealed", "n_lake_files", "n_lake_files_unsealed")
@@ -109,9 +110,10 @@ def record(settings: Settings, run: Run) -> VerificationReport:
                     "ended_at": datetime.now(UTC),
                 },
             )
-        retire(con, store, damages)
-        for table in ("core.representation", "core.prompt_difference"):
-            let_go(con, table, [key for part in found for key in part.lake_keys])
+        retire(store, damages)
+        lost = {key for part in found for key in part.lake_keys}
+        for table in COMPUTED:
+            let_go(con, table, sorted(lost))
     end_run(store, run)
     return VerificationReport(run.run_id, **counts, damages=tuple(map(_row, damages)))
 

@@ -1,19 +1,18 @@
-/* Embeddings whose dimension is not that of the most of their profile. Must return no rows. */
+/* Directions whose dimension is not that of the most of their profile. Must return no rows. */
 with counted as (
-    select profile_id, lora_id, len(embedding) as dimension, count(*) as n_rows
-    from core.embedding
-    where embedding is not null
-    group by profile_id, lora_id, len(embedding)
+    select profile_id, lora_id, len(direction) as dimension
+    from core.representation
+    where direction is not null
 ),
 
 usual as (
     select profile_id, dimension as usual_dimension
     from counted
     group by profile_id, dimension
-    qualify row_number() over (partition by profile_id order by sum(n_rows) desc, dimension) = 1
+    qualify row_number() over (partition by profile_id order by count(*) desc, dimension) = 1
 )
 
-select profile_id, lora_id, dimension, usual_dimension, n_rows
+select profile_id, lora_id, dimension, usual_dimension
 from counted
 inner join usual using (profile_id)
 where dimension <> usual_dimension

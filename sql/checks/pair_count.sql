@@ -1,8 +1,8 @@
 /* LoRAs whose number of pairs is not that of the baseline of their profile, where it is measured here.
    Must return no rows. */
 with baseline as (
-    select profile_id, count(*) as n_expected
-    from core.embedding
+    select profile_id, sum(n_pairs) as n_expected
+    from core.embedding_shard
     where lora_id = 'base'
     group by profile_id
 )

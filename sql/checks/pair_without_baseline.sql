@@ -1,14 +1,12 @@
-/* Images with a LoRA that have no baseline image of the same profile, prompt and seed. Must return no rows. */
-select lora.profile_id, lora.lora_id, lora.prompt_id, lora.seed
-from core.embedding as lora
-where
-    lora.lora_id <> 'base'
-    and not exists (
-        from core.embedding as baseline
-        where
-            baseline.lora_id = 'base'
-            and baseline.profile_id = lora.profile_id
-            and baseline.prompt_id = lora.prompt_id
-            and baseline.seed = lora.seed
-    )
+/* LoRAs with embeddings in a profile that has none of the bare backbone, or fewer pairs of it. Must return no rows. */
+with counted as (
+    select profile_id, lora_id, sum(n_pairs) as n_pairs
+    from core.embedding_shard
+    group by profile_id, lora_id
+)
+
+select lora.profile_id, lora.lora_id, lora.n_pairs, baseline.n_pairs as n_pairs_base
+from counted as lora
+left join counted as baseline on lora.profile_id = baseline.profile_id and baseline.lora_id = 'base'
+where lora.lora_id <> 'base' and lora.n_pairs > coalesce(baseline.n_pairs, 0)
 order by all;

@@ -14,7 +14,7 @@ where
             and damage.resolved_at is null
     )
     and not exists (
-        from core.embedding as embedding
-        where embedding.profile_id = representation.profile_id and embedding.lora_id = representation.lora_id
+        from core.embedding_shard as shard
+        where shard.profile_id = representation.profile_id and shard.lora_id = representation.lora_id
     )
 order by profile_id, lora_id;

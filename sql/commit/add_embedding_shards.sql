@@ -1,5 +1,5 @@
-/* Appends the hashes of shards (`checked`, a registered table with the columns of core.embedding_shard but the time).
-   What was known of a key before makes place for it. */
+/* Puts shards into the lake (`checked`, a registered table with the columns of core.embedding_shard but the time). A row
+   that a key has already makes place before. */
 insert into core.embedding_shard by name
 select *, now() as recorded_at
 from checked

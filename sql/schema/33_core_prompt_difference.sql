@@ -3,7 +3,8 @@
    sum n v / sum n over its rows (n = n_pairs, v = difference). Standard errors and bootstraps by prompt need no more
    than these rows. Written by the commit; sql/ask/verification/prompt_difference.sql defines them.
 
-   Partitioned as core.embedding is: the rows of 30 LoRAs are 30 files, however many LoRAs there are. */
+   A commit writes one file, sorted by LoRA. Its row groups hold a few LoRAs each, so that the rows of 30 LoRAs are found
+   without reading those of the others. */
 create table if not exists core.prompt_difference (
     profile_id varchar not null,
     lora_id varchar not null,
@@ -11,7 +12,7 @@ create table if not exists core.prompt_difference (
     n_pairs integer not null,
     difference float[] not null
 );
-alter table core.prompt_difference set partitioned by (profile_id, lora_id);
+alter table core.prompt_difference reset partitioned by;
 comment on table core.prompt_difference is 'Mean CLIP difference by prompt; one row per (profile_id, lora_id, prompt_id).';
 comment on column core.prompt_difference.profile_id is 'Profile.';
 comment on column core.prompt_difference.lora_id is 'LoRA; filter by it, and only its rows are read.';

@@ -34,8 +34,8 @@ measured as (
 ),
 
 embedded as (
-    select profile_id, count(*) as n_embeddings
-    from core.embedding
+    select profile_id, sum(n_pairs)::bigint as n_embeddings
+    from core.embedding_shard
     group by profile_id
 ),
 

@@ -41,6 +41,7 @@ TESTED_SQL = {
     "add_verification",
     "let_go",
     "remove_embedding_shards",
+    "remove_prompt_differences",
     "resolve_damages",
 }
 

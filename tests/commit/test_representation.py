@@ -35,10 +35,14 @@ Embeddings = dict[Pair, list[float] | None]
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     """The tables and macros of `core`, without a catalog around them."""
     with duckdb.connect() as con:
-        con.execute("attach ':memory:' as carlos; use carlos; create schema core")
+        con.execute("attach ':memory:' as carlos; use carlos; create schema core; create schema mart")
+        con.execute(
+            "create table shard_row (profile_id varchar, lora_id varchar, prompt_id varchar, seed integer, "
+            "embedding float[], flag varchar)"
+        )
         for file in sql_files():
-            if file.path.endswith(("core_embedding.sql", "core_representation.sql", "core_prompt_difference.sql")):
-                con.execute(re.sub(r"alter table [\w.]+ set partitioned by", "-- ", file.text))
+            if file.path.endswith(("core_representation.sql", "core_prompt_difference.sql")):
+                con.execute(re.sub(r"alter table [\w.]+ reset partitioned by", "-- ", file.text))
             elif file.path.startswith("macros/"):
                 con.execute(file.text)
         yield con
@@ -72,9 +76,9 @@ def represent(
         [(name, pa.string()) for name in ("profile_id", "lora_id", "prompt_id", "flag")]
         + [("seed", pa.int32()), ("embedding", pa.list_(pa.float32()))]
     )
-    con.execute("delete from core.embedding; delete from core.prompt_difference")
+    con.execute("delete from shard_row; delete from core.prompt_difference")
     con.register("given_rows", pa.Table.from_pylist(pairs, schema=schema))
-    con.execute("insert into core.embedding by name from given_rows")
+    con.execute("insert into shard_row by name from given_rows")
     asked = {"profile_id": "p", "lora_ids": list(loras)}
     found = answer_of(con, "ask/verification/representation", asked).to_pylist()
     differences = answer_of(con, "ask/verification/prompt_difference", asked)

@@ -179,3 +179,20 @@ def test_a_postgres_catalog_holds_the_same_lake(postgres: PostgresServer, tmp_pa
         assert con.execute("select lora_id, status from mart.lora").fetchall() == [("a", "ok")]
         assert con.execute("select n_measured, n_embeddings from mart.index_health").fetchall() == [(1, 30)]
         assert migrate(con) == []
+
+
+def test_a_postgres_catalog_has_indexes_by_the_columns_that_are_asked_for(
+    postgres: PostgresServer, tmp_path: Path
+) -> None:
+    settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres.libpq}")
+    with connect(settings, read_only=False) as con:
+        migrate(con)
+        con.execute("delete from core.migration")
+        migrate(con)  # which finds them there
+    made = postgres.run("psql", "-d", "postgres", "-Atc", "select indexdef from pg_indexes where indexname ~ 'carlos'")
+    assert sorted(line.partition(" USING ")[2] for line in made.decode().splitlines()) == [
+        "btree (table_id)",
+        "btree (table_id)",
+        "btree (table_id)",
+        "btree (table_id, column_id)",
+    ]

@@ -12,6 +12,7 @@ from carlos_tasks.commit.representations import Measured, add_measured, measured
 from carlos_tasks.intake.commit import commit_intake
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.checks import run_checks
+from carlos_tasks.lake.manifest import shard_rows
 from carlos_tasks.lake.statements import answer_of, rows
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.profiles.profile import Profile
@@ -31,6 +32,8 @@ MEASURED = {
 }
 # What `migrate` writes itself.
 OF_MIGRATION = ("migration", "macro_comment")
+#: Files of sql/commit that are tested here.
+TESTED_SQL = {"take_embeddings_out"}
 Tables = dict[str, list[str]]
 
 
@@ -82,13 +85,31 @@ def test_it_loses_no_row(old: Settings) -> None:
         assert contents(con, tables) == before
 
 
+def test_its_shards_become_rows_of_the_manifest(old: Settings) -> None:
+    """And a snapshot of before is asked as it was."""
+    shards = "select lora_id, number, n_pairs, sha256, is_sealed from core.embedding_shard order by all"
+    embeddings = "select * from core.embedding order by lora_id, prompt_id, seed"
+    with connect(old, read_only=False) as con:
+        before = con.execute(embeddings).fetchall()
+        (registered,) = con.execute("select max(snapshot_id) from ducklake_snapshots('carlos')").fetchall()[0]
+        migrate(con)
+        assert con.execute(embeddings).fetchall() == before
+        numbers = [(0, 7), (1, 7), (2, 1)]
+        assert con.execute(shards).fetchall() == [
+            (lora_id, number, n_pairs, None, False) for lora_id in ("a", "b", "base") for number, n_pairs in numbers
+        ]
+    with connect(old, snapshot=registered) as con:
+        assert con.execute(embeddings).fetchall() == before
+
+
 def test_it_measures_the_same_to_the_last_bit_and_answers_searches(old: Settings, profile: Profile) -> None:
     with connect(old, read_only=False) as con:
         migrate(con)
         before = {name: con.execute(question).fetchall() for name, question in MEASURED.items()}
         for name, its_rows in before.items():
             some = {"profile_id": profile.profile_id, "lora_ids": ["a", "b"]}
-            anew = answer_of(con, f"ask/verification/{name}", some)
+            with shard_rows(con, profile.profile_id, ["base", "a", "b"]):
+                anew = answer_of(con, f"ask/verification/{name}", some)
             assert [tuple(row.values()) for row in anew.to_pylist()] == its_rows
         con.execute("delete from core.representation; delete from core.prompt_difference")
         with transaction(con, "again", {}):

@@ -16,13 +16,13 @@ from PIL import Image
 from carlos_tasks.embedding.encoder import load_encoder
 from carlos_tasks.embedding.image_files import find_pictures, open_picture
 from carlos_tasks.errors import CarlosError, NotFound
-from carlos_tasks.lake.register import register_shards
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.query_parts import image_part, pair_part
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from tests.commit.small_index import baseline, write_shards
+from tests.lakes import put_shards
 
 RED, GREEN = (250, 10, 10), (10, 250, 10)
 
@@ -68,8 +68,8 @@ def test_pictures_are_held_against_the_baseline_without_its_flagged_images(
     lake: duckdb.DuckDBPyConnection, micro: Profile, settings: Settings, tmp_path: Path
 ) -> None:
     store, images = open_store(settings.store), baseline(micro, dimension=64)
-    register_shards(lake, write_shards(store, micro, "base", images, flags={0: "nan", 3: "black"}))
-    register_shards(lake, write_shards(store, micro, "lora", images + 9))
+    put_shards(lake, store, write_shards(store, micro, "base", images, flags={0: "nan", 3: "black"}))
+    put_shards(lake, store, write_shards(store, micro, "lora", images + 9))
     paths = [picture(tmp_path / f"{n}.png", colour) for n, colour in enumerate((RED, GREEN))]
     part = image_part(lake, micro, paths, 1, settings)
     used = np.delete(images, [0, 3], axis=0).mean(axis=0, dtype=np.float64)

@@ -348,11 +348,11 @@ def test_an_index_of_directions_without_length_has_no_hits(
 
 def test_every_statement_is_run_and_a_folder_is_of_one_package() -> None:
     package, folder = Path(carlos_tasks.__file__).parent, sql_folder() / "ask"
-    named = re.compile(r'statement\("ask/(\w+)/(\w+)"\)|query_table\(con, "(\w+)"')
+    named = re.compile(r'(?:statement\(|answer_of\(con, )"ask/(\w+)/(\w+)"|query_table\(con, "(\w+)"')
     run, asking = set(), set()
     for path in package.rglob("*.py"):
         for of, name, of_reports in named.findall(path.read_text()):
             run.add((of or "reports", name or of_reports))
             asking.add((of or "reports", path.relative_to(package).parts[0]))
-    assert run == {(path.parent.name, path.stem) for path in folder.rglob("*.sql")}
+    assert run == {(path.parent.name, path.stem) for path in folder.glob("*/*.sql")}
     assert len(asking) == len(list(folder.iterdir()))

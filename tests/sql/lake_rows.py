@@ -1,14 +1,24 @@
 """Rows given, rows expected: fills tables of a lake inside a transaction that is rolled back after the test."""
 
+from itertools import count
+from pathlib import Path
+
 import duckdb
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from carlos_tasks.aliases import Row
+from carlos_tasks.lake.shards import SHARD_SCHEMA
 from carlos_tasks.lake.statements import rows
+from carlos_tasks.store.keys import shard_key
 
 __all__ = ["Row", "Rows", "answer", "fill"]
 
 Rows = dict[str, list[Row]]
+
+#: What an embedding says that a test does not care about. Its rows are no table's: they lie in shards.
+EMBEDDING: Row = {"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "seed": 0, "embedding": [1.0, 2.0]}
+_NUMBERS = count()
 
 _TIME = "2026-01-01 00:00:00+00"
 
@@ -97,7 +107,6 @@ DEFAULTS: Rows = {
     "core.threshold": [{"profile_id": "p", "name": "strength_max", "value": 1.0}],
     "core.prompt": [{"prompt_set": "s", "prompt_id": "p1", "text": "a red circle"}],
     "core.outcome": [{"profile_id": "p", "lora_id": "a", "status": "embedded", "attempted_at": _TIME}],
-    "core.embedding": [{"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "seed": 0, "embedding": [1.0, 2.0]}],
     "core.embedding_shard": [
         {
             "profile_id": "p",
@@ -254,11 +263,31 @@ DEFAULTS: Rows = {
 def fill(con: duckdb.DuckDBPyConnection, given: Rows) -> None:
     """Insert rows by column name; what a row does not say takes the table's defaults above."""
     for table, its_rows in given.items():
+        if table == "core.embedding":
+            _put_shards(con, its_rows)
+            continue
         (default,) = DEFAULTS[table]
         for row in its_rows:
             con.register("given_row", pa.Table.from_pylist([default | row]))
             con.execute(f"insert into {table} by name from given_row")
             con.unregister("given_row")
+
+
+def _put_shards(con: duckdb.DuckDBPyConnection, its_rows: list[Row]) -> None:
+    """Put embeddings into shards, one for each LoRA, and these into the lake."""
+    by_lora: dict[tuple[str, str], list[Row]] = {}
+    for row in its_rows:
+        full = EMBEDDING | row
+        by_lora.setdefault((full.pop("profile_id"), full.pop("lora_id")), []).append(full)
+    ((place,),) = con.execute("select getvariable('carlos_store')").fetchall()
+    for (profile_id, lora_id), own in by_lora.items():
+        number = next(_NUMBERS)
+        key = shard_key(profile_id, lora_id, number)
+        path = Path(place) / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(pa.Table.from_pylist(own, schema=SHARD_SCHEMA), path)
+        ids = {"profile_id": profile_id, "lora_id": lora_id, "number": number, "key": key}
+        fill(con, {"core.embedding_shard": [ids | {"n_pairs": len(own)}]})
 
 
 def answer(con: duckdb.DuckDBPyConnection, query: str, parameters: Row | None = None) -> list[Row]:

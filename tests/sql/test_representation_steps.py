@@ -176,16 +176,16 @@ CASES: dict[str, tuple[str, dict[str, list[dict[str, Any]]], list[dict[str, Any]
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     """The macros, and embeddings of a LoRA and the bare backbone at five seeds, not all of them of both."""
     with duckdb.connect() as con:
-        con.execute("attach ':memory:' as carlos; use carlos; create schema core")
+        con.execute("attach ':memory:' as carlos; use carlos; create schema core; create schema mart")
         for file in sql_files():
             if file.path.startswith("macros/"):
                 con.execute(file.text)
         con.execute(
-            "create table core.embedding (profile_id varchar, lora_id varchar, prompt_id varchar, seed integer, "
+            "create table shard_row (profile_id varchar, lora_id varchar, prompt_id varchar, seed integer, "
             "embedding float[], flag varchar)"
         )
         con.execute(
-            """insert into core.embedding values
+            """insert into shard_row values
                 ('p', 'base', 'p1', 0, [1, 0], null), ('p', 'a', 'p1', 0, [4, 4], null),
                 ('p', 'base', 'p1', 10, [2, 2], null), ('p', 'a', 'p1', 10, [2, 2], null),
                 ('p', 'base', 'p1', 20, [1, 1], null),

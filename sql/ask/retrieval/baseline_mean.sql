@@ -1,9 +1,9 @@
-/* Mean feature of the bare backbone's images, without those that are flagged. Parameters: $profile_id, $baseline.
+/* Mean feature of the bare backbone's images, without those that are flagged. Reads `shard_row`, the baseline's embeddings.
    Grain: one row per dimension, in order. */
 with component as (
     select unnest(embedding) as x, generate_subscripts(embedding, 1) as i
-    from core.embedding
-    where profile_id = $profile_id and lora_id = $baseline and flag is null
+    from shard_row
+    where flag is null
 )
 
 select avg(x) as x

@@ -7,18 +7,17 @@
 with
 baseline as (
     select prompt_id, seed, embedding, flag
-    from core.embedding
-    where profile_id = $profile_id and lora_id = 'base'
+    from shard_row
+    where lora_id = 'base'
 ),
 
 -- One row per pair. x: with the LoRA, y: baseline.
 pair as (
     select lora.lora_id, lora.prompt_id, lora.embedding as x, baseline.embedding as y
-    from core.embedding as lora
+    from shard_row as lora
     inner join baseline using (prompt_id, seed)
     where
-        lora.profile_id = $profile_id
-        and lora.lora_id in (select unnest($lora_ids::varchar[]))
+        lora.lora_id in (select unnest($lora_ids::varchar[]))
         and lora.flag is null
         and baseline.flag is null
 ),

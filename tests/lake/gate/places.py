@@ -71,7 +71,7 @@ def make_place(folder: Path, store: str | None = None) -> Place:
 def move(local: Settings, settings: Settings) -> None:
     """Put the data of a lake in a folder into another store, and say so in its catalog."""
     source, target = open_store(local.store), open_store(settings.store)
-    for info in source.list("lake/"):
+    for info in source.list():
         target.write(info.key, source.read(info.key))
     with closing(sqlite3.connect(settings.catalog.removeprefix("sqlite:"))) as catalog, catalog:
         catalog.execute("update ducklake_metadata set value = ? where key = 'data_path'", [f"{target.uri}/lake/"])

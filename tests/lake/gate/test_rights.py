@@ -29,8 +29,9 @@ grant usage on schema public to analyst;
 grant select on all tables in schema public to analyst;
 alter default privileges for role carlos in schema public grant select on tables to analyst;
 """
-#: What asking in SQL reads of the store.
+#: What asking in SQL reads of the store, and what it lists.
 READ = ("lake/", "shards/")
+LISTED = ("shards/",)
 QUESTIONS = [
     ("select lora_id, status from mart.lora order by lora_id", [("a", "ok"), ("b", "ok")]),
     ("select count(*), count(difference) from mart.clip_diff where lora_id = 'a'", [(15, 15)]),
@@ -59,7 +60,8 @@ def test_reading_two_folders_of_the_store_is_enough_to_ask(
     settings = Settings(store=s3_uri, catalog=f"sqlite:{tmp_path / 'catalog.sqlite'}")
     before = index(settings, tmp_path)
     prefix = s3_uri.removeprefix(f"s3://{BUCKET}/")
-    with reading_proxy(s3_server.port, BUCKET, [f"{prefix}/{part}" for part in READ]) as (endpoint, denied):
+    read, listed = ([f"{prefix}/{part}" for part in parts] for parts in (READ, LISTED))
+    with reading_proxy(s3_server.port, BUCKET, read, listed) as (endpoint, denied):
         monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         with carlos_tasks.connect(settings) as lake:
             for question, expected in QUESTIONS:

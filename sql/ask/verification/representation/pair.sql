@@ -6,7 +6,7 @@ create or replace temp macro pair(of_profile, loras) as table
 with
 baseline as (
     select prompt_id, seed, embedding, flag
-    from core.embedding
+    from shard_row
     where profile_id = of_profile and lora_id = 'base'
 ),
 
@@ -31,7 +31,7 @@ select
     -- v = 0 has no direction: its u is 0, and it is not counted in n_nonzero.
     case when length > 0 then 1 / length else 0 end as per_length,
     lora.flag is not null or baseline.flag is not null as is_flagged
-from core.embedding as lora
+from shard_row as lora
 inner join query_table(loras) as wanted using (lora_id)
 inner join baseline using (prompt_id, seed)
 inner join prompt using (prompt_id)
