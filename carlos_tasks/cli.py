@@ -49,6 +49,7 @@ for group in (search, analysis, moderation, decisions):
 app.add_typer(ledger.app, name="decisions", help="Verify what was decided: the chain of hashes over it.")
 app.add_typer(keys.app, name="keys", help="Keys that sign: made, added, listed, revoked.")
 app.add_typer(reports.app, name="report", help="Write a report: moderation, attribution or transparency.")
+app.add_typer(keeping.lake, name="lake", help="Care for the lake: merge its small files, remove what is not needed.")
 for group in (indexing, keeping, local):
     app.add_typer(group.app)
 

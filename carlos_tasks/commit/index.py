@@ -70,7 +70,7 @@ class CommitReport:
 
 
 def commit_index(settings: Settings, profile: "Profile", outcome_keys: Sequence[str]) -> CommitReport:
-    """Register finished shards, record the attempts and insert the representations.
+    """Put finished shards into the lake, record the attempts and insert the representations.
 
     A LoRA that has a representation is left as it is, unless that says 'failed' and a later attempt did not fail, or
     something of it was found damaged. A LoRA whose outcome or shards are not what they should be is recorded as failed

@@ -25,7 +25,7 @@ class Fault(StrEnum):
         "The outcome is no JSON of an outcome, is too large, or has a value that none can have.",
     )
     OUTCOME_MISPLACED = "outcome_misplaced", "The outcome is that of another LoRA or profile."
-    OUTCOME_DIFFERS = "outcome_differs", "The outcome does not name the shards that the lake has registered."
+    OUTCOME_DIFFERS = "outcome_differs", "The outcome does not name the shards that the lake has."
     SHARD_MISSING = "shard_missing", "A shard is not in the store."
     SHARD_DAMAGED = (
         "shard_damaged",

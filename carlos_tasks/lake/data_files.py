@@ -13,29 +13,39 @@ from carlos_tasks.lake.statements import rows, run_statement, statement
 class DataFile:
     """A file of the lake, by its key in the store.
 
-    `is_own`: DuckLake wrote it, where shards are only registered. `begin`: the snapshot that it came with.
-    `is_current`: the newest snapshot has it. `data_file_id`: its number in the catalog, None for a file of deletes.
+    `is_own`: DuckLake wrote it, where shards of an older version are only registered. `begin`, `last`: the snapshots
+    that its first and last rows came with; one, unless it was merged. `is_current`: the newest snapshot has it.
+    `data_file_id`: its number in the catalog, None for a file of deletes.
     """
 
     table: str
     key: str
     is_own: bool
     begin: int
+    last: int
     is_current: bool
     size_bytes: int
     data_file_id: int | None
 
 
-def data_files(con: duckdb.DuckDBPyConnection, *, after: int = -1) -> list[DataFile]:
-    """The files that came with snapshots after this one, in order; those of expired snapshots are not known."""
+def data_files(con: duckdb.DuckDBPyConnection, *, after: int = -1, from_file: int | None = None) -> list[DataFile]:
+    """The files that came with snapshots after this one, in order; those of expired snapshots are not known.
+
+    Args:
+        con: the lake.
+        after: the snapshot; -1: all files.
+        from_file: files with this number in the catalog and later ones as well, whatever snapshot their rows came with.
+    """
     place = store_of(con)
-    found = rows(con, statement("ask/lake/data_files"), {"data_path": data_path(place), "after": after})
+    asked = {"data_path": data_path(place), "after": after, "from_file": from_file}
+    found = rows(con, statement("ask/lake/data_files"), asked)
     return [
         DataFile(
             row["table_name"],
             row["url"].removeprefix(f"{place}/"),
             row["is_own"],
             row["begin_snapshot"],
+            row["last_snapshot"],
             row["is_current"],
             row["n_bytes"],
             row["data_file_id"],

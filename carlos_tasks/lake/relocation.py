@@ -55,7 +55,7 @@ def relocate(con: duckdb.DuckDBPyConnection, store: ObjectStore, *, incomplete: 
     """
     with lake_errors():
         was = store_of(con)
-        found = rows(con, statement(_FILES), {"data_path": data_path(was), "after": -1})
+        found = rows(con, statement(_FILES), {"data_path": data_path(was), "after": -1, "from_file": None})
     sizes: dict[str, int] = {row["url"]: row["n_bytes"] for row in found}
     if outside := [url for url in sizes if not url.startswith(f"{was}/")]:
         raise PermanentError(

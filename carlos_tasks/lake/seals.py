@@ -25,6 +25,7 @@ from carlos_tasks.threads import at_once
 
 log = logging.getLogger(__name__)
 
+_NEXT_FILE = "select max(next_file_id) from __ducklake_metadata_carlos.ducklake_snapshot"
 # Seals of so many snapshots back are looked through for the newest one before all are.
 _RECENT = 500
 
@@ -40,13 +41,18 @@ class SealedFile(BaseModel):
 
 
 class Seal(BaseModel):
-    """The files that came after snapshot `after`, up to `snapshot_id`; `previous_sha256` is of the seal of `after`."""
+    """The files that came after snapshot `after`, up to `snapshot_id`; `previous_sha256` is of the seal of `after`.
+
+    `next_file_id`: the number that the catalog gives the next file: a file that was merged from others has rows of
+    earlier snapshots, and a later number. Seals of an older version, which merged nothing, have none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     snapshot_id: int
     after: int
     previous_sha256: str | None
+    next_file_id: int | None = None
     files: tuple[SealedFile, ...]
 
 
@@ -66,13 +72,27 @@ def seal(con: duckdb.DuckDBPyConnection, store: ObjectStore) -> Seal | None:
     after = -1 if last is None else int(last.removeprefix(SEALS_PREFIX).removesuffix(".json"))
     if after >= newest:
         return None
-    previous = None if last is None else hashlib.sha256(store.read(last)).hexdigest()
-    own = [file for file in data_files(con, after=after) if file.is_own]
+    before = None if last is None else store.read(last)
+    previous = None if before is None else hashlib.sha256(before).hexdigest()
+    own = [file for file in _since(con, store, after, before) if file.is_own]
     with at_once() as each:
         files = tuple(filter(None, each(lambda file: _sealed(store, file), own)))
-    made = Seal(snapshot_id=newest, after=after, previous_sha256=previous, files=files)
+    ((next_file_id,),) = con.execute(_NEXT_FILE).fetchall()
+    made = Seal(snapshot_id=newest, after=after, previous_sha256=previous, next_file_id=next_file_id, files=files)
     store.write(seal_key(newest), made.model_dump_json().encode())
     return made
+
+
+def _since(con: duckdb.DuckDBPyConnection, store: ObjectStore, after: int, before: bytes | None) -> list[DataFile]:
+    """The files that no seal names yet; one that is named keeps the hash that it had then."""
+    try:
+        from_file = None if before is None else Seal.model_validate_json(before).next_file_id
+    except ValidationError:
+        from_file = None
+    if before is None or from_file is not None:
+        return data_files(con, after=after, from_file=from_file)
+    named, _ = read_seals(store)
+    return [file for file in data_files(con) if file.key not in named]
 
 
 def _sealed(store: ObjectStore, file: DataFile) -> SealedFile | None:

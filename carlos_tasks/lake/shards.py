@@ -1,4 +1,4 @@
-"""Embedding shards: the parquet files that a GPU worker leaves in object storage and one commit registers.
+"""Embedding shards: the parquet files that a GPU worker leaves in object storage and one commit puts into the lake.
 
 A shard holds the embeddings of one LoRA (or of the baseline, `lora_id = 'base'`) for some pairs of one profile.
 Its bytes are a function of its key and its rows, so a retry overwrites a shard with itself. Its footer says whose it is

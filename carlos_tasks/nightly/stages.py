@@ -181,9 +181,11 @@ def run_checks(settings: Settings) -> list["CheckFailure"]:
 
 
 def clean_up(settings: Settings) -> list[str]:
-    """Remove the files of the lake that a killed commit left behind; returns their URLs."""
+    """Merge the lake's small files where there are many, and remove what no snapshot needs; returns their URLs."""
     from carlos_tasks.commit.clean_up import clean_up
+    from carlos_tasks.commit.compaction import compact
 
+    compact(settings)
     return clean_up(settings)
 
 

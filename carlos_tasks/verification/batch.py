@@ -184,9 +184,9 @@ def _touched(
         return [Damage(parts["profile_id"], parts["lora_id"], key, fault, detail)]
     if file.table in COMPUTED and file.is_current:
         loras = con.execute(
-            "select distinct profile_id, lora_id from core.embedding_shard where snapshot_id = $1 and lora_id <> $2 "
-            "order by all",
-            [file.begin, BASELINE],
+            "select distinct profile_id, lora_id from core.embedding_shard "
+            "where snapshot_id between $1 and $2 and lora_id <> $3 order by all",
+            [file.begin, file.last, BASELINE],
         ).fetchall()
         if loras:
             return [Damage(profile_id, lora_id, key, fault, detail) for profile_id, lora_id in loras]

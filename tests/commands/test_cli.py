@@ -102,6 +102,8 @@ def test_a_folder_without_a_model_file_is_not_ok(run: Callable[..., Any], good_f
         ["thresholds", "--calibrate"],
         ["decide", "takedown", "ab", "--by", "me", "--reasons", "a reason that says why"],
         ["relocate"],
+        ["lake", "compact"],
+        ["lake", "clean"],
         ["report", "moderation", "--out", "out"],
         ["evaluate", "--out", "out"],
         ["sql", "select 1"],

@@ -70,6 +70,9 @@ OF_THE_BASE = """
     verify
     verify --sample 0.5 --json
     relocate
+    lake compact --dry-run
+    lake compact
+    lake clean --json
     down
 """
 #: What ends with 1 and one line there, with the extra or the place that it needs.

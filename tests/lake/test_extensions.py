@@ -59,7 +59,8 @@ def test_what_is_not_the_file_of_the_mark_is_checked(
     mark = installed.with_name(f"{installed.name}.checked")
     with_wrong_signature(installed)
     if change == "written later":
-        os.utime(installed)
+        later = installed.stat().st_mtime + 1  # a mark has whole seconds, as the layers of an image have
+        os.utime(installed, (later, later))
     elif change == "no mark":
         mark.unlink()
     else:

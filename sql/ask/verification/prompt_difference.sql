@@ -1,4 +1,4 @@
-/* What some LoRAs do to each prompt, from their registered shards: what the rows of core.prompt_difference are by
+/* What some LoRAs do to each prompt, from their shards (`shard_row`): what the rows of core.prompt_difference are by
    definition. The commit computes the same bits from the shards themselves (docs/method.md).
 
    Parameters: $profile_id, $lora_ids (list). Grain: one row per LoRA of the list and prompt with a pair that is not

@@ -1,4 +1,4 @@
-/* The representations of some LoRAs, from their registered shards: what the rows of core.representation are by
+/* The representations of some LoRAs, from their shards (`shard_row`): what the rows of core.representation are by
    definition. The commit computes the same bits from the shards themselves (docs/method.md).
 
    Parameters: $profile_id, $lora_ids (list). Grain: one row per LoRA of the list that has embeddings.
