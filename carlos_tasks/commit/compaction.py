@@ -4,10 +4,12 @@ DuckLake merges files of one table that follow each other, and what each snapsho
 The files that were merged go on lying in the store until `clean_up` removes them.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.migrate import rows_in_any_order
 from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.settings import Settings
@@ -47,7 +49,9 @@ def compact(settings: Settings, at_least: int = AT_LEAST, *, dry_run: bool = Fal
         found = rows(con, statement("ask/commit/small_files"), asked)
         for row in () if dry_run else found:
             name = f"{row['schema_name']}.{row['table_name']}"
-            with transaction(con, "compact", {"table": name, "n_files": row["n_files"]}):
+            # Listings are told by no order, and their row groups are bounded in bytes (`rows_in_any_order`).
+            order = rows_in_any_order(con) if row["schema_name"] == "raw" else nullcontext()
+            with order, transaction(con, "compact", {"table": name, "n_files": row["n_files"]}):
                 con.execute(
                     "call ducklake_merge_adjacent_files('carlos', $table, schema => $schema, max_file_size => $most)",
                     {"table": row["table_name"], "schema": row["schema_name"], "most": SMALL_BYTES},

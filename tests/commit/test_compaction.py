@@ -15,6 +15,7 @@ from carlos_tasks.commit.index import commit_index
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.lake.data_files import data_files
+from carlos_tasks.lake.row_groups import keep_row_groups_small
 from carlos_tasks.lake.statements import rows
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.profiles.profile import Profile
@@ -24,6 +25,8 @@ from carlos_tasks.verification.run import verify
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_shards
 from tests.commit.test_damaged import BACKLOG, known_loras, measure
 from tests.lake.old_lake import make_old_lake
+from tests.lakes import migrated_lake
+from tests.sql.lake_rows import fill
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"keep_shards"}
@@ -88,6 +91,19 @@ def test_small_files_become_one_and_every_snapshot_says_what_it_said(grown: Sett
     with connect(grown) as con:
         assert run_checks(con) == []
     assert verify(grown).damages == ()
+
+
+def test_listings_with_bounded_row_groups_are_merged_too(settings: Settings) -> None:
+    migrated_lake(settings)
+    with connect(settings, read_only=False) as con:
+        con.execute("set preserve_insertion_order = false")
+        keep_row_groups_small(con, "raw.listing", parquet_row_group_size="2048", parquet_row_group_size_bytes="8MB")
+        for number in range(3):
+            fill(con, {"raw.listing": [{"file_id": str(number)}]})
+    assert "raw.listing" in {table.table for table in compact(settings, 3)}
+    with connect(settings) as con:
+        assert con.execute("select file_id from raw.listing order by 1").fetchall() == [("0",), ("1",), ("2",)]
+        assert len([f for f in data_files(con) if f.is_current and f.table == "raw.listing"]) == 1
 
 
 def test_the_next_night_goes_on(grown: Settings, profile: Profile) -> None:
