@@ -25,6 +25,12 @@ from carlos_tasks.verification.plan import Batch
 COMPUTED = ("core.representation", "core.prompt_difference")
 
 
+_LORAS_OF = (
+    "select distinct profile_id, lora_id from core.embedding_shard "
+    "where snapshot_id between $1 and $2 and lora_id <> $3 order by all"
+)
+
+
 class Unrecorded(BaseModel):
     """A shard that the lake had no hash of: what its bytes are now."""
 
@@ -183,11 +189,9 @@ def _touched(
     if "lora_id" in parts:
         return [Damage(parts["profile_id"], parts["lora_id"], key, fault, detail)]
     if file.table in COMPUTED and file.is_current:
-        loras = con.execute(
-            "select distinct profile_id, lora_id from core.embedding_shard "
-            "where snapshot_id between $1 and $2 and lora_id <> $3 order by all",
-            [file.begin, file.last, BASELINE],
-        ).fetchall()
-        if loras:
-            return [Damage(profile_id, lora_id, key, fault, detail) for profile_id, lora_id in loras]
+        # A file that was written anew, since rows of it were deleted, has rows of any night before.
+        for first in (file.begin, 0):
+            loras = con.execute(_LORAS_OF, [first, file.last, BASELINE]).fetchall()
+            if loras:
+                return [Damage(profile_id, lora_id, key, fault, detail) for profile_id, lora_id in loras]
     return [Damage("", "", key, fault, detail)]

@@ -12,6 +12,7 @@ from carlos_tasks.commit import compaction
 from carlos_tasks.commit.clean_up import clean_up
 from carlos_tasks.commit.compaction import compact
 from carlos_tasks.commit.index import commit_index
+from carlos_tasks.commit.prompt_difference import forget_prompt_differences
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.checks import run_checks
 from carlos_tasks.lake.data_files import data_files
@@ -135,6 +136,24 @@ def test_what_was_merged_before_an_end_stays_merged(grown: Settings, monkeypatch
     assert set(files_of(grown).values()) == {1}
     after = history(grown)
     assert {key: after[key] for key in snapshots} == snapshots
+
+
+def test_files_with_deleted_rows_are_merged_too(grown: Settings, profile: Profile) -> None:
+    with connect(grown, read_only=False) as con, transaction(con, "forget", {}):
+        forget_prompt_differences(con, profile.profile_id, ["b", "c"])
+    snapshots = history(grown)
+    assert "core.prompt_difference" in {table.table for table in compact(grown, 2)}
+    assert files_of(grown)["core.prompt_difference"] == 1
+    assert compact(grown, 2) == []
+    after = history(grown)
+    assert {key: after[key] for key in snapshots} == snapshots
+    known_loras(grown, "e")
+    commit_index(grown, profile, [embedded(open_store(grown.store), profile, "e", with_effect(baseline(profile), 9))])
+    with connect(grown) as con:
+        assert run_checks(con) == []
+        (file, *_) = [f for f in data_files(con) if f.is_current and f.table == "core.prompt_difference"]
+    open_store(grown.store).write(file.key, bytes(file.size_bytes))
+    assert {row["lora_id"] for row in verify(grown).damages if row["key"] == file.key} == set("abcd")
 
 
 def test_a_merged_file_that_is_damaged_costs_the_loras_that_are_in_it(grown: Settings, profile: Profile) -> None:
