@@ -48,8 +48,9 @@ tables: $(READY) ## write the tables of the documentation from what the code say
 	@$(COG) -r $(PAGES)
 
 bench: $(READY) ## every benchmark, one after the other
-	@for benchmark in $(filter-out benchmarks/gpu.py,$(wildcard benchmarks/*.py)); do echo "== $$benchmark"; $(BIN)/python "$$benchmark"; done
-	@echo "== carlos evaluate (after make demo)"; $(BIN)/carlos evaluate
+	@missed=0; for benchmark in $(filter-out benchmarks/gpu.py,$(wildcard benchmarks/*.py)); do \
+	    echo "== $$benchmark"; $(BIN)/python "$$benchmark" || { missed=1; echo "== $$benchmark: a target is missed"; }; done; \
+	    echo "== carlos evaluate (after make demo)"; $(BIN)/carlos evaluate; exit $$missed
 
 gpu-check: $(READY) ## what a GPU makes of the index: SDXL at full size with random weights
 	@$(BIN)/python benchmarks/gpu.py

@@ -29,15 +29,15 @@ def test_time_is_told_for_each_size(tmp_path: Path, options: argparse.Namespace)
 
 def test_nights_over_old_loras_write_the_new_ones(tmp_path: Path, options: argparse.Namespace) -> None:
     row = nights_over(tmp_path, "sqlite", 2 * NEW, options)
-    assert (row["old"], row["computed"], row["compared"]) == (2 * NEW, NIGHTS * NEW, NIGHTS * NEW)
-    assert row["by_prompt"] == NIGHTS * NEW * 30
+    assert (row["old"], row["computed"], row["compared"]) == (2 * NEW, 2 * NIGHTS * NEW, 2 * NIGHTS * NEW)
+    assert row["by_prompt"] == 2 * NIGHTS * NEW * 30
     assert row["files"] > 2 * 7
 
 
 def test_a_missed_target_is_seen() -> None:
     growth = {"unit_ratio": 1.2}
     memory = {"is_equal": True, "limit_mb": 400, "embeddings_mb": 550}
-    new = {"catalog": "sqlite", "seconds": 2.0, "computed": NIGHTS * NEW, "compared": NIGHTS * NEW}
+    new = {"catalog": "sqlite", "seconds": 2.0, "computed": 2 * NIGHTS * NEW, "compared": 2 * NIGHTS * NEW}
     assert judged([dict(growth)], [dict(memory)], [dict(new)])
     assert not judged([growth | {"unit_ratio": 1.6}], [dict(memory)], [dict(new)])
     assert not judged([dict(growth)], [memory | {"is_equal": False}], [dict(new)])
