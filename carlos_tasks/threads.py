@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any, Protocol, TypeVar
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: Requests to object storage that are under way together.
@@ -34,3 +36,12 @@ def at_once(most: int = REQUESTS) -> Iterator[Map]:
         pool.shutdown(wait=False, cancel_futures=True)
         raise
     pool.shutdown()
+
+
+def ahead(items: Iterator[Item]) -> Iterator[Item]:
+    """Pass on items, of which the next one is made in a thread while the reader is busy with this one."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(lambda: list(islice(items, 1)))
+        while found := coming.result():
+            coming = pool.submit(lambda: list(islice(items, 1)))
+            yield from found

@@ -4,7 +4,7 @@ What comes out (`core.alike`) is what duplicates, copies and degenerate groups a
 `mart.shared_direction`). `core.compared` remembers who was compared, so that a commit compares only what is new.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from heapq import nsmallest
 
 import duckdb
@@ -13,13 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from carlos_tasks.arrays import Floats
-from carlos_tasks.lake.directions import DirectionBlock, read_directions, unit_vectors
+from carlos_tasks.lake.directions import DirectionBlock, per_length, read_directions, unit_vectors
 from carlos_tasks.lake.register import registered
 from carlos_tasks.lake.statements import statement
+from carlos_tasks.threads import ahead
 
-#: Cosine from which on two LoRAs are noted; cosines are taken in float32 and kept to 1e-6.
+#: Cosine from which on two LoRAs are noted; cosines are kept to 1e-6.
 COSINE_MIN = 0.9
 DIGITS = 6
+# All cosines are taken in float32, which may be off by less than this; those that come near are taken anew in float64.
+_ROUGH = 1e-5
 #: With how many of those compared before it a LoRA is noted: the nearest, of equals those of the smaller id.
 NEAREST = 32
 # 4,096 x 512 Directions are 8 MB in float32. Cosines are taken 512 rows of a block at a time: 8 MB too.
@@ -28,7 +31,7 @@ _ROWS = 512
 
 _PAIRS = pa.schema([("lora_id", pa.string()), ("other_id", pa.string()), ("cosine", pa.float64())])
 
-Block = tuple[list[str], Floats]
+Hit = tuple[float, str]
 
 
 def add_alike(con: duckdb.DuckDBPyConnection, profile_id: str) -> int:
@@ -63,9 +66,9 @@ def _add_block(con: duckdb.DuckDBPyConnection, profile_id: str, new: pa.Table, s
     since = pc.min(new["computed_at"].slice(start, _BLOCK)).as_py()
     block = read_directions(con, profile_id, lora_ids=lora_ids, since=since, batch=_BLOCK)
     pairs: list[tuple[str, str, float]] = []
-    for ids, units in [_sorted_units(own) for own in block]:
+    for own in [_sorted(found.usable()) for found in block]:
         known = read_directions(con, profile_id, left_out=new.slice(start), batch=_BLOCK)
-        nearest = nearest_of_block(ids, units, map(_units, known))
+        nearest = nearest_of_block(own, (other.usable() for other in ahead(known)))
         for one, found in nearest.items():
             pairs += [(min(one, other), max(one, other), cosine) for cosine, other in found]
     columns = [list(column) for column in zip(*sorted(pairs), strict=True)] or [[], [], []]
@@ -75,61 +78,53 @@ def _add_block(con: duckdb.DuckDBPyConnection, profile_id: str, new: pa.Table, s
     return len(pairs)
 
 
-def _units(block: DirectionBlock) -> Block:
-    """Ids and unit rows, float32 (n, d), of those that have a Direction."""
-    usable = block.usable()
-    return usable.lora_ids, unit_vectors(usable.vectors, usable.lengths)
+def _sorted(block: DirectionBlock) -> DirectionBlock:
+    order = np.argsort(np.array(block.lora_ids, np.str_), kind="stable")
+    return DirectionBlock(block.keys.take(order), block.vectors[order], block.lengths[order])
 
 
-def _sorted_units(block: DirectionBlock) -> Block:
-    """The same, by id."""
-    ids, units = _units(block)
-    order = sorted(range(len(ids)), key=ids.__getitem__)
-    return [ids[place] for place in order], units[order]
-
-
-def nearest_of_block(ids: list[str], units: Floats, compared: Iterator[Block]) -> dict[str, list[tuple[float, str]]]:
+def nearest_of_block(block: DirectionBlock, compared: Iterable[DirectionBlock]) -> dict[str, list[Hit]]:
     """Find whom each LoRA of a block is alike, among those compared before and those ahead of it in the block.
 
     Args:
-        ids: of the block, sorted.
-        units: float32 (n, d), unit rows.
-        compared: blocks of those compared before; one of another dimension is passed over.
+        block: by lora_id; all have a Direction, here and of those compared before.
+        compared: those compared before; a block of another dimension is passed over.
 
     Returns:
         Cosines and ids by the LoRAs of the block that are alike any: at most `NEAREST` each, nearest first.
     """
-    nearest: dict[str, list[tuple[float, str]]] = {}
-    for other_ids, others in compared:
-        if others.shape[1:] == units.shape[1:]:
-            _keep_nearest(nearest, ids, units, other_ids, others)
-    _keep_nearest(nearest, ids, units, ids, units, only_ahead=True)
+    nearest: dict[str, list[Hit]] = {}
+    for known in compared:
+        if known.dimension == block.dimension:
+            _keep_nearest(nearest, block, known)
+    _keep_nearest(nearest, block, block, only_ahead=True)
     return nearest
 
 
 def _keep_nearest(
-    nearest: dict[str, list[tuple[float, str]]],
-    ids: list[str],
-    units: Floats,
-    other_ids: list[str],
-    others: Floats,
-    only_ahead: bool = False,
+    nearest: dict[str, list[Hit]], block: DirectionBlock, others: DirectionBlock, only_ahead: bool = False
 ) -> None:
-    for start in range(0, len(ids), _ROWS):
-        cosines = units[start : start + _ROWS] @ others.T
+    # One number a cosine is less work than making every Direction a unit vector.
+    scale = per_length(others.lengths)
+    for start in range(0, len(block.lengths), _ROWS):
+        some = slice(start, start + _ROWS)
+        cosines = unit_vectors(block.vectors[some], block.lengths[some]) @ others.vectors.T * scale
         if only_ahead:
             cosines = np.tril(cosines, k=start - 1)
-        # Rounding may lift a cosine to the limit; half a unit of the last digit below it is enough.
-        for row in np.flatnonzero((cosines >= COSINE_MIN - 0.5 * 10.0**-DIGITS).any(axis=1)):
-            kept = nearest.get(ids[start + row], [])
-            kept += _hits(cosines[row], other_ids)
-            nearest[ids[start + row]] = nsmallest(NEAREST, kept, key=lambda hit: (-hit[0], hit[1]))
+        for row in np.flatnonzero((cosines >= COSINE_MIN - _ROUGH).any(axis=1)).tolist():
+            lora_id = block.keys["lora_id"][start + row].as_py()
+            kept = nearest.get(lora_id, []) + _hits(block, start + row, others, cosines[row])
+            if kept:
+                nearest[lora_id] = nsmallest(NEAREST, kept, key=lambda hit: (-hit[0], hit[1]))
 
 
-def _hits(cosines: Floats, other_ids: list[str]) -> list[tuple[float, str]]:
-    """The nearest of one row, with all that equal the last of them."""
-    rounded = np.minimum(cosines.astype(np.float64).round(DIGITS), 1.0)
+def _hits(block: DirectionBlock, row: int, others: DirectionBlock, rough: Floats) -> list[Hit]:
+    """The nearest of one row, with all that equal the last of them: the same cosine, whichever of the two was first."""
     limit = COSINE_MIN
-    if len(rounded) > NEAREST:
-        limit = max(limit, float(np.partition(rounded, -NEAREST)[-NEAREST]))
-    return [(float(rounded[column]), other_ids[column]) for column in np.flatnonzero(rounded >= limit)]
+    if len(rough) > NEAREST:
+        limit = max(limit, float(np.partition(rough, -NEAREST)[-NEAREST]))
+    places = np.flatnonzero(rough >= limit - _ROUGH)
+    products = others.vectors[places].astype(np.float64) @ block.vectors[row].astype(np.float64)
+    cosines = np.minimum((products / (others.lengths[places] * block.lengths[row])).round(DIGITS), 1.0)
+    ids = others.keys["lora_id"].take(places[cosines >= COSINE_MIN]).to_pylist()
+    return list(zip(cosines[cosines >= COSINE_MIN].tolist(), ids, strict=True))

@@ -51,8 +51,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Rows of core.prompt_difference in a row group, the fewest that DuckDB writes: some of the LoRAs of a commit.
-_ROWS_TOGETHER = "2048"
+# Rows in a row group. Of core.prompt_difference the fewest that DuckDB writes: some of the LoRAs of a commit. Of
+# core.representation 16 MB of Directions, so that who asks for one row of a merged file does not read them all.
+_ROWS_TOGETHER = {"core.prompt_difference": "2048", "core.representation": "8192"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,8 @@ def commit_index(settings: Settings, profile: "Profile", outcome_keys: Sequence[
     facts: dict[str, object] = {"profile_id": profile.profile_id}
     with connect(settings, read_only=False) as con, lake_errors():
         migrate(con)
-        keep_row_groups_small(con, "core.prompt_difference", parquet_row_group_size=_ROWS_TOGETHER)
+        for table, n_rows in _ROWS_TOGETHER.items():
+            keep_row_groups_small(con, table, parquet_row_group_size=n_rows)
         prepared_at = snapshot_id(con)
         work = prepare(con, store, profile, arrived)
         with transaction(con, "index", facts):

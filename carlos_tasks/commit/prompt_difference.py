@@ -12,6 +12,9 @@ def lacking_loras(con: duckdb.DuckDBPyConnection, profile_id: str) -> list[str]:
 
     Ask it outside a transaction, which would have rows that the catalog does not count yet.
     """
+    (counts,) = rows(con, statement("ask/commit/prompt_difference_counts"))
+    if counts["n_held"] == counts["n_wanted"]:
+        return []
     return [
         row["lora_id"]
         for row in rows(con, statement("ask/commit/without_prompt_difference"), {"profile_id": profile_id})

@@ -13,6 +13,7 @@ from carlos_tasks.commit import alike
 from carlos_tasks.commit.alike import COSINE_MIN, NEAREST, add_alike, nearest_of_block
 from carlos_tasks.commit.import_published import PROFILE, import_published
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.directions import DirectionBlock
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
@@ -76,7 +77,7 @@ def test_pairs_are_those_of_the_whole_matrix(
     assert add(lake, dict(directions)) == len(expected)
     found = lake.execute(PAIRS, ["p"]).fetchall()
     assert [pair[:2] for pair in found] == [pair[:2] for pair in expected]
-    np.testing.assert_allclose([c for _, _, c in found], [c for _, _, c in expected], atol=2e-6)
+    assert [pair[2] for pair in found] == [pair[2] for pair in expected]
 
 
 def test_night_after_night_gives_what_one_commit_gives(lake: duckdb.DuckDBPyConnection) -> None:
@@ -118,9 +119,12 @@ def test_of_many_the_nearest_are_kept() -> None:
     angles = np.linspace(0, 0.4, 2 * NEAREST)
     others = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
     ids = [f"{n:02d}" for n in range(len(others))]
-    found = nearest_of_block(
-        ["new"], np.array([[1.0, 0.0]], np.float32), iter([(ids[40:], others[40:]), (ids, others)])
-    )
+    blocks = [
+        DirectionBlock(pa.table({"lora_id": ids[some]}), others[some], np.ones(len(ids[some])))
+        for some in (slice(40, None), slice(None))
+    ]
+    new = DirectionBlock(pa.table({"lora_id": ["new"]}), np.array([[1.0, 0.0]], np.float32), np.ones(1))
+    found = nearest_of_block(new, blocks)
     assert [other for _, other in found["new"]] == ids[:NEAREST]
 
 

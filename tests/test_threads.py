@@ -1,0 +1,34 @@
+"""Doing things in threads: order, errors, and how far ahead."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from carlos_tasks.threads import ahead
+
+
+def test_ahead_keeps_the_order_and_makes_one_item_beforehand() -> None:
+    made: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in range(5):
+            made.append(number)
+            yield number
+
+    seen = []
+    for number in ahead(numbers()):
+        assert len(made) <= number + 2
+        seen.append(number)
+    assert seen == made == list(range(5))
+
+
+def test_ahead_passes_on_an_error_after_the_items_before_it() -> None:
+    def broken() -> Iterator[int]:
+        yield 1
+        raise ValueError("torn")
+
+    seen = []
+    with pytest.raises(ValueError, match="torn"):
+        for number in ahead(broken()):
+            seen.append(number)
+    assert seen == [1]
