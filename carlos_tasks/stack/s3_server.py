@@ -101,7 +101,9 @@ def start_s3_server(
 
 
 def _launch(data_dir: Path, port: int, key: str, secret: str, log_file: Path | None) -> Started:
-    command = [find_rclone(), "serve", "s3", "--addr", f"127.0.0.1:{port}", str(data_dir)]
+    # Without the option, each read of a part of an object first waits 20 ms for one of the part before it.
+    address = f"127.0.0.1:{port}"
+    command = [find_rclone(), "serve", "s3", "--addr", address, "--vfs-read-wait", "0s", str(data_dir)]
     # By the environment, since any user can read a command line. The inner quotes are rclone's: it reads the
     # variable as a CSV list, and the pair is one element.
     environment = {**os.environ, "RCLONE_CONFIG": os.devnull, "RCLONE_AUTH_KEY": f'"{key},{secret}"'}
