@@ -8,50 +8,69 @@ standard output has enough (`| head`), the code is 1 too, without a line.
 import logging
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Annotated, NamedTuple
 
 if __name__ == "__main__":
     # `python -m carlos_tasks.cli`: as the command `carlos`, signals are watched before the imports below.
-    from importlib import import_module
-
     import_module("carlos_tasks.start").main()
 
 import typer
 from typer.main import get_command
 
 from carlos_tasks import interruption
-from carlos_tasks.commands import (
-    analysis,
-    decisions,
-    indexing,
-    keeping,
-    keys,
-    ledger,
-    local,
-    moderation,
-    reports,
-    search,
-)
 from carlos_tasks.commands.streams import OutputClosed, log_to_stderr, standard_output
 from carlos_tasks.console import printable
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.version import __version__
 
-app = typer.Typer(
-    # Plain text: a terminal and a pipe get the same help, and rich is not loaded for it.
-    rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Settings come from the environment (CARLOS_...): docs/operations.md lists them.",
+
+
+class Part(NamedTuple):
+    """Commands that one module of `carlos_tasks.commands` has; with a help text, they are one command's own."""
+
+    module: str
+    names: tuple[str, ...]
+    help: str | None = None
+    app: str = "app"
+
+
+#: All that `carlos` can do, as `carlos --help` lists it. Only the module of the command that is asked for is imported.
+PARTS = (
+    Part("search", ("search", "similar", "show")),
+    Part("analysis", ("sql", "queries", "thresholds", "evaluate")),
+    Part("moderation", ("concepts", "score")),
+    Part("decisions", ("decide", "notice", "submission")),
+    Part("ledger", ("decisions",), "Verify what was decided: the chain of hashes over it."),
+    Part("keys", ("keys",), "Keys that sign: made, added, listed, revoked."),
+    Part("reports", ("report",), "Write a report: moderation, attribution or transparency."),
+    Part("keeping", ("lake",), "Care for the lake: merge its small files, remove what is not needed.", "lake"),
+    Part("indexing", ("validate", "index", "ingest", "import-published")),
+    Part("keeping", ("verify", "relocate")),
+    Part("local", ("demo", "up", "down")),
 )
-for group in (search, analysis, moderation, decisions):
-    app.add_typer(group.app)
-app.add_typer(ledger.app, name="decisions", help="Verify what was decided: the chain of hashes over it.")
-app.add_typer(keys.app, name="keys", help="Keys that sign: made, added, listed, revoked.")
-app.add_typer(reports.app, name="report", help="Write a report: moderation, attribution or transparency.")
-app.add_typer(keeping.lake, name="lake", help="Care for the lake: merge its small files, remove what is not needed.")
-for group in (indexing, keeping, local):
-    app.add_typer(group.app)
+
+
+def app_of(parts: Iterable[Part] = PARTS) -> typer.Typer:
+    """The command line with these parts."""
+    app = typer.Typer(
+        # Plain text: a terminal and a pipe get the same help, and rich is not loaded for it.
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        epilog="Settings come from the environment (CARLOS_...): docs/operations.md lists them.",
+    )
+    app.callback()(carlos)
+    for part in parts:
+        commands = getattr(import_module(f"carlos_tasks.commands.{part.module}"), part.app)
+        app.add_typer(commands, name=part.names[0] if part.help else None, help=part.help)
+    return app
+
+
+def _parts_for(given: Sequence[str]) -> Sequence[Part]:
+    """The part that the command line asks for; all of them where it asks for none: for help, or by mistake."""
+    asked = next((argument for argument in given if not argument.startswith("-")), "")
+    return [part for part in PARTS if asked in part.names] or PARTS
 
 
 def _print_version(is_asked: bool) -> None:
@@ -60,7 +79,6 @@ def _print_version(is_asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def carlos(
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version")
@@ -77,14 +95,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: help or the version was asked for (0), or the usage was wrong (2).
     """
-    command = get_command(app)
     if "_CARLOS_COMPLETE" in os.environ:
-        command.main(prog_name="carlos")  # the shell asks what may come next; ends here
+        get_command(app_of()).main(prog_name="carlos")  # the shell asks what may come next; ends here
     given = list(sys.argv[1:] if arguments is None else arguments)
     if any("\ud800" <= sign <= "\udfff" for argument in given for sign in argument):
         # Bytes of the shell that are no UTF-8 reach us so, and no lake, table or JSON takes them.
         print("carlos: an argument is not UTF-8 text: write it so, or rename the file", file=sys.stderr)
         return 2
+    command = get_command(app_of(_parts_for(given)))
     try:
         with standard_output(), command.make_context("carlos", given) as context:
             return int(command.invoke(context))

@@ -26,7 +26,7 @@ def commands() -> None:
     from typer.core import TyperCommand, TyperGroup
     from typer.main import get_group
 
-    from carlos_tasks.cli import app
+    from carlos_tasks.cli import app_of
 
     def rows(group: TyperGroup, path: str) -> Iterable[tuple[str, str]]:
         for name, command in group.commands.items():
@@ -35,7 +35,7 @@ def commands() -> None:
             elif isinstance(command, TyperCommand):
                 yield f"`{' '.join([path, name, *_usage(command)])}`", command.help or ""
 
-    _print_table(("command", "what it does"), rows(get_group(app), "carlos"))
+    _print_table(("command", "what it does"), rows(get_group(app_of()), "carlos"))
 
 
 def settings() -> None:

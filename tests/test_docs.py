@@ -74,17 +74,17 @@ def test_every_pool_is_documented():
 def test_every_command_is_documented_and_no_other():
     from typer.main import get_group
 
-    from carlos_tasks.cli import app
+    from carlos_tasks.cli import app_of
 
     rows = re.findall(r"^\| `carlos ([a-z-]+)", read("docs/command-line.md"), re.MULTILINE)
-    assert sorted(set(rows)) == sorted(get_group(app).commands)
+    assert sorted(set(rows)) == sorted(get_group(app_of()).commands)
 
 
 def test_the_commands_that_print_json_are_listed():
     from typer.core import TyperGroup
     from typer.main import get_group
 
-    from carlos_tasks.cli import app
+    from carlos_tasks.cli import app_of
 
     def prints_json(command: Any) -> bool:
         if isinstance(command, TyperGroup):
@@ -92,7 +92,7 @@ def test_the_commands_that_print_json_are_listed():
         return any("--json" in param.opts for param in command.params)
 
     (listed,) = re.findall(r"These commands have it: (.*?)\.\n\n", read("docs/command-line.md"), re.DOTALL)
-    commands = get_group(app).commands
+    commands = get_group(app_of()).commands
     assert set(re.findall(r"`([a-z-]+)`", listed)) == {name for name in commands if prints_json(commands[name])}
 
 

@@ -87,9 +87,10 @@ class MemoryIndex:
         # Most questions have the filters of the one before: mostly none.
         if self._passing is None or self._passing[0] != filters:
             parameters = filters.parameters(self._thresholds, self._known)
-            found = self._facts.execute(statement("ask/retrieval/admitted"), parameters).fetchnumpy()["row"]
+            # As Arrow: for numpy's arrays DuckDB imports numpy.ma, which takes longer than the statement.
+            found = self._facts.execute(statement("ask/retrieval/admitted"), parameters).to_arrow_table()
             mask = np.zeros(len(self.directions), dtype=bool)
-            mask[np.asarray(found)] = True
+            mask[found["row"].to_numpy()] = True
             self._passing = filters, mask
         mask = self._passing[1]
         if not without:

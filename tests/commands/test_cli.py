@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
+from typer.main import get_group
 
 from carlos_tasks import __version__
-from carlos_tasks.cli import main
+from carlos_tasks.cli import PARTS, app_of, main
 from carlos_tasks.settings import load_settings
 
 MODULE = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
@@ -257,6 +258,19 @@ def test_help_loads_nothing_heavy() -> None:
     code = "import sys; from carlos_tasks.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert not {"duckdb", "numpy", "pydantic", "rich.console", "torch"} & set(done.stdout.split())
+
+
+def test_a_command_imports_no_module_of_another() -> None:
+    code = "import sys; from carlos_tasks.cli import main\ntry: main(['sql', '-h'])\nfinally: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    loaded = {name for name in done.stdout.split() if name.startswith("carlos_tasks.commands.")}
+    assert "carlos_tasks.commands.analysis" in loaded
+    assert not loaded & {f"carlos_tasks.commands.{part.module}" for part in PARTS if "sql" not in part.names}
+
+
+def test_each_part_of_the_command_line_names_its_commands() -> None:
+    for part in PARTS:
+        assert sorted(get_group(app_of([part])).commands) == sorted(part.names)
 
 
 def test_an_argument_that_is_no_text_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:

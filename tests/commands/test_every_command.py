@@ -16,7 +16,7 @@ import pytest
 from typer.core import TyperArgument, TyperGroup
 from typer.main import get_group
 
-from carlos_tasks.cli import app, main
+from carlos_tasks.cli import app_of, main
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.settings import Settings, load_settings
 from tests.lakes import migrated_lake, settings_of
@@ -38,7 +38,7 @@ def commands_of(group: Any, name: tuple[str, ...] = ()) -> Iterator[tuple[str, A
             yield " ".join((*name, word)), command
 
 
-COMMANDS = dict(commands_of(get_group(app)))
+COMMANDS = dict(commands_of(get_group(app_of())))
 WITH_A_LAKE = [name for name, command in COMMANDS.items() if any("--json" in param.opts for param in command.params)]
 
 

@@ -20,7 +20,7 @@ from PIL import Image
 from typer.core import TyperGroup
 from typer.main import get_group
 
-from carlos_tasks.cli import app
+from carlos_tasks.cli import app_of
 from carlos_tasks.microworld.zoo import WEIGHTS
 from tests.samples import published
 from tests.wheel import REPOSITORY, build_wheel
@@ -300,7 +300,7 @@ def test_every_command_is_run_in_a_fresh_install() -> None:
 
     lines = [*OF_THE_BASE.strip().splitlines(), *NOT_IN_THE_BASE]
     missed = [
-        path for path in paths(get_group(app)) if not any(f"{line.strip()} ".startswith(f"{path} ") for line in lines)
+        path for path in paths(get_group(app_of())) if not any(f"{line.strip()} ".startswith(f"{path} ") for line in lines)
     ]
     assert missed == []
 
