@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.store.keys import BASELINE, evidence_prefix
-from carlos_tasks.store.objects import ObjectStore
-from carlos_tasks.threads import at_once
+from carlos_tasks.store.objects import Objects
 
 Evidence = list[dict[str, str | None]]
 
@@ -17,7 +16,7 @@ def evidence_pairs(profile: Profile, count: int) -> list[tuple[str, int]]:
     return [(prompts[i * len(prompts) // count].prompt_id, profile.identity.seeds[0]) for i in range(count)]
 
 
-def evidence(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, Evidence]:
+def evidence(store: Objects, profile_id: str, lora_ids: Sequence[str]) -> dict[str, Evidence]:
     """The evidence of some LoRAs, by one listing each.
 
     Returns:
@@ -37,13 +36,10 @@ def evidence(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> di
     }
 
 
-def image_keys(store: ObjectStore, profile_id: str, lora_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+def image_keys(store: Objects, profile_id: str, lora_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """The kept images of some LoRAs, several listings at a time: by lora_id their keys by pair, sorted."""
-    with at_once() as each:
-        listed = each(lambda lora_id: _keys(store, evidence_prefix(profile_id, lora_id)), lora_ids)
-        return dict(zip(lora_ids, listed, strict=True))
-
-
-def _keys(store: ObjectStore, prefix: str) -> dict[str, str]:
-    keys = sorted(item.key for item in store.list(prefix) if not item.is_link and item.key.endswith(".webp"))
-    return {key.removeprefix(prefix).removesuffix(".webp"): key for key in keys}
+    prefixes = [evidence_prefix(profile_id, lora_id) for lora_id in lora_ids]
+    return {
+        lora_id: {key.removeprefix(prefix).removesuffix(".webp"): key for key in keys if key.endswith(".webp")}
+        for lora_id, prefix, keys in zip(lora_ids, prefixes, store.keys(prefixes), strict=True)
+    }

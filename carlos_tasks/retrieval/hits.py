@@ -10,7 +10,7 @@ from carlos_tasks.retrieval.memory_index import MemoryIndex
 from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.ranking import Ranked
 from carlos_tasks.retrieval.uncertainty import read_prompt_sums, score_se, shares_in_top
-from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store.objects import Objects
 
 #: Hits up to which errors, stability and images are looked up: each takes the differences of four LoRAs, prompt by
 #: prompt, and a listing of the object store.
@@ -19,7 +19,7 @@ MOST_LOOKED_UP = 100
 _ALIKE_SHOWN, _AT_ONCE = 50, 16
 
 
-def hit_rows(index: MemoryIndex, store: ObjectStore, query: Query, hits: Ranked) -> list[Row]:
+def hit_rows(index: MemoryIndex, store: Objects, query: Query, hits: Ranked) -> list[Row]:
     """Rows of hits, best first, with everything but errors and near-duplicates."""
     facts = index.facts(hits.rows)
     images = evidence(store, query.profile_id, hits.lora_ids) if len(hits) <= MOST_LOOKED_UP else {}

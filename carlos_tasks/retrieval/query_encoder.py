@@ -25,7 +25,7 @@ from carlos_tasks.retrieval.text_objects import (
     write_prompt_features,
     write_query_vector,
 )
-from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store.objects import Objects
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class QueryEncoder:
         self,
         profile: Profile,
         device: str = "cpu",
-        store: ObjectStore | None = None,
+        store: Objects | None = None,
         load: Callable[[Encoder, str], ClipEncoder] = load_encoder,
     ) -> None:
         self.text_space_id = text_space_id(profile)
@@ -135,7 +135,7 @@ class QueryEncoder:
     def _continuations(self) -> Continuations:
         return Continuations(self._load(), self._prompts)
 
-    def _ask_store(self, request: Callable[[ObjectStore], _Answer]) -> _Answer | None:
+    def _ask_store(self, request: Callable[[Objects], _Answer]) -> _Answer | None:
         """Ask the store where there is one; a store that refuses costs time, not the answer."""
         if self._store is None:
             return None
@@ -151,7 +151,7 @@ _loaded: dict[tuple[str, str, str | None], QueryEncoder] = {}
 _loading = threading.Lock()
 
 
-def load_query_encoder(profile: Profile, device: str = "cpu", store: ObjectStore | None = None) -> QueryEncoder:
+def load_query_encoder(profile: Profile, device: str = "cpu", store: Objects | None = None) -> QueryEncoder:
     """Return the query encoder of a profile's text space, the same one to all of the process.
 
     Args:

@@ -21,14 +21,14 @@ from carlos_tasks.retrieval.query_encoder import load_query_encoder
 from carlos_tasks.retrieval.query_text import normalised_text, parse_weighted
 from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import BASELINE
-from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store.objects import Objects
 
 __all__ = ["baseline_mean", "image_part", "lora_part", "pair_part", "parse_weighted", "query_vector", "text_part"]
 
 log = logging.getLogger(__name__)
 
 
-def query_vector(profile: Profile, text: str, device: str = "cpu", store: ObjectStore | None = None) -> Floats:
+def query_vector(profile: Profile, text: str, device: str = "cpu", store: Objects | None = None) -> Floats:
     """Mean over the retrieval prompts p of u(p + " " + text) − u(p) (paper, section 4).
 
     Args:
@@ -47,7 +47,7 @@ def query_vector(profile: Profile, text: str, device: str = "cpu", store: Object
     return load_query_encoder(profile, device, store).vector(text)
 
 
-def text_part(profile: Profile, text: str, weight: float, device: str, store: ObjectStore) -> Part:
+def text_part(profile: Profile, text: str, weight: float, device: str, store: Objects) -> Part:
     """What a text asks for; its vector is kept in the store. Raises as `query_vector`."""
     encoder = load_query_encoder(profile, device, store)
     asked, vector = normalised_text(text), encoder.vector(text)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from carlos_tasks.profiles.profile import Profile
     from carlos_tasks.retrieval.query import Part, Query
     from carlos_tasks.settings import Settings
-    from carlos_tasks.store.objects import ObjectStore
+    from carlos_tasks.store.objects import Objects
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def make_query(
     con: "duckdb.DuckDBPyConnection",
     profile: "Profile",
     settings: "Settings",
-    store: "ObjectStore",
+    store: "Objects",
     question: Question,
 ) -> "Query":
     """Turn a question into a query of one profile.

@@ -15,6 +15,7 @@ from carlos_tasks.arrays import Mask
 from carlos_tasks.errors import CarlosError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
+from carlos_tasks.lake.objects import LakeObjects
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.retrieval.diversity import Variety, first_of_groups, marginal_relevance
 from carlos_tasks.retrieval.filters import Filters
@@ -24,7 +25,6 @@ from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.question import Question, make_query
 from carlos_tasks.retrieval.ranking import NOTHING, Ranked, rank
 from carlos_tasks.settings import Settings
-from carlos_tasks.store import open_store
 
 MOST = 10_000
 #: Hits that diversity and groups compare with each other, at most.
@@ -51,7 +51,7 @@ class Searcher:
         self.profile: Profile = load_profile(settings.profile)
         #: The lake, read-only.
         self.con: duckdb.DuckDBPyConnection = connect(settings)
-        self._store = open_store(settings.store)
+        self._store = LakeObjects(self.con, settings.store)
         self._index = MemoryIndex(self.con, settings.catalog, self.profile.profile_id)
         self._lock = Lock()
 
@@ -68,6 +68,7 @@ class Searcher:
     def close(self) -> None:
         """Close the lake; the Directions stay in the process for the next Searcher."""
         self._index.close()
+        self._store.close()
         self.con.close()
 
     def query(self, question: Question | str) -> Query:

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from carlos_tasks.arrays import Floats, values_of
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.store.keys import prompts_key, query_key
-from carlos_tasks.store.objects import ObjectStore
+from carlos_tasks.store.objects import Objects
 
 #: A query's object holds a text and a vector; nothing that is larger is read.
 MAX_QUERY_BYTES = 2**20
@@ -24,13 +24,13 @@ MAX_PROMPTS_BYTES = 2**28
 _SEAL = b"carlos.seal"
 
 
-def write_prompt_features(store: ObjectStore, space: str, texts: Sequence[str], features: Floats) -> None:
+def write_prompt_features(store: Objects, space: str, texts: Sequence[str], features: Floats) -> None:
     """Keep the features u of a text space's retrieval prompts, float32 (n, d)."""
     key = prompts_key(space)
     store.write(key, _bytes(key, texts, features, "feature"))
 
 
-def read_prompt_features(store: ObjectStore, space: str, texts: Sequence[str]) -> Floats | None:
+def read_prompt_features(store: Objects, space: str, texts: Sequence[str]) -> Floats | None:
     """Return the kept features of the prompts with these texts, float32 (n, d); None where none are of use."""
     found = _read(store, prompts_key(space), "feature")
     if found is None or found[0] != list(texts):
@@ -38,13 +38,13 @@ def read_prompt_features(store: ObjectStore, space: str, texts: Sequence[str]) -
     return found[1]
 
 
-def write_query_vector(store: ObjectStore, space: str, text: str, vector: Floats) -> None:
+def write_query_vector(store: Objects, space: str, text: str, vector: Floats) -> None:
     """Keep the query vector of a normalised text, float32 (d,)."""
     key = query_key(space, text)
     store.write(key, _bytes(key, [text], vector[None], "vector"))
 
 
-def read_query_vector(store: ObjectStore, space: str, text: str, dimension: int) -> Floats | None:
+def read_query_vector(store: Objects, space: str, text: str, dimension: int) -> Floats | None:
     """Return the kept query vector of a normalised text, float32 (dimension,); None where none is of use."""
     found = _read(store, query_key(space, text), "vector")
     if found is None or found[0] != [text] or found[1].shape[1] != dimension:
@@ -73,7 +73,7 @@ def _bytes(key: str, texts: Sequence[str], vectors: Floats, column: str) -> byte
     return buffer.getvalue()
 
 
-def _read(store: ObjectStore, key: str, column: str) -> tuple[list[str], Floats] | None:
+def _read(store: Objects, key: str, column: str) -> tuple[list[str], Floats] | None:
     try:
         return _parsed(store.read(key, at_most=MAX_PROMPTS_BYTES), key, column)
     except (NotFound, PermanentError):

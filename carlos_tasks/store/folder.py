@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -68,6 +68,9 @@ class FolderStore:
         for key in sorted(found):
             with suppress(NotFound, FileNotFoundError):  # deleted since the walk; a pipe or a device
                 yield self._stat(key)
+
+    def keys(self, prefixes: Sequence[str]) -> Sequence[Sequence[str]]:
+        return [[item.key for item in self.list(prefix) if not item.is_link] for prefix in prefixes]
 
     def download(self, key: str, path: Path) -> None:
         with _file_errors(key):

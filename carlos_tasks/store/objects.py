@@ -4,7 +4,7 @@ Every stage reads and writes whole objects at deterministic keys through here. K
 from manifests and outcomes, so both stores (`folder`, `s3`) refuse a key that could leave its place.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,8 +28,8 @@ class ObjectInfo:
     is_link: bool = False
 
 
-class ObjectStore(Protocol):
-    """Whole objects by key, below one URI.
+class Objects(Protocol):
+    """Whole objects by key, below one URI: what a question needs of a store.
 
     Every operation raises NotFound for an object that is not there, PassingError where a retry may help, and
     ValueError for a key that is empty, absolute or has an empty, '.' or '..' part.
@@ -44,6 +44,18 @@ class ObjectStore(Protocol):
     def write(self, key: str, data: bytes) -> None:
         """Write the object whole or not at all, in place of an older one."""
         ...
+
+    def keys(self, prefixes: Sequence[str]) -> Sequence[Sequence[str]]:
+        """Return the keys that start with each prefix, which ends with '/', sorted; links are left out."""
+        ...
+
+    def url(self, key: str) -> str:
+        """Return what DuckDB opens for this key: an s3:// URL or an absolute path."""
+        ...
+
+
+class ObjectStore(Objects, Protocol):
+    """Everything that a store can do."""
 
     def exists(self, key: str) -> bool:
         """Tell whether the object is there."""
@@ -71,10 +83,6 @@ class ObjectStore(Protocol):
 
     def delete(self, key: str) -> None:
         """Remove the object; one that is not there is no error."""
-        ...
-
-    def url(self, key: str) -> str:
-        """Return what DuckDB opens for this key: an s3:// URL or an absolute path."""
         ...
 
 

@@ -1,6 +1,6 @@
 """An S3 bucket, or a prefix in it, as an object store; credentials and endpoint come from boto3's default chain."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from copy import deepcopy
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from botocore.parsers import ResponseParserError
 from carlos_tasks.errors import CarlosError, NotFound, PassingError, PermanentError, SettingsError
 from carlos_tasks.store.objects import ObjectInfo, checked_key, refuse_above
 from carlos_tasks.store.passing import is_passing_answer
+from carlos_tasks.threads import at_once
 
 if TYPE_CHECKING:
     from botocore.client import BaseClient
@@ -90,6 +91,10 @@ class S3Store:
             for entry in page.get("Contents", []):
                 modified = _whole_second(entry["LastModified"])
                 yield ObjectInfo(entry["Key"].removeprefix(lead), entry["Size"], modified, entry["ETag"].strip('"'))
+
+    def keys(self, prefixes: Sequence[str]) -> Sequence[Sequence[str]]:
+        with at_once() as each:
+            return list(each(lambda prefix: [item.key for item in self.list(prefix)], prefixes))
 
     def download(self, key: str, path: Path) -> None:
         full = self._full(key)
