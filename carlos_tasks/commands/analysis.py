@@ -47,14 +47,17 @@ def sql(
 
     One statement, of the lake as it is, or with `--snapshot` as it was; docs/sql.md says what is there.
     """
+    from carlos_tasks.lake.opening import opened_aside
+
+    settings = load_settings()
+    lake = opened_aside(settings, snapshot)
     import duckdb
 
-    from carlos_tasks import connect
     from carlos_tasks.lake.gate.waiting import answer_within
     from carlos_tasks.lake.statements import column_names
-    from carlos_tasks.retrieval.session import sql_error
+    from carlos_tasks.retrieval.session import behind_the_gate, sql_error
 
-    with connect(load_settings(), snapshot=snapshot, with_files=with_files) as con:
+    with behind_the_gate(lake.result(), settings, with_files=with_files) as con:
 
         def ask() -> tuple[list[str], list[tuple[Any, ...]]]:
             answer = con.execute(statement)

@@ -60,9 +60,14 @@ def show(lora_id: LoraId, as_json: AsJson = False) -> int:
 
 
 def _print_hits(question: "Question", choices: ChoiceOptions, wide: bool, as_json: bool) -> int:
-    from carlos_tasks.retrieval.search import search as find
+    from carlos_tasks.lake.opening import opened_aside
 
-    hits = find(load_settings(), question, choices.k, **choices_of(choices))
+    settings, how = load_settings(), choices_of(choices)
+    lake = opened_aside(settings)
+    from carlos_tasks.retrieval.searcher import Searcher
+
+    with Searcher(settings, lake.result()) as searcher:
+        hits = searcher.search(question, choices.k, **how)
     if as_json:
         print_json(hits)
     elif hits:

@@ -153,9 +153,11 @@ def _blocks(rows: pa.RecordBatch) -> Iterator[DirectionBlock]:
     keys = _copied_keys(rows)
     directions = rows.column("direction")
     dimensions = np.diff(directions.offsets.to_numpy())
-    for dimension in np.unique(dimensions):
-        places = pa.array(np.flatnonzero(dimensions == dimension))
-        is_all = len(places) == len(directions)
+    # No np.unique, and no array of Arrow where it is not needed: both would import numpy.ma, which takes 40 ms.
+    for dimension in sorted(set(dimensions.tolist())):
+        inside = dimensions == dimension
+        is_all = bool(inside.all())
+        places = None if is_all else pa.array(np.flatnonzero(inside))
         own = directions if is_all else directions.take(places)
         vectors = values_of(own).reshape(-1, dimension)
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64))

@@ -73,7 +73,9 @@ class Directions:
     @contextmanager
     def as_table(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         """Let SQL read row, lora_id and computed_at of each row under the name `read`."""
-        keys = self._keys.append_column("row", pa.array(np.arange(len(self), dtype=np.int32)))
+        # Not pa.array, which imports numpy.ma to see whether what it is given is of it.
+        row = pa.Array.from_buffers(pa.int32(), len(self), [None, pa.py_buffer(np.arange(len(self), dtype=np.int32))])
+        keys = self._keys.append_column("row", row)
         with read_once(con, "keys", keys):
             con.execute("create or replace temp table read as from keys")
         try:

@@ -110,6 +110,8 @@ class MemoryIndex:
         # Until all is read again, nothing is.
         self._snapshot = self._passing = None
         self._facts.execute(statement("ask/retrieval/make_searchable"))
+        # Of a table that never held a row, DuckLake asks the catalog for each column's statistics again, each time.
+        self._con.execute("set disabled_optimizers = 'join_order,statistics_propagation'")
         self._con.execute("begin")
         try:
             snapshot = snapshot_id(self._con)
@@ -121,6 +123,8 @@ class MemoryIndex:
         except BaseException:
             self._con.execute("rollback")
             raise
+        finally:
+            self._con.execute("reset disabled_optimizers")
         known: dict[str, list[str]] = {}
         for row in rows(self._facts, statement("ask/retrieval/known_values")):
             known.setdefault(row["field"], []).append(row["value"])

@@ -41,16 +41,17 @@ class Searcher:
 
     Args:
         settings: where the lake and the images lie, and which profile is searched.
+        con: the lake, where it is open already; it is closed with this.
 
     Raises:
         NotFound: there is no lake yet, or no such profile.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, con: duckdb.DuckDBPyConnection | None = None) -> None:
         self.settings = settings
         self.profile: Profile = load_profile(settings.profile)
         #: The lake, read-only.
-        self.con: duckdb.DuckDBPyConnection = connect(settings)
+        self.con: duckdb.DuckDBPyConnection = con or connect(settings)
         self._store = LakeObjects(self.con, settings.store)
         self._index = MemoryIndex(self.con, settings.catalog, self.profile.profile_id)
         self._lock = Lock()

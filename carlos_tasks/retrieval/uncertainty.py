@@ -85,7 +85,8 @@ def shares_in_top(
         k: how many places there are.
         n_bootstrap: number of resamples.
     """
-    prompts = np.unique(np.concatenate([known[i].prompts for i in contenders if i in known] or [np.array([], str)]))
+    # Not np.unique, which would import numpy.ma for it.
+    prompts = np.array(sorted({prompt for i in contenders if i in known for prompt in known[i].prompts.tolist()}))
     if not len(prompts) or not n_bootstrap:
         return {}
     rng = np.random.default_rng(_SEED)
