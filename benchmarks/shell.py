@@ -142,7 +142,8 @@ def lake(folder: Path, kind: str, n_loras: int) -> Iterator[dict[str, str]]:
         cleanup.enter_context(environment(variables))
         if not (folder / "catalog.sqlite").exists():
             make_lake(settings, n_loras)
-        yield dict(os.environ)
+        # As after an installation: the first run leaves the modules' bytecode.
+        yield {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def make_lake(settings: Settings, n_loras: int) -> None:

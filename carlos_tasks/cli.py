@@ -26,7 +26,6 @@ from carlos_tasks.errors import CarlosError
 from carlos_tasks.version import __version__
 
 
-
 class Part(NamedTuple):
     """Commands that one module of `carlos_tasks.commands` has; with a help text, they are one command's own."""
 

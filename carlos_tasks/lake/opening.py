@@ -1,4 +1,4 @@
-"""Opening the lake while its caller imports what will ask it: DuckDB leaves Python free meanwhile, and takes as long."""
+"""Opening the lake while its caller imports what will ask it: DuckDB leaves Python free, and takes about as long."""
 
 from concurrent.futures import Future
 from threading import Thread

@@ -300,7 +300,9 @@ def test_every_command_is_run_in_a_fresh_install() -> None:
 
     lines = [*OF_THE_BASE.strip().splitlines(), *NOT_IN_THE_BASE]
     missed = [
-        path for path in paths(get_group(app_of())) if not any(f"{line.strip()} ".startswith(f"{path} ") for line in lines)
+        path
+        for path in paths(get_group(app_of()))
+        if not any(f"{line.strip()} ".startswith(f"{path} ") for line in lines)
     ]
     assert missed == []
 

@@ -17,7 +17,12 @@ PREFIXES = ["evidence/a=1/", "evidence/a=2/", "evidence/none/"]
 @pytest.fixture
 def lake(store: ObjectStore, tmp_path: Path) -> duckdb.DuckDBPyConnection:
     """A lake in a folder or in S3, with a few objects beside it."""
-    for key in ("evidence/a=1/x-1.webp", "evidence/a=1/deep/y%2B+1.webp", "evidence/a=2/z.txt", "evidence/a=10/no.webp"):
+    for key in (
+        "evidence/a=1/x-1.webp",
+        "evidence/a=1/deep/y%2B+1.webp",
+        "evidence/a=2/z.txt",
+        "evidence/a=10/no.webp",
+    ):
         store.write(key, key.encode())
     return connect(Settings(store=store.uri, catalog=f"sqlite:{tmp_path}/catalog.sqlite"), read_only=False)
 
