@@ -32,7 +32,7 @@ import pyarrow as pa
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Floats
-from carlos_tasks.commit.compaction import compact
+from carlos_tasks.care.compaction import compact
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.commit.representations import add_measured, measured_loras
 from carlos_tasks.console import print_json, print_table

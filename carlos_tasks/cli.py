@@ -32,7 +32,6 @@ class Part(NamedTuple):
     module: str
     names: tuple[str, ...]
     help: str | None = None
-    app: str = "app"
 
 
 #: All that `carlos` can do, as `carlos --help` lists it. Only the module of the command that is asked for is imported.
@@ -44,7 +43,7 @@ PARTS = (
     Part("ledger", ("decisions",), "Verify what was decided: the chain of hashes over it."),
     Part("keys", ("keys",), "Keys that sign: made, added, listed, revoked."),
     Part("reports", ("report",), "Write a report: moderation, attribution or transparency."),
-    Part("keeping", ("lake",), "Care for the lake: merge its small files, remove what is not needed.", "lake"),
+    Part("lake", ("lake",), "Care for the lake: merge, expire, clean, verify, back up, restore."),
     Part("indexing", ("validate", "index", "ingest", "import-published")),
     Part("keeping", ("verify", "relocate")),
     Part("local", ("demo", "up", "down")),
@@ -61,7 +60,7 @@ def app_of(parts: Iterable[Part] = PARTS) -> typer.Typer:
     )
     app.callback()(carlos)
     for part in parts:
-        commands = getattr(import_module(f"carlos_tasks.commands.{part.module}"), part.app)
+        commands = import_module(f"carlos_tasks.commands.{part.module}").app
         app.add_typer(commands, name=part.names[0] if part.help else None, help=part.help)
     return app
 

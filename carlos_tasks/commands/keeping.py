@@ -1,4 +1,4 @@
-"""Keeping the lake: `carlos verify`, `relocate`, `lake`."""
+"""Keeping the lake as it was written: `carlos verify`, `relocate`."""
 
 from dataclasses import asdict
 from typing import Annotated
@@ -10,7 +10,6 @@ from carlos_tasks.console import print_json, say
 from carlos_tasks.errors import PermanentError
 
 app = typer.Typer()
-lake = typer.Typer()
 
 
 @app.command(cls=LakeCommand)
@@ -74,44 +73,4 @@ def relocate(
         say(f"Its catalog names {done.n_objects} objects; {len(done.missing)} of them are missing.")
     if done.missing:
         raise PermanentError(told_missing(done.n_objects, done.missing, done.is_at))
-    return 0
-
-
-@lake.command(cls=LakeCommand)
-def compact(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="change nothing, and print what would be merged")] = False,
-    at_least: Annotated[
-        int, typer.Option("--at-least", metavar="N", min=2, help="small files that a table has to have")
-    ] = 2,
-    as_json: AsJson = False,
-) -> int:
-    """Merge the small files that each commit leaves.
-
-    Rows and snapshots stay as they are. `index_loras` does it by itself where a table has 64 or more.
-    """
-    from carlos_tasks.commit.compaction import compact as compact_lake
-
-    merged = [asdict(table) for table in compact_lake(load_settings(), at_least, dry_run=dry_run)]
-    if as_json:
-        print_json(merged)
-    elif merged:
-        print_rows(merged, False, ("table", "n_files", "n_bytes"))
-    else:
-        say("no table has so many small files: there is nothing to merge")
-    return 0
-
-
-@lake.command(cls=LakeCommand)
-def clean(as_json: AsJson = False) -> int:
-    """Remove what no snapshot needs: files of killed commits, and files that were merged.
-
-    Only what is a day old. Shards, pictures and LoRA files are never removed.
-    """
-    from carlos_tasks.commit.clean_up import clean_up
-
-    removed = clean_up(load_settings())
-    if as_json:
-        print_json([{"url": url} for url in removed])
-    else:
-        say(f"removed {len(removed)} files of the lake that no snapshot needs")
     return 0

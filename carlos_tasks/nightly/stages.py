@@ -182,8 +182,8 @@ def run_checks(settings: Settings) -> list["CheckFailure"]:
 
 def clean_up(settings: Settings) -> list[str]:
     """Merge the lake's small files where there are many, and remove what no snapshot needs; returns their URLs."""
-    from carlos_tasks.commit.clean_up import clean_up
-    from carlos_tasks.commit.compaction import compact
+    from carlos_tasks.care.clean_up import clean_up
+    from carlos_tasks.care.compaction import compact
 
     compact(settings)
     return clean_up(settings)

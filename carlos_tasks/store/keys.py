@@ -35,6 +35,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _OUTCOME = re.compile(rf"outcomes/profile_id=({_ID.pattern})/lora_id=({_ID.pattern})\.json")
 _SHARD = re.compile(rf"shards/profile_id=({_ID.pattern})/lora_id=({_ID.pattern})/(\d{{5}})\.parquet")
 
+_OF_SNAPSHOT = re.compile(r"((?:reports|evaluation)/(?:[^/]+/)*snapshot_id=(\d{1,18})/)")
+
 
 def _digest(text: str, digits: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:digits]
@@ -209,3 +211,13 @@ def contact_sheet_key(profile_id: str) -> str:
 def evaluation_prefix(profile_id: str, snapshot_id: int) -> str:
     """Where the evaluation of a profile at a state of the lake lies."""
     return f"evaluation/profile_id={profile_id}/snapshot_id={snapshot_id}/"
+
+
+#: What the keys begin with of all that is kept of a state of the lake.
+OF_SNAPSHOTS = (kept_reports_prefix(), "evaluation/")
+
+
+def snapshot_folder(key: str) -> tuple[str, int] | None:
+    """The folder of a report or an evaluation that a key lies in, and its snapshot; None for any other key."""
+    match = _OF_SNAPSHOT.match(key)
+    return (match[1], int(match[2])) if match else None

@@ -10,4 +10,4 @@ comment on table core.threshold is 'Thresholds of a profile; one row per (profil
 comment on column core.threshold.profile_id is 'Profile on whose scale the value stands.';
 comment on column core.threshold.name is 'strength_max, strength_min, consistency_min or retention_min.';
 comment on column core.threshold.value is 'The value.';
-comment on column core.threshold.origin is 'Where it comes from: the paper, or a calibration.';
+comment on column core.threshold.origin is 'Where it comes from: the paper, or a calibration with its snapshot.';

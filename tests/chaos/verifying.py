@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from carlos_tasks.commit.clean_up import clean_up
+from carlos_tasks.care.clean_up import clean_up
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import BASELINE

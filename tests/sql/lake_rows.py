@@ -150,6 +150,7 @@ DEFAULTS: Rows = {
             "ended_at": _TIME,
         }
     ],
+    "core.expired_snapshot": [{"snapshot_id": 1, "committed_at": _TIME, "message": "index", "expired_at": _TIME}],
     "core.prompt_difference": [
         {"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "n_pairs": 1, "difference": [1.0, 0.0]}
     ],

@@ -8,7 +8,8 @@ import pytest
 from carlos_tasks.lake.checks import check_names
 from carlos_tasks.lake.sql_files import FOLDERS, SqlFile, sql_files, sql_folder
 from tests import test_import_published
-from tests.commit import test_compaction, test_damaged, test_thresholds
+from tests.care import test_compaction, test_expiry
+from tests.commit import test_damaged, test_thresholds
 from tests.commit import test_index as test_commit
 from tests.intake import test_asked_again
 from tests.intake import test_commit as test_intake_commit
@@ -118,7 +119,7 @@ def test_every_object_is_tested() -> None:
     commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
     tests = (test_commit, test_intake_commit, test_import_published, test_queries, test_thresholds)
     others = (test_decisions, test_notices, test_scoring, test_submissions, test_nightly, test_asked_again, test_place)
-    kept = (test_chain, test_keys, test_stamps, test_damaged, test_compaction, test_old_lake)
+    kept = (test_chain, test_keys, test_stamps, test_damaged, test_compaction, test_expiry, test_old_lake)
     assert commits == {name for test in (*tests, *others, *kept) for name in test.TESTED_SQL}
 
 

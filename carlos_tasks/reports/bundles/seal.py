@@ -101,7 +101,9 @@ def enter_one(settings: Settings, what: str, kind: str, record_id: str, content:
 
     def write(con: duckdb.DuckDBPyConnection, facts: Json) -> Entry:
         entry = enter(con, signer, kind, record_id, content)
-        facts |= {"kind": kind, "record_id": record_id} | head_facts(con)
+        # The report may be kept elsewhere: its snapshot is one that nobody may expire.
+        of_snapshot = {"snapshot_id": content["snapshot_id"]} if content.get("snapshot_id") is not None else {}
+        facts |= {"kind": kind, "record_id": record_id} | of_snapshot | head_facts(con)
         return entry
 
     return record(settings, f"{RECORD} {what}", write)

@@ -68,7 +68,7 @@ def compact(settings: Settings, at_least: int = AT_LEAST, *, dry_run: bool = Fal
 
 def _small_files(con: duckdb.DuckDBPyConnection, at_least: int) -> list[Compacted]:
     asked = {"at_least": at_least, "small_bytes": SMALL_BYTES}
-    return [Compacted(**row) for row in rows(con, statement("ask/commit/small_files"), asked)]
+    return [Compacted(**row) for row in rows(con, statement("ask/care/small_files"), asked)]
 
 
 def _merge(con: duckdb.DuckDBPyConnection, table: Compacted) -> None:

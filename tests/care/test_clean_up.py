@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from carlos_tasks.commit.clean_up import clean_up
+from carlos_tasks.care.clean_up import clean_up
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.profiles.profile import Profile

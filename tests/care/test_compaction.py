@@ -8,9 +8,9 @@ import duckdb
 import pytest
 
 from carlos_tasks.aliases import Row
-from carlos_tasks.commit import compaction
-from carlos_tasks.commit.clean_up import clean_up
-from carlos_tasks.commit.compaction import compact
+from carlos_tasks.care import compaction
+from carlos_tasks.care.clean_up import clean_up
+from carlos_tasks.care.compaction import compact
 from carlos_tasks.commit.index import commit_index
 from carlos_tasks.commit.prompt_difference import forget_prompt_differences
 from carlos_tasks.lake.catalog import connect, migrate
