@@ -10,6 +10,7 @@
 | `damaged/` | shards and outcomes that were not what they should be, moved aside | commit, verification |
 | `seals/` | hashes of the files in `lake/`, one object per commit | lake |
 | `verification/` | how far a verification of the lake has come | verification |
+| `restoring.json` | which backup is being restored there; gone when it is whole | care |
 | `texts/` | features of retrieval prompts, query vectors | retrieval |
 | `reports/`, `evaluation/` | reports by state of the lake, the contact sheet, evaluations | reports, evaluation |
 
@@ -160,9 +161,17 @@ def seal_key(snapshot_id: int) -> str:
     return f"{SEALS_PREFIX}{snapshot_id:020d}.json"
 
 
+#: What the keys of verifications that are under way begin with.
+VERIFICATIONS = "verification/"
+
+
 def verification_prefix(run: str) -> str:
     """What the keys of one verification of the lake begin with."""
-    return f"verification/{run}/"
+    return f"{VERIFICATIONS}{run}/"
+
+
+#: Says which backup is being restored to the store; gone when it is whole.
+RESTORING_KEY = "restoring.json"
 
 
 # Asking, and what people are told

@@ -2,7 +2,6 @@
 
 from contextlib import AbstractContextManager
 from datetime import timedelta
-from pathlib import Path
 
 import duckdb
 import pytest
@@ -23,7 +22,8 @@ from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.verification.run import verify
-from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_shards
+from tests.care.grown_lake import TABLES, files_of, history
+from tests.commit.small_index import baseline, embedded, with_effect
 from tests.commit.test_damaged import BACKLOG, known_loras, measure
 from tests.lake.old_lake import make_old_lake
 from tests.lakes import migrated_lake
@@ -31,47 +31,6 @@ from tests.sql.lake_rows import fill
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"keep_shards"}
-
-TABLES = ("core.representation", "core.prompt_difference", "core.embedding_shard", "core.outcome", "core.compared")
-
-
-@pytest.fixture
-def profile(tmp_path: Path) -> Profile:
-    """A profile of 5 prompts and 3 seeds."""
-    return small_profile(tmp_path / "prompts")
-
-
-@pytest.fixture
-def grown(store_uri: str, profile: Profile, tmp_path: Path) -> Settings:
-    """A lake of four nights with a LoRA each, in a folder and in S3."""
-    settings = Settings(store=store_uri, catalog=f"sqlite:{tmp_path / 'c.sqlite'}")
-    store, base = open_store(settings.store), baseline(profile)
-    write_shards(store, profile, "base", base)
-    commit_index(settings, profile, [])
-    known_loras(settings, *"abcd")
-    for seed, name in enumerate("abcd", start=1):
-        commit_index(settings, profile, [embedded(store, profile, name, with_effect(base, seed))])
-    return settings
-
-
-def files_of(settings: Settings) -> dict[str, int]:
-    """How many files of the newest snapshot each table has."""
-    with connect(settings) as con:
-        current = [file.table for file in data_files(con) if file.is_current]
-    return {table: current.count(table) for table in TABLES}
-
-
-def history(settings: Settings) -> dict[tuple[int, str], list[Row]]:
-    """The rows of the tables at each snapshot that has them."""
-    with connect(settings) as con:
-        ((first, last),) = con.execute(
-            "select min(snapshot_id) filter (message = 'index'), max(snapshot_id) from mart.commit_log"
-        ).fetchall()
-        return {
-            (at, table): rows(con, f"from {table} at (version => {at}) order by all")
-            for at in range(first, last + 1)
-            for table in TABLES
-        }
 
 
 def test_small_files_become_one_and_every_snapshot_says_what_it_said(grown: Settings) -> None:

@@ -18,12 +18,11 @@ from carlos_tasks.lake.transaction import snapshot_id, transaction
 from carlos_tasks.ledger.verify import verify_ledger
 from carlos_tasks.moderation.decisions import decide
 from carlos_tasks.moderation.drafts import DecisionDraft
-from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.reports.bundles.seal import enter_report
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.verification.run import verify
-from tests.care.test_compaction import TABLES, grown, profile  # noqa: F401
+from tests.care.grown_lake import TABLES
 from tests.sql.lake_rows import fill
 
 #: Files of sql/commit that are tested here.
@@ -103,7 +102,7 @@ def test_what_names_a_snapshot_keeps_it(made: Settings, lake: duckdb.DuckDBPyCon
     assert set(snapshots(made)) == {*needed, newest + 1}
 
 
-def test_what_is_kept_says_what_it_said(grown: Settings) -> None:  # noqa: F811
+def test_what_is_kept_says_what_it_said(grown: Settings) -> None:
     """A decision about an old snapshot, an expiry, a compaction and a clean-up: rows, chain and hashes stand."""
     old = snapshots(grown)[-4]
     with connect(grown, read_only=False) as con:
@@ -130,7 +129,7 @@ def test_what_is_kept_says_what_it_said(grown: Settings) -> None:  # noqa: F811
     assert verify(grown).damages == ()
 
 
-def test_nothing_young_and_none_of_the_last_are_expired(grown: Settings) -> None:  # noqa: F811
+def test_nothing_young_and_none_of_the_last_are_expired(grown: Settings) -> None:
     before = snapshots(grown)
     assert expire(grown).expired == expire(grown, timedelta(days=1), 1).expired == ()
     assert expire(grown, NOW, len(before)).expired == ()
@@ -139,10 +138,7 @@ def test_nothing_young_and_none_of_the_last_are_expired(grown: Settings) -> None
     assert oldest["snapshot_id"] == before[0]
 
 
-def test_a_commit_in_between_ends_it_and_nothing_is_expired(
-    grown: Settings,  # noqa: F811
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_commit_in_between_ends_it_and_nothing_is_expired(grown: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """The one that is committed could name a snapshot that expires."""
     from carlos_tasks.care import expiry
 
