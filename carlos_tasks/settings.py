@@ -62,6 +62,11 @@ class Settings(BaseModel):
         description="Reference sets that every commit is held against (docs/moderation.md#attribution-to-a-reference), "
         "with spaces between: folders or `s3://` prefixes.",
     )
+    backup: str = Field(
+        "",
+        description="Where `care_for_lake` backs the lake up every week (docs/operations.md#caring-for-it): a folder, "
+        "or `s3://bucket/prefix`, outside of the store. Empty: it does not.",
+    )
     device: str = Field(
         "auto",
         description="Device of generation and embedding: `cuda`, `cpu`, or `auto`, which takes CUDA if it is there.",
@@ -113,6 +118,11 @@ class Settings(BaseModel):
     @classmethod
     def _store_is_a_place(cls, value: str) -> str:
         return _place(value)
+
+    @field_validator("backup")
+    @classmethod
+    def _backup_is_a_place(cls, value: str) -> str:
+        return _place(value) if value.strip() else ""
 
     @field_validator("profile", "device")
     @classmethod

@@ -9,7 +9,7 @@ store → `commit_index` computes the representations, in one transaction → `r
 
 A failed batch takes nothing from the others, and the run fails. Where the shard itself could not be read,
 `note_failure` puts it into the lake (`raw.shard_failure`) with the reason; the next night announces it again.
-`moderate_index` follows, and weekly `evaluate_index` and `verify_lake`.
+`moderate_index` follows, and weekly `evaluate_index`, `verify_lake` and `care_for_lake`.
 
 **By hand.** A run with a partition key takes in that shard (`POST /api/v2/dags/index_loras/dagRuns` with
 `{"logical_date": null, "partition_key": "folder:/my/loras!."}`); one without indexes what waits.

@@ -1,1 +1,1 @@
-"""Care for the lake: small files are merged, old snapshots expired, what nothing needs removed; backups and restores."""
+"""Care for the lake: merging small files, expiring snapshots, removing what nothing needs; backups and restores."""

@@ -1,8 +1,8 @@
 """Backing the lake up: the catalog as of one moment, then every object of the store, and `backup.json` at the end.
 
 Commits and care may go on meanwhile. What the catalog names is never changed, and what it no longer needs is removed a
-day after (`clean_up`): the lake's own files are copied first, right after the catalog. A backup that was killed is none;
-the next one copies what is not there yet.
+day after (`clean_up`): the lake's own files are copied first, right after the catalog. A backup that was killed is
+none; the next one copies what is not there yet.
 """
 
 import tempfile

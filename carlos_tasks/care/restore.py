@@ -96,7 +96,7 @@ def _begun(store: ObjectStore, chosen: Backup) -> bool:
 
 
 def _newest_in(settings: Settings) -> int:
-    """The newest snapshot of the catalog that is to be filled; 0 where there is none, or nothing was committed to it."""
+    """The newest snapshot of the catalog that is to be filled; 0: there is none, or nothing was committed to it."""
     try:
         with connect_to_catalog(settings) as con, lake_errors():
             return newest_snapshot(con)

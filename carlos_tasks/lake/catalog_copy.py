@@ -22,8 +22,6 @@ _TABLES = (
     "select schema_name, table_name from duckdb_tables() "
     "where database_name = $database and regexp_full_match(table_name, 'ducklake_[a-z0-9_]+') order by all"
 )
-# Files that wait for deletion are no part of a copy: they were not copied.
-_WAITING = "ducklake_files_scheduled_for_deletion"
 
 
 def copy_catalog(settings: Settings, path: Path) -> None:
@@ -39,7 +37,7 @@ def copy_catalog(settings: Settings, path: Path) -> None:
         con.execute("begin")
         for schema, table in con.execute(_TABLES, {"database": "source"}).fetchall():
             con.execute(f'create table copy.{table} as from source."{schema}".{table}')
-        con.execute(f"delete from copy.{_WAITING}")
+        con.execute("delete from copy.ducklake_files_scheduled_for_deletion")  # they are not copied
         con.execute("commit")
         con.execute("detach copy")
 

@@ -73,6 +73,13 @@ OF_THE_BASE = """
     lake compact --dry-run
     lake compact
     lake clean --json
+    lake expire --dry-run --json
+    lake expire
+    lake verify --sample 0.5
+    lake clean --dry-run
+    lake backup {folder}/backups --dry-run
+    lake backup {folder}/backups
+    lake backup {folder}/backups
     down
 """
 #: What ends with 1 and one line there, with the extra or the place that it needs.
@@ -85,6 +92,7 @@ NOT_IN_THE_BASE = {
     "evaluate --out {folder}/evaluation": "carlos-platform[evaluation]",
     "demo": "a checkout of the repository",
     "up": "a checkout of the repository",
+    "lake restore {folder}/none": "there is no whole backup",
 }
 OF_SEARCH = """
     search "a picture at night"
