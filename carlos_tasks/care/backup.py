@@ -95,7 +95,7 @@ def backup(settings: Settings, place_uri: str, *, dry_run: bool = False) -> Back
         sizes = _keep_all(store, items, there, place, listed, len(new))
         faults = {key for key, n_bytes in named.items() if sizes.get(key) != n_bytes}
         faults.update(_shards_not_kept(settings, snapshot, listed))
-        backup_id = f"{created_at:%Y%m%dT%H%M%SZ}-{snapshot}"
+        backup_id = f"{created_at:%Y%m%dT%H%M%S.%fZ}-{snapshot}"
         made = Backup(
             format=FORMAT,
             backup_id=backup_id,

@@ -11,12 +11,14 @@ from pathlib import Path
 
 import duckdb
 
-from carlos_tasks.errors import PermanentError
+from carlos_tasks.errors import PassingError, PermanentError
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.quoting import literal
 from carlos_tasks.settings import Settings
 
+# Seconds that SQLite waits for whoever writes.
+_PATIENCE_S = 30
 _CATALOG = "__ducklake_metadata_carlos"
 _TABLES = (
     "select schema_name, table_name from duckdb_tables() "
@@ -103,6 +105,11 @@ def _standing_still(catalog: str) -> Iterator[tuple[str, str]]:
         return
     with tempfile.TemporaryDirectory(prefix="carlos-catalog-") as folder:
         copy = f"{folder}/catalog.sqlite"
-        with closing(sqlite3.connect(f"file:{place}?mode=ro", uri=True, timeout=30)) as con:
-            con.execute("vacuum into ?", [copy])
+        try:
+            with closing(sqlite3.connect(f"{Path(place).as_uri()}?mode=ro", uri=True, timeout=_PATIENCE_S)) as con:
+                con.execute("vacuum into ?", [copy])
+        except sqlite3.OperationalError as exc:
+            raise PassingError(f"the catalog at {place} cannot be copied now: {exc}") from exc
+        except sqlite3.DatabaseError as exc:
+            raise PermanentError(f"the catalog at {place} is damaged: {exc}") from exc
         yield kind, copy

@@ -1,4 +1,4 @@
-"""Processes that use one lake at once, as the test beside starts them: `python -m tests.care.beside commit|care|back_up`.
+"""Processes that use one lake at once, as a test starts them: `python -m tests.care.beside commit|care|back_up …`.
 
 Each tries again where another one came in between, as Airflow does.
 """

@@ -112,8 +112,8 @@ def test_a_killed_compaction_goes_on(settings: Settings, profile: Profile, modul
 )
 def test_a_killed_expiry_goes_on(settings: Settings, profile: Profile, module: str, name: str) -> None:
     grow(settings, profile, "ab")
-    with closing(sqlite3.connect(settings.catalog.removeprefix("sqlite:"))) as con, con:
-        con.execute("update ducklake_snapshot set snapshot_time = '2020-01-01 00:00:00+00'")
+    with closing(sqlite3.connect(settings.catalog.removeprefix("sqlite:"))) as catalog, catalog:
+        catalog.execute("update ducklake_snapshot set snapshot_time = '2020-01-01 00:00:00+00'")
     killed(settings, f"carlos_tasks.{module}", name, 1, "lake", "expire", "--keep-last", "1")
     with connect(settings) as con:
         ((n_told,),) = con.execute("select count(*) from core.expired_snapshot").fetchall()

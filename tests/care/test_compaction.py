@@ -44,7 +44,9 @@ def test_small_files_become_one_and_every_snapshot_says_what_it_said(grown: Sett
     assert compact(grown, 3) == []
     assert clean_up(grown) == []  # a reader may be at them
     shards = {item.key for item in open_store(grown.store).list("shards/")}
-    assert len(clean_up(grown, timedelta(0))) >= 4 * len(TABLES)
+    unneeded = clean_up(grown, timedelta(0), dry_run=True)
+    assert len(unneeded) >= 4 * len(TABLES) and history(grown).items() >= snapshots.items()
+    assert clean_up(grown, timedelta(0)) == unneeded
     assert {item.key for item in open_store(grown.store).list("shards/")} == shards
     after = history(grown)
     assert {key: after[key] for key in snapshots} == snapshots
@@ -144,7 +146,8 @@ def test_shards_that_an_older_version_registered_are_never_deleted(settings: Set
         ((n_files,),) = con.execute(f"{scheduled} where contains(path, '/shards/')").fetchall()
         assert n_files == 9
         embeddings = con.execute("from core.embedding order by all").fetchall()
-    clean_up(settings, timedelta(0))
+    unneeded = clean_up(settings, timedelta(0), dry_run=True)
+    assert clean_up(settings, timedelta(0)) == unneeded
     assert {item.key for item in store.list("shards/")} == shards
     with connect(settings) as con:
         assert con.execute("from core.embedding order by all").fetchall() == embeddings
