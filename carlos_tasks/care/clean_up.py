@@ -31,7 +31,8 @@ def clean_up(settings: Settings, older_than: timedelta = ORPHAN_AGE, *, dry_run:
     Returns:
         Their URLs, sorted.
     """
-    with connect(settings, read_only=dry_run, create=False) as con, lake_errors():
+    # DuckLake looks for orphans in a lake that may be written only, also where it is to delete none.
+    with connect(settings, read_only=False, create=False) as con, lake_errors():
         if not dry_run:
             con.execute(statement("commit/keep_shards"))
         asked = {"seconds": older_than.total_seconds(), "dry_run": dry_run}

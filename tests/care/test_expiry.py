@@ -150,10 +150,10 @@ def test_a_commit_in_between_ends_it_and_nothing_is_expired(grown: Settings, mon
             fill(other, {"core.decision": [{"snapshot_id": before[3]}]})
         return found
 
-    monkeypatch.setattr(expiry, "needed_snapshots", decided_meanwhile)
-    with pytest.raises(PassingError, match="locked"):
-        expire(grown, NOW, 1)
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(expiry, "needed_snapshots", decided_meanwhile)
+        with pytest.raises(PassingError, match="locked|another commit of the lake came in between"):
+            expire(grown, NOW, 1)
     assert snapshots(grown)[:-1] == before
     with connect(grown) as con:
         assert con.execute("from core.expired_snapshot").fetchall() == []
@@ -168,6 +168,8 @@ def test_the_command_says_what_it_would_do(
     monkeypatch.setenv("CARLOS_CATALOG", made.catalog)
     assert main(["lake", "expire", "--dry-run"]) == 0
     assert "would expire 0 snapshots; 0 of that age stay" in capsys.readouterr().out
-    assert main(["lake", "expire", "--older-than", "0"]) == 2
+    with pytest.raises(SystemExit):
+        main(["lake", "expire", "--older-than", "0"])
+    assert "greater than or equal to 1" in capsys.readouterr().err
     assert main(["lake", "clean", "--dry-run"]) == 0
     assert "would remove 0 files" in capsys.readouterr().out.rpartition("\n\n")[2]
