@@ -152,7 +152,7 @@ def test_a_commit_in_between_ends_it_and_nothing_is_expired(grown: Settings, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(expiry, "needed_snapshots", decided_meanwhile)
-        with pytest.raises(PassingError, match="locked|another commit of the lake came in between"):
+        with pytest.raises(PassingError, match=r"locked|another commit of the lake came in between"):
             expire(grown, NOW, 1)
     assert snapshots(grown)[:-1] == before
     with connect(grown) as con:
