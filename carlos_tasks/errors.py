@@ -15,9 +15,21 @@
 Airflow retries what is passing, with back-off, and never what is permanent (`dags/`).
 """
 
+from typing import Any
+
 
 class CarlosError(Exception):
     """Base of all of them: the command line prints its text on one line and exits with 1."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Go from one process to another as it is; by default Python would make it anew from its text alone."""
+        return _as_it_was, (type(self), self.args, vars(self))
+
+
+def _as_it_was(kind: type[CarlosError], args: tuple[Any, ...], facts: dict[str, Any]) -> CarlosError:
+    error = kind.__new__(kind, *args)
+    vars(error).update(facts)
+    return error
 
 
 class SettingsError(CarlosError):

@@ -58,6 +58,7 @@ class Discovery:
     unread: tuple[str, ...]
     gone: tuple[str, ...]
     n_unanswered: int = 0
+    n_bytes: int = 0  # of the unread shards, as they lie there
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -120,7 +121,9 @@ def find_new(settings: Settings, source: Source, *, sweep: bool = False, again: 
     gone = sorted(key for key in known.keys() - {shard.key for shard in shards} if known[key].is_there)
     if gone and not shards:
         raise PassingError(f"{source.uri} lists no shard any more, and had {len(gone)}: is it there?")
-    return Discovery(source.uri, len(shards), len(known), (*unread, *asking), tuple(gone), n_unanswered)
+    to_read = (*unread, *asking)
+    n_bytes = sum(shard.size for shard in shards if shard.key in set(to_read))
+    return Discovery(source.uri, len(shards), len(known), to_read, tuple(gone), n_unanswered, n_bytes)
 
 
 def shard_named(settings: Settings, source_uri: str, name: str) -> str:

@@ -34,10 +34,10 @@ def listing_row(
         "version_name": listing.version_name,
         "description": listing.description,
         "creator": listing.creator,
-        "tags": list(listing.tags),
+        "tags": listing.tags,
         "base_model_claimed": listing.base_model_claimed,
         "base_model_named": read_claim(listing.base_model_claimed),
-        "trained_words": list(listing.trained_words),
+        "trained_words": listing.trained_words,
         "nsfw_level": listing.nsfw_level,
         "file_name": listing.file_name,
         "file_format": listing.file_format,
@@ -46,20 +46,20 @@ def listing_row(
         "published_at": listing.published_at,
         "license": canonical_json(listing.license),
         "payload": listing.payload,
-        "notes": [*listing.notes, *notes_on_hashes(listing, sha256)],
+        "notes": listing.notes + notes_on_hashes(listing, sha256),
         "lora": lora_facts(listing, file) if file else None,
     }
 
 
-def notes_on_hashes(listing: Listing, sha256: str | None) -> list[str]:
+def notes_on_hashes(listing: Listing, sha256: str | None) -> tuple[str, ...]:
     """Return a note for each sidecar whose SHA-256 is not the file's: one of the two was changed since."""
     if sha256 is None:
-        return []
-    return [
+        return ()
+    return tuple(
         f"{name}: its SHA-256 is not the file's, which is {sha256}"
         for name, stated in listing.sha256s_beside.items()
         if sha256 not in stated
-    ]
+    )
 
 
 def lora_facts(listing: Listing, file: LoraFile) -> dict[str, Any]:

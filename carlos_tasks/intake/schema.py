@@ -13,8 +13,10 @@ fit into memory. The bytes are a function of the rows and the shard: no clock, n
 """
 
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -105,6 +107,10 @@ INTAKE_SCHEMA: pa.Schema = pa.schema(
 )
 
 
+_NULLS = dict.fromkeys(INTAKE_SCHEMA.names)
+_values = itemgetter(*INTAKE_SCHEMA.names)
+
+
 @dataclass(frozen=True)
 class ShardRead:
     """Which shard was read, in which state and under which rules, and what was counted while reading."""
@@ -124,7 +130,10 @@ _SHARD_READ = TypeAdapter(ShardRead)
 
 
 class IntakeWriter:
-    """Writes an intake file, row by row, holding one batch of rows; the file counts only once it is finished."""
+    """Writes an intake file, row by row, holding two batches of rows; the file counts only once it is finished.
+
+    One batch is written by a thread of its own while the next one is gathered.
+    """
 
     def __init__(self, path: Path) -> None:
         self._writer = pq.ParquetWriter(
@@ -135,14 +144,17 @@ class IntakeWriter:
             store_schema=False,
             use_dictionary=[name for name in INTAKE_SCHEMA.names if name not in _UNIQUE],
         )
-        # By column: a row of two dozen values is taken apart at once, while the processor has it at hand.
-        self._columns: dict[str, list[Any]] = {name: [] for name in INTAKE_SCHEMA.names}
-        self._n_rows = self._n_bytes = 0
+        self._rows: list[tuple[Any, ...]] = []
+        self._n_bytes = 0
+        self._thread = ThreadPoolExecutor(1)
+        self._writing: Future[None] = Future()
+        self._writing.set_result(None)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, fault: BaseException | None, at: TracebackType | None) -> None:
+        self._thread.shutdown()
         self._writer.close()
         pa.default_memory_pool().release_unused()  # the commit may follow in the same process
 
@@ -150,30 +162,32 @@ class IntakeWriter:
         """Add a row with the columns of `INTAKE_SCHEMA`; a missing column is null.
 
         Raises:
-            pyarrow.ArrowInvalid, pyarrow.ArrowTypeError: a value that its column cannot hold.
+            pyarrow.ArrowInvalid, pyarrow.ArrowTypeError: a value of an earlier row that its column cannot hold.
         """
-        for name, column in self._columns.items():
-            column.append(row.get(name))
-        self._n_rows += 1
+        self._rows.append(_values(row if len(row) == len(INTAKE_SCHEMA) else _NULLS | row))
         self._n_bytes += len(row.get("payload") or "") + len(row.get("description") or "")
-        if self._n_rows >= BATCH_ROWS or self._n_bytes >= BATCH_BYTES:
-            self._write_batch()
+        if len(self._rows) >= BATCH_ROWS or self._n_bytes >= BATCH_BYTES:
+            self._hand_over()
 
     def finish(self, read: ShardRead) -> None:
-        """Write what is left, and which shard the rows are of."""
-        self._write_batch()
+        """Write what is left, and which shard the rows are of; it raises what `add` does."""
+        self._hand_over()
+        self._writing.result()
         key = intake_key(read.source_uri, read.shard_key)
         self._writer.add_key_value_metadata({_READ: seal(key, asdict(read)).decode()})
 
-    def _write_batch(self) -> None:
-        if not self._n_rows:
-            return
-        batch = pa.Table.from_pydict(self._columns, schema=INTAKE_SCHEMA)
+    def _hand_over(self) -> None:
+        """Let the batch be written once the one before is."""
+        self._writing.result()
+        if self._rows:
+            self._writing = self._thread.submit(self._write_batch, self._rows)
+            self._rows, self._n_bytes = [], 0
+
+    def _write_batch(self, rows: list[tuple[Any, ...]]) -> None:
+        columns = dict(zip(INTAKE_SCHEMA.names, zip(*rows, strict=True), strict=True))
+        batch = pa.Table.from_pydict(columns, schema=INTAKE_SCHEMA)
         batch.validate(full=True)
         self._writer.write_table(batch)
-        for column in self._columns.values():
-            column.clear()
-        self._n_rows = self._n_bytes = 0
 
 
 def shard_read(metadata: Mapping[bytes, bytes], key: str) -> ShardRead:

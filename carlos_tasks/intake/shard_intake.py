@@ -47,6 +47,7 @@ def take_in(
     """
     shard = _shard_or_its_absence(source, shard_key)
     accepted = None if accepted_base_models is None else sorted(accepted_base_models)
+    unread = Verdict(None)
     with tempfile.TemporaryDirectory(prefix="carlos-intake-") as folder:
         room = Path(folder)
         file_intake = FileIntake(source, store, accepted_base_models, max_bytes, room / "file")
@@ -59,7 +60,7 @@ def take_in(
                 elif record.has_bytes:
                     rows.add_listing(record, *file_intake.judge(record))
                 else:
-                    rows.add_listing(record, Verdict(None), is_known=False)
+                    rows.add_listing(record, unread, is_known=False)
             writer.finish(
                 ShardRead(
                     source_uri=source.uri,

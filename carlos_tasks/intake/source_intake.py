@@ -1,8 +1,9 @@
-"""Ingestion of a whole source in this process: every shard that is new or changed, read, checked and committed.
+"""Ingestion of a whole source: every shard that is new or changed, read, checked and committed.
 
 `intake.discovery` says which those are; where nothing is new, a run costs one listing and one query. A shard that the
 source does not have any more is a read without records: what it held has vanished, unless it moved. A shard that stays
-unreadable costs itself only: it is noted (`raw.shard_failure`), and the run goes on.
+unreadable costs itself only: it is noted (`raw.shard_failure`), and the run goes on. The large shards of a dump of
+metadata are read by several processes (`shard_processes`); this one commits what they have read.
 """
 
 import logging
@@ -15,6 +16,7 @@ from carlos_tasks.intake.commit import IntakeCommit, commit_intake
 from carlos_tasks.intake.discovery import Rules, find_new
 from carlos_tasks.intake.shard_failures import put_failure
 from carlos_tasks.intake.shard_intake import take_in
+from carlos_tasks.intake.shard_processes import how_many_processes, read_shards
 from carlos_tasks.intake.shard_rows import IntakeReport
 from carlos_tasks.settings import Settings
 from carlos_tasks.sources import open_source
@@ -87,7 +89,8 @@ def ingest_source(settings: Settings, source_uri: str, *, again: bool = False, s
         raise NotFound(f"{source.uri} lists nothing: is it there?")
     totals: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
-    read = _ShardsRead(settings, source, store, found.shards)
+    n_processes = how_many_processes(source, len(found.unread), found.n_bytes)
+    read = _ShardsRead(settings, source, store, found.shards, n_processes)
     for reports in _in_groups(iter(read)):
         for report in read.commit(reports, totals):
             _add(totals, report)
@@ -111,22 +114,33 @@ def ingest_source(settings: Settings, source_uri: str, *, again: bool = False, s
 class _ShardsRead:
     """The reports of the shards that could be read, in order; it ends early in an outage."""
 
-    def __init__(self, settings: Settings, source: Source, store: ObjectStore, shard_keys: Sequence[str]) -> None:
+    def __init__(
+        self, settings: Settings, source: Source, store: ObjectStore, shard_keys: Sequence[str], n_processes: int
+    ) -> None:
         self._settings, self._source, self._store, self._keys = settings, source, store, shard_keys
+        self._n_processes = n_processes
         self._n_unanswered = self._n_left = self.n_failed = 0
 
     def __iter__(self) -> Iterator[IntakeReport]:
-        for number, key in enumerate(self._keys, 1):
-            try:
-                report = ingest_shard(self._settings, self._source, key, self._store)
-            except PermanentError as exc:
-                self._note(key, exc)
+        if self._n_processes > 1:
+            outcomes = read_shards(self._settings, self._source.uri, self._keys, self._n_processes)
+        else:
+            outcomes = map(self._read, self._keys)
+        for number, (key, report) in enumerate(zip(self._keys, outcomes, strict=True), 1):
+            if isinstance(report, PermanentError):
+                self._note(key, report)
                 continue
             self._n_unanswered = 0 if report.n_accepted else self._n_unanswered + report.n_unanswered
             yield report
             if self._n_unanswered >= UNANSWERED_IN_OUTAGE:
                 self._n_left = len(self._keys) - number
                 return
+
+    def _read(self, shard_key: str) -> IntakeReport | PermanentError:
+        try:
+            return ingest_shard(self._settings, self._source, shard_key, self._store)
+        except PermanentError as exc:
+            return exc
 
     def commit(self, reports: list[IntakeReport], totals: Counter[str]) -> list[IntakeReport]:
         """Commit the intake files of shards together; returns the reports of those that were committed.

@@ -8,7 +8,9 @@ seals what is not yet. Only files that came since the last seal are read.
 import hashlib
 import json
 import logging
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import duckdb
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 _NEXT_FILE = "select max(next_file_id) from __ducklake_metadata_carlos.ducklake_snapshot"
 # Seals of so many snapshots back are looked through for the newest one before all are.
 _RECENT = 500
+# Files of more bytes are not held in memory.
+_HELD_BYTES = 16 * 2**20
 
 
 class SealedFile(BaseModel):
@@ -96,15 +100,27 @@ def _since(con: duckdb.DuckDBPyConnection, store: ObjectStore, after: int, befor
 
 
 def _sealed(store: ObjectStore, file: DataFile) -> SealedFile | None:
-    key = file.key
     try:
-        data = store.read(key)
+        sha256, size = _hash(store, file) if file.size_bytes > _HELD_BYTES else _hash_held(store.read(file.key))
     except NotFound:
-        data = b""
-    if len(data) != file.size_bytes:
-        log.warning("%s is not sealed: it has %d bytes, and was written with %d", key, len(data), file.size_bytes)
+        sha256, size = _hash_held(b"")
+    if size != file.size_bytes:
+        log.warning("%s is not sealed: it has %d bytes, and was written with %d", file.key, size, file.size_bytes)
         return None
-    return SealedFile(key=key, sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))
+    return SealedFile(key=file.key, sha256=sha256, size_bytes=size)
+
+
+def _hash_held(data: bytes) -> tuple[str, int]:
+    return hashlib.sha256(data).hexdigest(), len(data)
+
+
+def _hash(store: ObjectStore, file: DataFile) -> tuple[str, int]:
+    """Hash a large file from disk: the listings of one commit can have hundreds of megabytes."""
+    with tempfile.TemporaryDirectory(prefix="carlos-seal-") as room:
+        path = Path(room) / "file"
+        store.download(file.key, path)
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest(), path.stat().st_size
 
 
 def _newest_key(store: ObjectStore, newest: int) -> str | None:

@@ -81,13 +81,16 @@ def read_license(model: Mapping[str, Any]) -> dict[str, Any]:
     uses = model.get("allowCommercialUse")
     if isinstance(uses, str):
         uses = uses.strip("{} ").split(",")
-    listed = None if uses is None else sorted(set(clean_lines(uses, 20)) - {"None"})
-    flags = {
-        "allow_no_credit": model.get("allowNoCredit"),
-        "allow_derivatives": model.get("allowDerivatives"),
-        "allow_different_license": model.get("allowDifferentLicense"),
+    return {
+        "allow_commercial_use": None if uses is None else sorted(set(clean_lines(uses, 20)) - {"None"}),
+        "allow_no_credit": _flag(model.get("allowNoCredit")),
+        "allow_derivatives": _flag(model.get("allowDerivatives")),
+        "allow_different_license": _flag(model.get("allowDifferentLicense")),
     }
-    return {"allow_commercial_use": listed} | {k: v if isinstance(v, bool) else None for k, v in flags.items()}
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
 
 
 def _count_files(versions: list[Any]) -> int:

@@ -57,7 +57,7 @@ class CivitaiDump:
         if shard_key == UNUSABLE:
             yield from map(_refuse, self._unusable())
             return
-        has_bytes = bool(self._files)
+        has_bytes = self.has_files
         with tempfile.TemporaryDirectory(prefix="carlos-shard-") as room:
             path = Path(room) / "shard"
             self._store.download(shard_key, path)
@@ -80,7 +80,12 @@ class CivitaiDump:
 
     def gives_now(self, file_id: str) -> bool:
         """Tell whether a file that was missing is there; an empty id asks for any file at all."""
-        return bool(self._files.get(int(file_id)) if file_id else self._files)
+        return bool(self._files.get(int(file_id))) if file_id else self.has_files
+
+    @property
+    def has_files(self) -> bool:
+        """Whether the dump has any file; one without is metadata alone."""
+        return bool(self._files)
 
     def _listed(self) -> Iterator[ObjectInfo]:
         return (info for info in self._store.list(_MODELS) if info.key.endswith(ENDINGS) and not info.is_link)

@@ -14,7 +14,7 @@ from carlos_tasks.store.objects import ObjectInfo
 from carlos_tasks.untrusted.reasons import Reason
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)  # not frozen: each of two dozen fields would be set by a call of its own
 class Listing:
     """One file of one version of one model, as the source states it."""
 

@@ -60,7 +60,7 @@ def clean_lines(values: object, max_items: int, limit: int = MAX_LINE_CHARS) -> 
     """Return the non-empty lines of a list; what is no list becomes an empty tuple."""
     if not isinstance(values, list):
         return ()
-    return tuple(line for value in values[:max_items] if (line := clean_line(value, limit)))
+    return tuple([line for value in values[:max_items] if (line := clean_line(value, limit))])
 
 
 def _as_text(value: object) -> str:

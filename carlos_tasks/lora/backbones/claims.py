@@ -9,7 +9,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 FILE = Path(__file__).with_name("claims.json")
@@ -54,8 +54,11 @@ def read_claim(words: str) -> str | None:
             trainer's ("sdxl_base_v1-0", "flux-1-dev/lora") or the path of a checkpoint.
     """
     words = words.strip()
-    if len(words) > _MAX_CHARS:
-        return None
+    return _named(words) if len(words) <= _MAX_CHARS else None
+
+
+@lru_cache(512)
+def _named(words: str) -> str | None:
     table = _table()
     base_model = table.words.get(_comparable(words))
     if base_model is None and (with_kind := _KIND.match(words)):
