@@ -1,10 +1,11 @@
 """How fast is a dump ingested, in how much memory? 100,000 synthetic models in Civitai's shape, of today and of 2023.
 
-Writes a dump of metadata, one shard in JSON lines packed with zstd and then one plain JSON document, runs
-`carlos ingest` twice over each in a process of its own, and prints seconds and the peak of its memory. The number of
-records is known from making them, and compared with what the lake holds.
+Writes a dump of metadata, one shard in JSON lines packed with zstd, then one plain JSON document, then several shards,
+which a process for each core reads. It runs `carlos ingest` twice over each in a process of its own, and prints
+seconds, the processor time of all processes and the peak of the memory: of the first process, and of the largest of
+the others. The number of records is known from making them, and compared with what the lake holds.
 
-    python benchmarks/ingest.py [--models 100000] [--s3] [--json]
+    python benchmarks/ingest.py [--models 100000] [--shards 4] [--s3] [--json]
 
 `--s3` puts dump and lake into an S3 server on this machine, in place of folders.
 """
@@ -13,12 +14,15 @@ import argparse
 import json
 import os
 import random
+import re
+import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +34,15 @@ from carlos_tasks.stack.s3_server import start_s3_server
 from carlos_tasks.store import open_store
 
 SEED = 3
-ENDINGS = (".jsonl.zst", ".json")
 # The kernel's own peak of this program's memory. What a parent is told of its child (ru_maxrss) counts the parent too.
 _RUN = """
-import re, sys
-__file__ = "benchmark"  # without one, DuckDB takes the program for a person's and draws bars
+import re, resource, sys
+import carlos_tasks.start
+__file__ = carlos_tasks.start.__file__  # without one, DuckDB takes the program for a person's and draws bars
 from carlos_tasks.cli import main
 code = main(sys.argv[1:])
 print(re.search("VmHWM.*", open("/proc/self/status").read())[0], file=sys.stderr)
+print("others", resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
 sys.exit(code)
 """
 _SENTENCE = (
@@ -155,16 +160,23 @@ def _hostile(chance: random.Random, number: int) -> object:
     return chance.choice(kinds)
 
 
-def write_dump(folder: Path, n_models: int, ending: str) -> int:
-    """Write a dump of one shard; return how many records it must give."""
-    path = folder / "models" / f"00001{ending}"
-    path.parent.mkdir(parents=True)
+def write_dump(folder: Path, n_models: int, ending: str, n_shards: int) -> int:
+    """Write a dump; return how many records it must give."""
+    made = models(n_models)
+    (folder / "models").mkdir(parents=True)
+    return sum(
+        _write_shard(folder / "models" / f"{number:05d}{ending}", islice(made, -(-n_models // n_shards)))
+        for number in range(1, n_shards + 1)
+    )
+
+
+def _write_shard(path: Path, made: Iterable[tuple[object, int]]) -> int:
     n_records = 0
-    is_document = not ending.startswith(".jsonl")
-    context = zstandard.ZstdCompressor() if ending.endswith(".zst") else None
+    is_document = not path.name.partition(".")[2].startswith("jsonl")
+    context = zstandard.ZstdCompressor() if path.suffix == ".zst" else None
     with path.open("wb") as raw, context.stream_writer(raw) if context else raw as stream:
         stream.write(b'{"items":[' if is_document else b"")
-        for number, (model, n_of_model) in enumerate(models(n_models)):
+        for number, (model, n_of_model) in enumerate(made):
             separator = b"" if number == 0 else b"," if is_document else b"\n"
             stream.write(separator + orjson.dumps(model))
             n_records += n_of_model
@@ -172,16 +184,22 @@ def write_dump(folder: Path, n_models: int, ending: str) -> int:
     return n_records
 
 
-def measure(dump: str, store: str, catalog: Path) -> tuple[dict[str, Any], float, float]:
-    """Run `carlos ingest` in a process of its own; return its report, seconds, and the peak of its memory in MB."""
+def measure(dump: str, store: str, catalog: Path) -> tuple[dict[str, Any], dict[str, float]]:
+    """Run `carlos ingest` in a process of its own; return its report, and its seconds and megabytes."""
     environment = os.environ | {"CARLOS_STORE": store, "CARLOS_CATALOG": f"sqlite:{catalog}"}
     command = [sys.executable, "-c", _RUN, "ingest", f"civitai-dump:{dump}", "--json"]
-    started = time.monotonic()
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    seconds = time.monotonic() - started
+    seconds, after = time.monotonic() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     assert done.returncode == 0, done.stderr
     (report,) = json.loads(done.stdout)
-    return report, seconds, int(done.stderr.split()[-2]) / 1024
+    peak, peak_of_others = (int(word) / 1024 for word in re.findall(r"^(?:VmHWM:|others)\s+(\d+)", done.stderr, re.M))
+    return report, {
+        "seconds": round(seconds, 1),
+        "cpu_s": round(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, 1),
+        "peak_mb": round(peak),
+        "peak_mb_of_others": round(peak_of_others),
+    }
 
 
 @contextmanager
@@ -202,25 +220,24 @@ def places(room: Path, is_s3: bool) -> Iterator[tuple[str, str]]:
         server.stop()
 
 
-def rows_of(ending: str, n_models: int, is_s3: bool) -> Iterator[dict[str, Any]]:
+def rows_of(ending: str, n_shards: int, n_models: int, is_s3: bool) -> Iterator[dict[str, Any]]:
     """Write a dump, ingest it twice, and yield a row for each run."""
     with tempfile.TemporaryDirectory() as name:
         room = Path(name)
-        n_records = write_dump(room / "dump", n_models, ending)
+        n_records = write_dump(room / "dump", n_models, ending, n_shards)
         size = sum(path.stat().st_size for path in (room / "dump" / "models").iterdir())
         with places(room, is_s3) as (dump, store):
             for run in ("first", "second"):
-                report, seconds, peak = measure(dump, store, room / "catalog.sqlite")
+                report, measured = measure(dump, store, room / "catalog.sqlite")
                 assert report["n_records"] == (n_records if run == "first" else 0), report
                 yield {
-                    "shard": ending,
+                    "shards": f"{n_shards} {ending}",
                     "size_mb": round(size / 2**20),
                     "run": run,
                     "models": n_models,
                     "records": report["n_records"],
                     "listings": report["n_new_listings"],
-                    "seconds": round(seconds, 1),
-                    "peak_mb": round(peak),
+                    **measured,
                 }
 
 
@@ -228,10 +245,12 @@ def main() -> int:
     """Print one row per kind of shard and run."""
     parser = argparse.ArgumentParser(description="Measure the ingestion of a synthetic dump.")
     parser.add_argument("--models", type=int, default=100_000)
+    parser.add_argument("--shards", type=int, default=4, help="of the dump that has several")
     parser.add_argument("--s3", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    rows = [row for ending in ENDINGS for row in rows_of(ending, options.models, options.s3)]
+    kinds = ((".jsonl.zst", 1), (".json", 1), (".jsonl.zst", options.shards))
+    rows = [row for ending, n in kinds for row in rows_of(ending, n, options.models, options.s3)]
     if options.json:
         print_json(rows)
     else:

@@ -164,7 +164,7 @@ class IntakeWriter:
         Raises:
             pyarrow.ArrowInvalid, pyarrow.ArrowTypeError: a value of an earlier row that its column cannot hold.
         """
-        self._rows.append(_values(row if len(row) == len(INTAKE_SCHEMA) else _NULLS | row))
+        self._rows.append(_values(row if len(row) == len(INTAKE_SCHEMA) else {**_NULLS, **row}))
         self._n_bytes += len(row.get("payload") or "") + len(row.get("description") or "")
         if len(self._rows) >= BATCH_ROWS or self._n_bytes >= BATCH_BYTES:
             self._hand_over()
