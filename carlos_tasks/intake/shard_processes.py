@@ -1,6 +1,6 @@
 """The shards of a dump of metadata, read by a process for each core: one shard at a time in each.
 
-A process holds what one shard needs, some 250 MB at most. One that dies, of memory that ran out say, costs the shard
+A process holds what one shard needs, some 270 MB. One that dies, of memory that ran out say, costs the shard
 that it was reading. A dump with files is read shard by shard: of two listings of the same bytes, the first counts.
 """
 
@@ -55,7 +55,7 @@ def read_shards(
             yield from each(reader.read, shard_keys)
     finally:
         while not reader.idle.empty():
-            reader.idle.get().shutdown(wait=False)
+            reader.idle.get().shutdown()  # idle, so that it ends at once
 
 
 @dataclass(frozen=True)

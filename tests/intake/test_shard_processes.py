@@ -1,5 +1,6 @@
 """Shards that several processes read: the same as one after the other, and one that dies costs its shard alone."""
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -76,7 +77,7 @@ def test_a_process_that_is_killed_costs_its_shard_alone(dump: Dump, uri: str, ma
 
 
 def _kill_child() -> None:
-    children = [child for child in shard_processes.multiprocessing.active_children() if child.pid]
+    children = [child for child in multiprocessing.active_children() if child.pid]
     assert len(children) == 1 and children[0].pid
     os.kill(children[0].pid, signal.SIGKILL)
 
