@@ -144,7 +144,7 @@ def add_loras(
         "insert into raw.listing by name select 'civitai' as source, lora_id[:9] as model_id, '1' as version_id, "
         "'1' as file_id, now() as seen_at, 'models/00001.json' as shard_key, lora_id as payload_sha256, lora_id, "
         "'An effect called ' || lora_id[:9] as name, 'creator ' || lora_id[:4] as creator, nsfw_level, "
-        "'SDXL 1.0' as base_model_claimed, published_at::varchar as published_at from made"
+        "'SDXL 1.0' as base_model_claimed, published_at::varchar as published_at, now() as taken_in_at from made"
     )
     con.execute("commit")
     con.unregister("made")

@@ -34,6 +34,7 @@ from carlos_tasks.lake.manifest import record_shards
 from carlos_tasks.lake.measurement import faults_by_lora
 from carlos_tasks.lake.outcomes import OutcomeRecord, outcome_table
 from carlos_tasks.lake.register import register_profile, registered
+from carlos_tasks.lake.representation_copy import void_copy
 from carlos_tasks.lake.row_groups import keep_row_groups_small
 from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import snapshot_id, transaction
@@ -178,6 +179,8 @@ def _insert_representations(
             "delete from core.representation where profile_id = $1 and list_contains($2::varchar[], lora_id)",
             [profile_id, [o.lora_id for o in outcomes]],
         )
+        if any(work.known.get(o.lora_id) == "measured" for o in outcomes):
+            void_copy(con)
     embedded = [o for o in outcomes if o.status == "embedded"]
     keys = work.keys()
     shards = {o.lora_id: keys.get(o.lora_id, []) for o in embedded}

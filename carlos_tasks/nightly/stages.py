@@ -181,11 +181,13 @@ def run_checks(settings: Settings) -> list["CheckFailure"]:
 
 
 def clean_up(settings: Settings) -> list[str]:
-    """Merge the lake's small files where there are many, and remove what no snapshot needs; returns their URLs."""
+    """Merge small files and renew the copy for rankings, where that pays; remove what nobody needs, return its URLs."""
     from carlos_tasks.care.clean_up import clean_up
     from carlos_tasks.care.compaction import compact
+    from carlos_tasks.lake.representation_copy import renew_copy
 
     compact(settings)
+    renew_copy(settings)
     return clean_up(settings)
 
 

@@ -15,6 +15,7 @@ from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake import catalog
 from carlos_tasks.lake.faults import lake_errors, redact
 from carlos_tasks.lake.gate import GuardedConnection, guarded
+from carlos_tasks.lake.representation_copy import attach_copy
 from carlos_tasks.profiles.profile import Profile, load_profile, shipped_profiles
 from carlos_tasks.settings import Settings, load_settings
 from carlos_tasks.store import open_store
@@ -82,8 +83,9 @@ def behind_the_gate(con: duckdb.DuckDBPyConnection, settings: Settings, *, with_
     try:
         with lake_errors():
             _name_profile(con, settings)
-            # A function in Python costs the import of numpy, which most statements have no use for.
-            return guarded(con, settings, with_files=with_files, before_macros=partial(_encode_texts, con, settings))
+            # A function in Python costs the import of numpy, and a copy a look for it: most statements use neither.
+            help_macros = partial(_help_macros, con, settings, snapshot)
+            return guarded(con, settings, with_files=with_files, before_macros=help_macros)
     except BaseException:
         con.close()
         raise
@@ -106,6 +108,12 @@ def open_session(
 def _name_profile(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:
     # 16 hexadecimal digits, and not bound: for its first bound value DuckDB imports pandas, half of the start-up.
     con.execute(f"set variable carlos_profile = '{load_profile(settings.profile).profile_id}'")
+
+
+def _help_macros(con: duckdb.DuckDBPyConnection, settings: Settings, snapshot: int | None) -> None:
+    _encode_texts(con, settings)
+    if snapshot is None:  # the copy of an earlier state is not kept
+        attach_copy(con)
 
 
 def _encode_texts(con: duckdb.DuckDBPyConnection, settings: Settings) -> None:

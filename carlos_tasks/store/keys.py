@@ -10,6 +10,7 @@
 | `damaged/` | shards and outcomes that were not what they should be, moved aside | commit, verification |
 | `seals/` | hashes of the files in `lake/`, one object per commit | lake |
 | `verification/` | how far a verification of the lake has come | verification |
+| `copies/` | the copy that rankings in SQL read, and earlier ones for a day | lake |
 | `restoring.json` | which backup is being restored there; gone when it is whole | care |
 | `texts/` | features of retrieval prompts, query vectors | retrieval |
 | `reports/`, `evaluation/` | reports by state of the lake, the contact sheet, evaluations | reports, evaluation |
@@ -28,6 +29,9 @@ LAKE = "lake/"
 
 #: What the keys of all shards begin with.
 SHARDS = "shards/"
+
+#: What the keys of all copies for rankings begin with.
+COPIES = "copies/"
 
 #: Stands in place of a lora_id for the images of the bare backbone.
 BASELINE = "base"
@@ -163,6 +167,11 @@ def seal_key(snapshot_id: int) -> str:
 
 #: What the keys of verifications that are under way begin with.
 VERIFICATIONS = "verification/"
+
+
+def copy_key(copy_id: str) -> str:
+    """Where a copy for rankings lies. None is written over: DuckDB would read it by what it knows of the one before."""
+    return f"{COPIES}{copy_id}.duckdb"
 
 
 def verification_prefix(run: str) -> str:

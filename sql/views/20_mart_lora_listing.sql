@@ -1,17 +1,6 @@
 /* What the sources say of each LoRA. Grain: one row per lora_id that a listing carries. Re-uploads share a row: the
    name shown is the earliest listing's, and `names` holds all. Untrusted text. */
 create or replace view mart.lora_listing as
-with
-ranked as (
-    select
-        *,
-        row_number() over (
-            partition by lora_id
-            order by core.moment(published_at) nulls last, seen_at, source, model_id, version_id, file_id
-        ) as place
-    from mart.newest_listing
-)
-
 select
     lora_id,
     min_by(name, place) filter (place = 1) as name,
@@ -26,6 +15,6 @@ select
     max(trained_words) filter (place = 1) as trained_words,
     max(nsfw_level) filter (place = 1) as nsfw_level,
     max(published_at) filter (place = 1) as published_at
-from ranked
+from core.placed_listing('mart.newest_listing')
 group by lora_id;
 comment on view mart.lora_listing is 'What the sources say of a LoRA, untrusted; one row per lora_id.';

@@ -27,6 +27,25 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
             True,
         ),
     ],
+    "newest_listing": [
+        (
+            "the newest state of a record counts, and none without a LoRA",
+            "(with l as (from (values ('s', 'm', 'v', 'f', 'a', '2026-01-01', 'x', 'old'), "
+            "('s', 'm', 'v', 'f', 'a', '2026-01-02', 'x', 'new'), ('s', 'm', 'v', 'g', null, '2026-01-02', 'x', 'no')) "
+            "as l(source, model_id, version_id, file_id, lora_id, seen_at, payload_sha256, name)) "
+            "select list(name) from core.newest_listing('l'))",
+            ["new"],
+        ),
+    ],
+    "placed_listing": [
+        (
+            "the earliest published comes first, and what does not tell when comes last",
+            "(with l as (select 's' as source, 'm' as model_id, 'v' as version_id, 'f' as file_id, 'a' as lora_id, "
+            "now() as seen_at, published_at from unnest(['2026-02-01', null, '2026-01-01']) as given(published_at)) "
+            "select list(published_at order by place) from core.placed_listing('l'))",
+            ["2026-01-01", "2026-02-01", None],
+        ),
+    ],
     "moment": [
         (
             "a time with its zone",

@@ -13,7 +13,7 @@ from tests.commit import test_damaged, test_thresholds
 from tests.commit import test_index as test_commit
 from tests.intake import test_asked_again
 from tests.intake import test_commit as test_intake_commit
-from tests.lake import test_old_lake, test_place
+from tests.lake import test_old_lake, test_place, test_representation_copy
 from tests.ledger import test_chain, test_keys, test_stamps
 from tests.moderation import test_decisions, test_notices, test_scoring, test_submissions
 from tests.nightly import test_stages as test_nightly
@@ -119,7 +119,16 @@ def test_every_object_is_tested() -> None:
     commits = {path.stem for path in (sql_folder() / "commit").glob("*.sql")}
     tests = (test_commit, test_intake_commit, test_import_published, test_queries, test_thresholds)
     others = (test_decisions, test_notices, test_scoring, test_submissions, test_nightly, test_asked_again, test_place)
-    kept = (test_chain, test_keys, test_stamps, test_damaged, test_compaction, test_expiry, test_old_lake)
+    kept = (
+        test_chain,
+        test_keys,
+        test_stamps,
+        test_damaged,
+        test_compaction,
+        test_expiry,
+        test_old_lake,
+        test_representation_copy,
+    )
     assert commits == {name for test in (*tests, *others, *kept) for name in test.TESTED_SQL}
 
 

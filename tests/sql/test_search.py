@@ -5,7 +5,16 @@ import pytest
 
 from tests.sql.lake_rows import Rows, answer, fill
 
-TESTED = {"mart.search", "mart.search_vector", "mart.similar", "mart.backlog", "core.ranking", "core.profile_asked"}
+TESTED = {
+    "mart.search",
+    "mart.search_vector",
+    "mart.similar",
+    "mart.backlog",
+    "core.ranking",
+    "core.profile_asked",
+    "core.copied",
+    "core.copy_in_use",
+}
 
 INDEX: Rows = {
     "raw.listing": [{"lora_id": "east", "name": "East"}],

@@ -12,6 +12,7 @@ import duckdb
 from carlos_tasks.lake.gate.admission import Gate
 from carlos_tasks.lake.place import store_of
 from carlos_tasks.lake.quoting import literal
+from carlos_tasks.lake.representation_copy import give_up_copy
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import store_uri
 
@@ -38,7 +39,13 @@ class GuardedConnection:
             StatementRefused: the statement asks for more than to read.
             duckdb.Error: it cannot be run.
         """
-        self._con.execute(self._gate.admit(query), parameters)
+        admitted = self._gate.admit(query)
+        try:
+            self._con.execute(admitted, parameters)
+        except duckdb.Error as exc:
+            if not give_up_copy(self._con, exc):
+                raise
+            self._con.execute(admitted, parameters)
         return self
 
     def sql(self, query: str, params: Any = None) -> Self:
@@ -106,7 +113,9 @@ def guarded(
     store = store_uri(settings.store)
     # As the catalog spells it, which every path that DuckLake opens begins with.
     places = dict.fromkeys((store, store_of(con)))
-    reached = [f"{place}/{part}/" for place in places for part in ("lake", "shards")] + (["/"] if with_files else [])
+    reached = [f"{place}/{part}/" for place in places for part in ("lake", "shards", "copies")] + (
+        ["/"] if with_files else []
+    )
     # Not the folder `.tmp` where the command runs, which is DuckDB's choice: it may lie anywhere, or not be writable.
     spill = Path(tempfile.gettempdir()) / f"carlos-sql-{secrets.token_hex(8)}"
     con.execute(f"set temp_directory = {literal(str(spill))}")

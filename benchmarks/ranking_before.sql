@@ -1,12 +1,5 @@
-/* core.ranking(asked, k, strength_max, strength_min, consistency_min, retention_min): the ranking behind every search.
-   Grain: one row per (profile_id, rank), best first; ties are broken by lora_id.
-
-   asked: list of {profile_id, vector, without}: what each profile is asked for, and a LoRA to leave out, or null.
-   The limits take the place of the profile's own thresholds (core.limit); only what is 'ok' under them comes back, and nothing
-   that a decision keeps from search (mart.removed) or that was found damaged (core.damage). score: cosine(direction, vector).
-   A vector without a direction is an error, and so is one whose dimension no profile has that is asked: an empty answer
-   would say that there is nothing to find. */
-create or replace macro core.ranking(asked, k, strength_max, strength_min, consistency_min, retention_min) as table (
+/* core.ranking as it was at commit 5dcacb3, for benchmarks/ranking_sql.py alone: what the ranking in SQL is held against. */
+create or replace temp macro ranking_before(asked, k, strength_max, strength_min, consistency_min, retention_min) as table (
     with
     given as (select unnest(asked, max_depth := 2)),
 

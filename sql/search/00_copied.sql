@@ -1,0 +1,6 @@
+/* core.copied(name): a table as the attached copy has it: core.representation, raw.listing or core.representation_copy. The copy
+   is a DuckDB file, of which Directions are read three times as fast as from parquet. The variable carlos_copy names the
+   database that it is attached as; without it there are no rows. Ask core.copy_in_use() before you believe it. Grain: one row per row of that table. */
+create or replace macro core.copied(name) as table (
+    from query(coalesce('from ' || getvariable('carlos_copy') || '.' || name, 'from carlos.' || name || ' where false'))
+);
