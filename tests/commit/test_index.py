@@ -25,6 +25,7 @@ from carlos_tasks.store.objects import ObjectStore
 from tests.commit.small_index import baseline, embedded, small_profile, with_effect, write_outcome, write_shards
 from tests.conftest import Rows
 from tests.intake.small_intake import listing, write_intake
+from tests.sql.lake_rows import fill
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"add_outcomes", "add_prompt_differences", "add_representations", "insert_unmeasured"}
@@ -219,6 +220,27 @@ def test_a_failed_lora_that_later_succeeds_is_replaced(
     assert commit_index(settings, profile, [later]).statuses == {"measured": 1}
     assert rows("select lora_id, measured from core.representation") == [("a", "measured")]
     assert rows("select status from core.outcome order by attempted_at") == [("failed",), ("embedded",)]
+
+
+def test_only_a_measurement_that_is_replaced_voids_the_copy_for_rankings(
+    settings: Settings, place: ObjectStore, profile: Profile, rows: Rows
+) -> None:
+    base = baseline(profile)
+    write_shards(place, profile, "base", base)
+    first = [embedded(place, profile, "a", with_effect(base, 1)), write_outcome(place, profile, "b", status="failed")]
+    commit_index(settings, profile, first)
+    with connect(settings, read_only=False) as con:
+        con.execute("insert into core.representation_copy values ('c', now(), now(), 1)")
+    shards = write_shards(place, profile, "b", with_effect(base, 2))
+    later = write_outcome(place, profile, "b", shards=shards, n_pairs=15, attempted_at="2026-01-03T00:00:00+00:00")
+    assert commit_index(settings, profile, [later]).statuses == {"measured": 1}
+    assert rows("select copy_id from core.representation_copy") == [("c",)]  # which has no failed ones
+
+    with connect(settings, read_only=False) as con:
+        fill(con, {"core.damage": [{"profile_id": profile.profile_id, "lora_id": "a", "resolved_at": None}]})
+    again = embedded(place, profile, "a", with_effect(base, 3))
+    assert commit_index(settings, profile, [again]).statuses == {"measured": 1}
+    assert rows("from core.representation_copy") == []
 
 
 def test_a_measured_lora_is_left_as_it_is(settings: Settings, place: ObjectStore, profile: Profile, rows: Rows) -> None:

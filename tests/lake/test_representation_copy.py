@@ -325,6 +325,12 @@ def test_analysts_get_the_copy_with_their_first_macro(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("name", ["core.representation union all from core.representation", "core.lora", "main.x --"])
+def test_a_copy_is_no_way_around_the_gate(settings: Settings, name: str) -> None:
+    with carlos_tasks.connect(settings) as lake, pytest.raises(duckdb.Error, match="and nothing else"):
+        lake.execute(f"from core.copied('{name}')")
+
+
 def test_an_analyst_on_s3_needs_no_right_to_list(
     s3_server: S3Server,
     s3_uri: str,
