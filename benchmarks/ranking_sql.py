@@ -1,6 +1,6 @@
 """How fast does `mart.search_vector` answer in plain SQL, against the macro of before, pair by pair in one run?
 
-    python benchmarks/ranking_sql.py [--sizes 100000 1000000] [--repeat 5] [--json]
+    python benchmarks/ranking_sql.py [--sizes 100000 1000000] [--repeat 5] [--threads 1] [--json]
 
 Each question is asked three times in turn: by the macro of commit 5dcacb3 (ranking_before.sql), by that of today from
 the lake's tables alone, and from the copy that a night keeps. All three must give the same rows, scores and order.
@@ -56,12 +56,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000], help="numbers of LoRAs")
     parser.add_argument("--repeat", type=int, default=5, help="questions of which the median counts")
+    parser.add_argument(
+        "--threads", type=int, help="of DuckDB; on a busy machine two wait for each other, and count both"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON array of objects")
     options = parser.parse_args()
     rows = []
     for n_loras in options.sizes:
         with tempfile.TemporaryDirectory(prefix="carlos-ranking-sql-") as folder:
-            rows.append(measure(Path(folder), n_loras, options.repeat))
+            rows.append(measure(Path(folder), n_loras, options.repeat, threads=options.threads))
     if options.json:
         print_json(rows)
     else:
@@ -81,7 +84,7 @@ def faults(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def measure(folder: Path, n_loras: int, repeat: int, worth: int = 1) -> dict[str, Any]:
+def measure(folder: Path, n_loras: int, repeat: int, *, threads: int | None = None, worth: int = 1) -> dict[str, Any]:
     """One lake: the copy's cost, the questions in turn, and a commit of 100 LoRAs more."""
     settings = Settings(store=f"{folder}/store", catalog=f"sqlite:{folder}/catalog.sqlite")
     profile = load_profile(settings.profile)
@@ -93,6 +96,8 @@ def measure(folder: Path, n_loras: int, repeat: int, worth: int = 1) -> dict[str
     copy_s, copy_cpu_s, _ = timed(lambda: renew_copy(settings, worth=worth))
     check_s, _, _ = timed(lambda: renew_copy(settings, worth=worth))
     with connect(settings) as con:
+        if threads:
+            con.execute(f"set threads = {threads:d}")
         first_s, _, _ = timed(lambda: (attach_copy(con), ask(con, TODAY, profile.profile_id, 0)))
         times, is_equal = in_turn(con, profile.profile_id, repeat)
         plan_s = planning(con, profile.profile_id, folder / "profile.json")

@@ -22,6 +22,7 @@ from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import COPIES
 from tests.conftest import BUCKET
 from tests.lake.gate.reading_proxy import reading_proxy
+from tests.lake.postgres_server import PostgresServer
 from tests.lakes import migrated_lake, settings_of
 from tests.sql.lake_rows import fill
 
@@ -121,6 +122,16 @@ def test_the_copy_answers_as_the_lake_does(con: duckdb.DuckDBPyConnection) -> No
     assert with_copy == without
     assert len(without[1]) == N_FIRST - 1 + 5
     assert all(row[2].startswith("Name ") for row in without[1])
+
+
+def test_a_catalog_in_postgresql_names_its_copy(postgres: PostgresServer, tmp_path: Path) -> None:
+    settings = Settings(store=str(tmp_path / "store"), catalog=f"postgres:{postgres.libpq}")
+    make_lake(settings)
+    assert renew_copy(settings, worth=1)
+    with catalog.connect(settings) as con:
+        is_used, without, with_copy = with_and_without(con)
+    assert is_used
+    assert with_copy == without
 
 
 def test_directions_and_names_are_read_from_the_copy(settings: Settings, con: duckdb.DuckDBPyConnection) -> None:
