@@ -37,13 +37,13 @@ from carlos_tasks.lake.statements import statement
 from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from carlos_tasks.store.keys import LAKE, RESTORING_KEY, SHARDS, VERIFICATIONS
+from carlos_tasks.store.keys import COPIES, LAKE, RESTORING_KEY, SHARDS, VERIFICATIONS
 from carlos_tasks.store.objects import ObjectInfo, ObjectStore
 from carlos_tasks.threads import at_once
 from carlos_tasks.version import __version__
 
-#: What is not copied: work that is under way, and begins anew elsewhere.
-_UNDER_WAY = (VERIFICATIONS, RESTORING_KEY)
+#: What is not copied: work that is under way, and begins anew elsewhere, and what a night makes anew.
+_UNDER_WAY = (VERIFICATIONS, RESTORING_KEY, COPIES)
 _CHUNK = 500
 
 

@@ -57,7 +57,7 @@ def sql(
     from carlos_tasks.lake.statements import column_names
     from carlos_tasks.retrieval.session import behind_the_gate, sql_error
 
-    with behind_the_gate(lake.result(), settings, with_files=with_files) as con:
+    with behind_the_gate(lake.result(), settings, snapshot=snapshot, with_files=with_files) as con:
 
         def ask() -> tuple[list[str], list[tuple[Any, ...]]]:
             answer = con.execute(statement)

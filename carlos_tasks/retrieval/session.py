@@ -75,10 +75,13 @@ def connect(
     settings = settings or load_settings()
     if not read_only:
         return open_session(settings, read_only=False, snapshot=snapshot)
-    return behind_the_gate(catalog.connect(settings, snapshot=snapshot), settings, with_files=with_files)
+    con = catalog.connect(settings, snapshot=snapshot)
+    return behind_the_gate(con, settings, snapshot=snapshot, with_files=with_files)
 
 
-def behind_the_gate(con: duckdb.DuckDBPyConnection, settings: Settings, *, with_files: bool) -> GuardedConnection:
+def behind_the_gate(
+    con: duckdb.DuckDBPyConnection, settings: Settings, *, snapshot: int | None, with_files: bool
+) -> GuardedConnection:
     """Make of a lake that is open to read what `connect` returns; it is closed where that fails."""
     try:
         with lake_errors():
