@@ -17,6 +17,7 @@ import duckdb
 
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.lake.catalog import connect
+from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.place import urls_of
 from carlos_tasks.lake.quoting import literal
 from carlos_tasks.lake.statements import rows, statement
@@ -86,7 +87,7 @@ def renew_copy(settings: Settings, *, worth: int = WORTH_A_COPY) -> bool:
     written is said in the log and is no error: the lake is whole without it.
     """
     store = open_store(settings.store)
-    with connect(settings, read_only=False, create=False) as con:
+    with connect(settings, read_only=False, create=False) as con, lake_errors():
         try:
             n_loras = int(
                 con.execute("select count(*) from core.representation where measured = 'measured'").fetchall()[0][0]

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -29,6 +29,17 @@ COMMANDS = {
     "validate": ["validate", "{folder}"],
 }
 SEED = 20_251_127
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _signals_reach_children() -> Iterator[None]:
+    """Tests that a shell has started in the background ignore SIGINT, under nohup SIGHUP, and so would the commands."""
+    kinds = [kind for kind in (signal.SIGINT, signal.SIGHUP) if signal.getsignal(kind) is signal.SIG_IGN]
+    for kind in kinds:
+        signal.signal(kind, signal.SIG_DFL)
+    yield
+    for kind in kinds:
+        signal.signal(kind, signal.SIG_IGN)
 
 
 def start(environment: Mapping[str, str], *arguments: str) -> subprocess.Popen[str]:
