@@ -94,21 +94,25 @@ def nearest_of_block(block: DirectionBlock, compared: Iterable[DirectionBlock]) 
         Cosines and ids by the LoRAs of the block that are alike any: at most `NEAREST` each, nearest first.
     """
     nearest: dict[str, list[Hit]] = {}
+    units = unit_vectors(block.vectors, block.lengths)
     for known in compared:
         if known.dimension == block.dimension:
-            _keep_nearest(nearest, block, known)
-    _keep_nearest(nearest, block, block, only_ahead=True)
+            _keep_nearest(nearest, block, units, known)
+    _keep_nearest(nearest, block, units, block, only_ahead=True)
     return nearest
 
 
 def _keep_nearest(
-    nearest: dict[str, list[Hit]], block: DirectionBlock, others: DirectionBlock, only_ahead: bool = False
+    nearest: dict[str, list[Hit]],
+    block: DirectionBlock,
+    units: Floats,
+    others: DirectionBlock,
+    only_ahead: bool = False,
 ) -> None:
     # One number a cosine is less work than making every Direction a unit vector.
     scale = per_length(others.lengths)
-    for start in range(0, len(block.lengths), _ROWS):
-        some = slice(start, start + _ROWS)
-        cosines = unit_vectors(block.vectors[some], block.lengths[some]) @ others.vectors.T * scale
+    for start in range(0, len(units), _ROWS):
+        cosines = units[start : start + _ROWS] @ others.vectors.T * scale
         if only_ahead:
             cosines = np.tril(cosines, k=start - 1)
         for row in np.flatnonzero((cosines >= COSINE_MIN - _ROUGH).any(axis=1)).tolist():
