@@ -15,7 +15,7 @@ create or replace macro mart.similar(
     from core.ranking(
         (
             with
-            named as (
+            beginning as materialized (
                 select this.profile_id, this.lora_id, this.direction, removed.decision_id, damaged.fault
                 from core.representation as this
                 inner join core.profile_asked(profile) as asked using (profile_id)
@@ -26,8 +26,12 @@ create or replace macro mart.similar(
                     where resolved_at is null
                 ) as damaged on this.profile_id = damaged.profile_id and this.lora_id = damaged.lora_id
                 where starts_with(this.lora_id, id) and this.direction is not null
-                -- A whole id names its LoRA, also where it is the beginning of another one.
-                qualify bool_or(this.lora_id = id) over () is distinct from (this.lora_id <> id)
+            ),
+
+            -- A whole id names its LoRA, also where it is the beginning of another one.
+            named as (
+                from beginning
+                where (select coalesce(bool_or(lora_id = id), false) from beginning) is distinct from (lora_id <> id)
             )
 
             select

@@ -81,6 +81,12 @@ def test_a_file_opens_by_saying_what_it_is(path: str) -> None:
         assert "Grain: one row per" in comment
 
 
+@pytest.mark.parametrize("path", ALL_FILES)
+def test_no_window_is_over_everything(path: str) -> None:
+    """DuckDB 1.5.5 runs `over ()` in threads that race where few rows are left (duckdb#25713), and ends the session."""
+    assert not re.search(r"\bover\s*\(\s*\)", (sql_folder() / path).read_text(encoding="utf-8"), re.IGNORECASE)
+
+
 def test_tables_and_columns_have_comments(con: duckdb.DuckDBPyConnection) -> None:
     tables = answer(con, "from duckdb_tables() where database_name = 'carlos'")
     assert {f"{t['schema_name']}.{t['table_name']}" for t in tables} == set(objects("table"))
