@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from carlos_tasks.errors import IndexingFailed
-from carlos_tasks.generation.changes import factor_of
 from carlos_tasks.generation.matched import MatchedFile, swapped_halves
 from carlos_tasks.lora.backbones.architecture import Slot
 

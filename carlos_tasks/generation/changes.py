@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from carlos_tasks.lora.layout.parts import BIASES, Change, Kind
+from carlos_tasks.lora.scale.alphas import factor_of
 
 Parts = Mapping[str, Any]  # part (`down`, `lokr_w1` …) to torch float32
 
@@ -33,11 +34,6 @@ def changed_weights(before: Weights, change: Change, parts: Parts, alpha: float 
     if change.has_dora:
         weight = _with_magnitude(weight, parts)
     return Weights(weight, _changed_bias(before.bias, change, parts, alpha))
-
-
-def factor_of(alpha: float | None, rank: int) -> float:
-    """Return by what a low-rank product is multiplied."""
-    return (alpha or rank) / rank
 
 
 def _add_pair(weight: Any, parts: Parts, alpha: float | None, rank: int) -> Any:

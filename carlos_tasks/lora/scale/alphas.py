@@ -12,6 +12,11 @@ from carlos_tasks.lora.container.tensor_table import Tensor
 _SCALAR_FORMATS = {"F16": "<e", "F32": "<f", "F64": "<d", "I64": "<q", "I32": "<i"}
 
 
+def factor_of(alpha: float | None, rank: int) -> float:
+    """Return by what a low-rank product is multiplied; an alpha of 0 means the rank."""
+    return (alpha or rank) / rank
+
+
 def read_alphas(header: Header, path: Path, at_most: int | None = None) -> dict[str, float]:
     """Read the alpha of every module that has one, by the module's name in the file.
 
