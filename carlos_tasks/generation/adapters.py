@@ -14,6 +14,7 @@ from typing import Any
 from carlos_tasks.errors import IndexingFailed
 from carlos_tasks.generation.matched import MatchedFile, swapped_halves
 from carlos_tasks.lora.backbones.architecture import Slot
+from carlos_tasks.lora.scale.alphas import factor_of
 
 ADAPTER = "carlos"
 

@@ -63,7 +63,8 @@ def on_grid(values: Doubles, bits: int, axis: int | None = None) -> Doubles:
     """Round to multiples of a power of two, of which the largest absolute value has less than 2^bits.
 
     Args:
-        values: finite. bits: how fine the grid is. axis: along which values have a grid of their own; None: all share one.
+        values: finite. bits: how fine the grid is.
+        axis: along which values share a grid; None: all share one.
     """
     keep = axis is not None
     highest, lowest = (take(axis=axis, keepdims=keep, initial=0.0) for take in (values.max, values.min))
