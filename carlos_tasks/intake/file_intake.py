@@ -14,6 +14,7 @@ from carlos_tasks.errors import NotFound, PermanentError, RejectedFile
 from carlos_tasks.intake.receipts import Verdict, read_receipt, receipt_key, write_receipt
 from carlos_tasks.lora.check import Examined, examine_file
 from carlos_tasks.lora.scale.config import MAX_BYTES, state_config, state_fault
+from carlos_tasks.lora.sketch.kept import keep_sketch
 from carlos_tasks.sources.back_off import NoAnswer
 from carlos_tasks.sources.listing import FetchesConfigs, Listing, Source
 from carlos_tasks.sources.live import LiveSource
@@ -86,8 +87,10 @@ class FileIntake:
                 stated_scale=self._stated_scale(listing),
             )
             path = examined.unpacked or self.path  # of a zip, what was in it is the LoRA
+            file = examined.file
             if examined.reason is None:
-                return Verdict(examined.file), self._keep(path, file_key(examined.file.lora_id))
+                keep_sketch(self.store, path, file.lora_id, file.base_model, file.stated_scale)
+                return Verdict(file), self._keep(path, file_key(file.lora_id))
             quarantine_key = self._quarantine(path, listing, examined)
         finally:
             self.path.unlink(missing_ok=True)

@@ -4,6 +4,7 @@
 |---|---|---|
 | `files/`, `quarantine/` | LoRA files that were let in; those that were refused | intake |
 | `receipts/`, `intake/` | verdicts on files, what a source shard listed | intake |
+| `sketches/` | what the weights of accepted files say, for the commit | intake |
 | `polls/`, `polling/` | pages of a live source, and how far its poll is | sources |
 | `plans/` | manifests of batches | nightly |
 | `shards/`, `evidence/`, `outcomes/` | embeddings, kept images, how the attempt on a LoRA ended | worker |
@@ -58,6 +59,11 @@ def file_key(lora_id: str) -> str:
 def quarantine_prefix(lora_id: str) -> str:
     """What the keys of a refused file, and of the story of its refusal, begin with."""
     return f"quarantine/{lora_id}/"
+
+
+def weight_sketch_key(version: int, lora_id: str) -> str:
+    """Where the description of an accepted file's weights lies, made by some version of the arithmetic."""
+    return f"sketches/version={version}/{lora_id}.json"
 
 
 def verdict_key(state: Sequence[object]) -> str:
