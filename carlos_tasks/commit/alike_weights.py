@@ -6,6 +6,7 @@ Exact by blocks: every new sketch is multiplied with every known one. Memory doe
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
+from itertools import chain
 
 import duckdb
 import numpy as np
@@ -60,7 +61,9 @@ def add_alike_weights(con: duckdb.DuckDBPyConnection, sketches: Mapping[str, Ske
         own = {i: s for i, s in sorted(sketches.items()) if s.base_model == base_model and s.reason is None}
         if not own:
             continue
-        new = Sketches(list(own), *(_vectors(of) for of in ([s.change for s in own.values()], [s.output for s in own.values()])))
+        new = Sketches(
+            list(own), *(_vectors(of) for of in ([s.change for s in own.values()], [s.output for s in own.values()]))
+        )
         wanted = {"base_model": base_model, "version": VERSION, "left_out": list(own)}
         known = con.execute(statement("ask/commit/weight_sketches"), wanted).to_arrow_reader(_BLOCK)
         columns = list(zip(*near_pairs(new, map(_of_batch, known)), strict=True)) or [()] * len(_PAIRS)
@@ -76,11 +79,13 @@ def near_pairs(new: Sketches, known: Iterable[Sketches]) -> list[Pair]:
         new: at least one.
         known: blocks of those that were there before.
     """
-    units = _units(new.output)
+    vectors = new.output.astype(np.float32)
+    vectors /= _lengths(vectors)[:, None]
     cosines: list[Floats] = []
     nearest: list[list[Hit]] = [[] for _ in new.lora_ids]
-    for block in (*known, new):
-        found = np.round(units @ _units(block.output).T, DIGITS)
+    for block in chain(known, [new]):
+        others = block.output.astype(np.float32)
+        found = np.round(vectors @ others.T / _lengths(others), DIGITS)
         if block is new:
             np.fill_diagonal(found, np.nan)
         cosines.append(found)
@@ -103,7 +108,8 @@ def _hits(new: Sketches, row: int, block: Sketches, cosines: Floats) -> list[Hit
     told = np.flatnonzero(~np.isnan(cosines))
     if len(told) > NEAREST:
         told = told[cosines[told] >= np.partition(cosines[told], -NEAREST)[-NEAREST]]
-    changes = _units(block.change[told]) @ _units(new.change[row : row + 1])[0]
+    own, others = new.change[row].astype(np.float32), block.change[told].astype(np.float32)
+    changes = others @ own / _lengths(others) / np.linalg.norm(own)
     return [
         (-round(float(cosines[place]), DIGITS), block.lora_ids[place], round(float(change), DIGITS))
         for place, change in zip(told, changes, strict=True)
@@ -126,11 +132,10 @@ class _Rest:
         return round(float((cosine - self._medians[row]) / self._spreads[row]), 2)
 
 
-def _units(vectors: Bytes) -> Floats:
-    """Rows at length 1: float32."""
-    found = vectors.astype(np.float32)
-    found /= np.sqrt(np.einsum("ij,ij->i", found, found))[:, None]
-    return found
+def _lengths(vectors: Floats) -> Floats:
+    """Lengths of rows: float32 (n,)."""
+    lengths: Floats = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+    return lengths
 
 
 def _vectors(rows: Sequence[bytes]) -> Bytes:
@@ -138,6 +143,11 @@ def _vectors(rows: Sequence[bytes]) -> Bytes:
 
 
 def _of_batch(rows: pa.RecordBatch) -> Sketches:
-    """The sketches of a batch; blobs lie in it one behind the other."""
-    change, output = (_vectors(rows.column(name).to_pylist()) for name in ("change_sketch", "output_sketch"))
-    return Sketches(rows.column("lora_id").to_pylist(), change, output)
+    """The sketches of a batch, whose bytes are not copied: blobs lie in it one behind the other."""
+    vectors = []
+    for name in ("change_sketch", "output_sketch"):
+        column = rows.column(name)
+        _, offsets, data = column.buffers()
+        first = int(np.frombuffer(offsets, np.int32)[column.offset])
+        vectors.append(np.frombuffer(data, np.int8, len(column) * SIZE, first).reshape(-1, SIZE))
+    return Sketches(rows.column("lora_id").to_pylist(), *vectors)

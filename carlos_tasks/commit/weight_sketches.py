@@ -31,8 +31,6 @@ log = logging.getLogger(__name__)
 
 #: LoRAs of one transaction: 8 MB of sketches.
 BATCH = 512
-# A row group of DuckDB's own size would hold 2 GB until it is written.
-_ROWS_TOGETHER = "2048"
 _SKETCHES = pa.schema(
     [
         pa.field("lora_id", pa.string()),
@@ -70,7 +68,7 @@ def commit_weights(settings: Settings, batch: int = BATCH) -> WeightsReport:
     n_described, n_pairs, without = 0, 0, Counter[str]()
     with connect(settings, read_only=False) as con, lake_errors():
         migrate(con)
-        keep_row_groups_small(con, "core.weight_sketch", parquet_row_group_size=_ROWS_TOGETHER)
+        keep_few_rows_together(con)
         while waiting := rows(con, statement("ask/commit/without_weight_sketch"), {"version": VERSION, "n": batch}):
             sketches = _sketches(store, waiting)
             with transaction(con, "describe weights", {"n_loras": len(sketches)}):
@@ -80,6 +78,11 @@ def commit_weights(settings: Settings, batch: int = BATCH) -> WeightsReport:
     report = WeightsReport(n_described, n_pairs, dict(sorted(without.items())))
     log.info("the weights of %d LoRAs are described, %d say nothing", n_described, sum(without.values()))
     return report
+
+
+def keep_few_rows_together(con: duckdb.DuckDBPyConnection) -> None:
+    """Let a row group of core.weight_sketch hold 32 MB; of DuckDB's own size it would hold 2 GB until it is written."""
+    keep_row_groups_small(con, "core.weight_sketch", parquet_row_group_size="2048")
 
 
 def _sketches(store: ObjectStore, waiting: list[Row]) -> dict[str, Sketch]:
@@ -96,7 +99,8 @@ def _put(con: duckdb.DuckDBPyConnection, sketches: dict[str, Sketch]) -> int:
     ids = {"lora_ids": list(sketches)}
     con.execute("delete from core.weight_sketch where list_contains($lora_ids, lora_id)", ids)
     con.execute(
-        "delete from core.alike_weights where list_contains($lora_ids, lora_id) or list_contains($lora_ids, other_id)", ids
+        "delete from core.alike_weights where list_contains($lora_ids, lora_id) or list_contains($lora_ids, other_id)",
+        ids,
     )
     table = pa.Table.from_pylist([_row(lora_id, sketch) for lora_id, sketch in sketches.items()], schema=_SKETCHES)
     with registered(con, "sketches", table):

@@ -1,4 +1,4 @@
-"""Sketches in the store: the intake makes one while a file is at hand, so that no commit has to fetch the file again."""
+"""Sketches in the store: the intake makes one while a file is at hand, so that no commit has to fetch it again."""
 
 import base64
 import tempfile
