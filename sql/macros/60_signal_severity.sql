@@ -15,7 +15,14 @@ create or replace macro core.signal_severity(signal, kind) as
                 when 'trademark' then 0.5
                 else 0.3
             end
-        when 'removed_duplicate' then case kind when 'same_effect' then 0.6 else 0.9 end
+        when 'removed_duplicate' then
+            case kind
+                when 'copy' then 0.8
+                when 'same_effect' then 0.6
+                when 'part' then 0.4
+                when 'trained_alike' then 0.2
+                else 0.9
+            end
         when 'understated_nsfw' then 0.6
         when 'declared_other' then 0.5
         when 'overpowering' then 0.3

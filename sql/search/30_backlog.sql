@@ -2,8 +2,10 @@
    nor tried, or of which something was found damaged (core.damage), and whose file is in the store. words: what the profile does with trigger words, append or ignore.
    measured_as: a LoRA with the same core.measure_key, from which the measurement is copied: one that has been drawn, or
    else the first that waits.
-   Grain: one row per lora_id, the longest known first, each followed by those with its key; the same backlog comes in the
-   same order. */
+   is_near_known: by its weights (core.weights_kind) it is near to one that the profile has measured, or to one that waits
+   ahead of it. What is near to nothing known teaches the index most, and comes first.
+   Grain: one row per lora_id, of equals the longest known first, each followed by those with its key; the same backlog
+   comes in the same order. */
 create or replace macro mart.backlog(profile, backbone, words := 'append') as table (
     with waiting as (
         select
@@ -42,12 +44,34 @@ create or replace macro mart.backlog(profile, backbone, words := 'append') as ta
         group by measure_key
     ),
 
+    near as (
+        select lora_id, other_id from core.alike_weights where core.weights_kind(change_cosine, output_z) is not null
+        union all
+        select other_id as lora_id, lora_id as other_id
+        from core.alike_weights
+        where core.weights_kind(change_cosine, output_z) is not null
+    ),
+
+    near_known as (
+        select distinct near.lora_id
+        from near
+        inner join waiting using (lora_id)
+        left join waiting as other on near.other_id = other.lora_id
+        where
+            (other.first_seen_at, other.lora_id) < (waiting.first_seen_at, waiting.lora_id)
+            or near.other_id in (
+                select lora_id from core.representation where profile_id = profile and direction is not null
+            )
+    ),
+
     grouped as (
         select
-            *,
+            waiting.*,
+            first_value(near_known.lora_id is not null) over alike as is_near_known,
             first_value(lora_id) over alike as first_id,
             first_value(first_seen_at) over alike as first_of_group_seen_at
         from waiting
+        left join near_known using (lora_id)
         window alike as (partition by coalesce(measure_key, lora_id) order by first_seen_at, lora_id)
     )
 
@@ -57,8 +81,9 @@ create or replace macro mart.backlog(profile, backbone, words := 'append') as ta
         trigger_words,
         stated_scale,
         measure_key,
-        coalesce(nullif(drawn_as, lora_id), nullif(first_id, lora_id)) as measured_as
+        coalesce(nullif(drawn_as, lora_id), nullif(first_id, lora_id)) as measured_as,
+        is_near_known
     from grouped
     left join drawn using (measure_key)
-    order by first_of_group_seen_at, first_id, first_seen_at, lora_id
+    order by is_near_known, first_of_group_seen_at, first_id, first_seen_at, lora_id
 );

@@ -3,6 +3,8 @@
    - same_file: the same bytes are listed: taken in again after a takedown here, or still after a takedown at another place
    - same_weights: other bytes, the same tensors
    - same_effect: Directions whose cosine is at least the profile's threshold (core.duplicate_min)
+   - copy, part, trained_alike: near by its weights (core.weights_kind), which is known before any picture. The last is a
+     guess, which counts until a profile has measured both
    What its source took down weighs half: the reason is not known. A LoRA that was itself removed first repeats nothing; but
    that its source took it down does not take it out of search here, and excuses it from no takedown here. */
 create or replace view mart.signal_removed_duplicate as
@@ -79,6 +81,45 @@ same_effect as (
     where near.cosine >= core.duplicate_min(threshold.value)
 ),
 
+near_weights as (
+    select near.lora_id, near.change_cosine, near.output_cosine, near.output_z, removal.*
+    from removal
+    inner join (
+        select lora_id, other_id as removed_id, change_cosine, output_cosine, output_z from core.alike_weights
+        union all
+        select other_id as lora_id, lora_id as removed_id, change_cosine, output_cosine, output_z
+        from core.alike_weights
+    ) as near using (removed_id)
+),
+
+measured_both as (
+    select distinct near_weights.lora_id, near_weights.removed_id
+    from near_weights
+    inner join core.representation as one using (lora_id)
+    inner join core.representation as other
+        on near_weights.removed_id = other.lora_id and one.profile_id = other.profile_id
+    where one.direction is not null and other.direction is not null
+),
+
+alike_weights as (
+    select
+        near.lora_id,
+        core.weights_kind(near.change_cosine, near.output_z) as kind,
+        null::varchar as profile_id,
+        if(kind = 'trained_alike', near.output_cosine, near.change_cosine) as cosine,
+        greatest(near.known_at, sketch.computed_at) as since,
+        near.removed_id,
+        near.removed_by,
+        near.decision_id,
+        near.removed_at,
+        near.known_at
+    from near_weights as near
+    inner join core.weight_sketch as sketch using (lora_id)
+    anti join same_weights on near.lora_id = same_weights.lora_id and near.removed_id = same_weights.removed_id
+    left join measured_both on near.lora_id = measured_both.lora_id and near.removed_id = measured_both.removed_id
+    where kind is not null and (kind <> 'trained_alike' or measured_both.lora_id is null)
+),
+
 found as (
     select
         *,
@@ -89,6 +130,8 @@ found as (
         from same_weights
         union all by name
         from same_effect
+        union all by name
+        from alike_weights
     )
 ),
 
@@ -122,6 +165,10 @@ select
     case kind
         when 'same_file' then 'the same file was taken down '
         when 'same_weights' then format('has the weights of {}, taken down ', left(removed_id, 12))
+        when 'copy' then format('changes the weights as {} does (cosine {:.2f}), taken down ', left(removed_id, 12), cosine)
+        when 'part' then format('shares weights with {} (cosine {:.2f}), taken down ', left(removed_id, 12), cosine)
+        when 'trained_alike'
+            then format('by its weights, may be trained as {} (a guess), taken down ', left(removed_id, 12))
         else format('does what {} does (cosine {:.3f}), taken down ', left(removed_id, 12), cosine)
     end
     || case removed_by when 'here' then 'here' else 'by its source' end

@@ -155,6 +155,12 @@ DEFAULTS: Rows = {
         {"profile_id": "p", "lora_id": "a", "prompt_id": "p1", "n_pairs": 1, "difference": [1.0, 0.0]}
     ],
     "core.alike": [{"profile_id": "p", "lora_id": "a", "other_id": "b", "cosine": 0.95}],
+    "core.weight_sketch": [
+        {"lora_id": "a", "base_model": "micro-xl", "version": 1, "n_modules": 84, "computed_at": _TIME}
+    ],
+    "core.alike_weights": [
+        {"lora_id": "a", "other_id": "b", "change_cosine": 0.02, "output_cosine": 0.3, "output_z": 7.0}
+    ],
     "core.compared": [{"profile_id": "p", "lora_id": "a"}],
     "core.query": [{"text_space_id": "t", "text": "east", "vector": [1.0, 0.0], "encoded_at": _TIME}],
     "core.representation": [

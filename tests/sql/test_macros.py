@@ -150,6 +150,13 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
         ("the profile's own", "core.duplicate_min(0.9)", 0.9),
         ("or the platform's", "core.duplicate_min(null)", 0.98),
     ],
+    "weights_kind": [
+        ("the same changes", "core.weights_kind(0.97, null)", "copy"),
+        ("a merge", "core.weights_kind(0.6, 20.0)", "part"),
+        ("far above the rest", "core.weights_kind(0.03, 6.0)", "trained_alike"),
+        ("not far enough", "core.weights_kind(0.03, 5.99)", None),
+        ("compared with too few", "core.weights_kind(0.03, null)", None),
+    ],
     "reaches": [
         ("unlikely enough, no score asked", "core.reaches(0.1, 0.1, -0.5, null)", True),
         ("too likely", "core.reaches(0.11, 0.1, 0.9, null)", False),
@@ -183,6 +190,7 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
         ("a notice by its category", "core.signal_severity('notice', 'ncii')", 0.95),
         ("another notice", "core.signal_severity('notice', 'other')", 0.3),
         ("a copy by its kind", "core.signal_severity('removed_duplicate', 'same_effect')", 0.6),
+        ("a guess weighs little", "core.signal_severity('removed_duplicate', 'trained_alike')", 0.2),
         ("a kind is not needed", "core.signal_severity('overpowering', null)", 0.3),
         ("no signal", "core.signal_severity('nothing', null)", None),
     ],

@@ -237,6 +237,34 @@ def test_backlog_is_what_the_profile_has_not_tried(con: duckdb.DuckDBPyConnectio
     ]
 
 
+def test_what_is_near_to_nothing_known_waits_ahead(con: duckdb.DuckDBPyConnection) -> None:
+    """Near to what was measured, or to one that waits ahead of it: later. Near to what failed: that taught nothing."""
+    near = {"change_cosine": 0.02, "output_cosine": 0.3, "output_z": 7.0}
+    fill(
+        con,
+        {
+            "core.lora": [
+                {"lora_id": n} for n in ("measured", "failed", "a near", "b first", "c as b", "d", "e as failed")
+            ],
+            "core.representation": [
+                {"lora_id": "measured"},
+                {"lora_id": "failed", "measured": "failed", "direction": None},
+            ],
+            "core.alike_weights": [
+                {"lora_id": "a near", "other_id": "measured", **near},
+                {"lora_id": "b first", "other_id": "c as b", **near},
+                {"lora_id": "d", "other_id": "measured", **near, "output_z": 2.0},
+                {"lora_id": "e as failed", "other_id": "failed", **near},
+            ],
+        },
+    )
+    assert answer(con, "select lora_id, is_near_known from mart.backlog('p', 'micro-xl')") == [
+        {"lora_id": lora_id, "is_near_known": is_near}
+        for is_near, lora_ids in ((False, ("b first", "d", "e as failed")), (True, ("a near", "c as b")))
+        for lora_id in lora_ids
+    ]
+
+
 ALIKE = {"tensors_sha256": "w", "scale_key": "s"}
 JANUARY, FEBRUARY = "2026-01-01 00:00:00+00", "2026-02-01 00:00:00+00"
 

@@ -495,6 +495,41 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
             },
         ],
     ),
+    ("signal_removed_duplicate", "by weights, before any picture; a guess counts until both are measured"): (
+        {
+            "core.decision": [step("d1", "takedown", 5, lora_id="gone")],
+            "core.lora": [{"lora_id": "gone", "tensors_sha256": "w"}, {"lora_id": "saved", "tensors_sha256": "w"}],
+            "core.representation": [
+                {"lora_id": "gone"},
+                {"lora_id": "seen"},
+                {"lora_id": "elsewhere", "profile_id": "q"},
+            ],
+            "core.weight_sketch": [
+                {"lora_id": n, "computed_at": day(7)}
+                for n in ("copy", "elsewhere", "far", "guess", "merge", "saved", "seen")
+            ],
+            "core.alike_weights": [
+                {"lora_id": "copy", "other_id": "gone", "change_cosine": 0.95},
+                {"lora_id": "elsewhere", "other_id": "gone"},
+                {"lora_id": "far", "other_id": "gone", "output_z": 3.0},
+                {"lora_id": "gone", "other_id": "guess"},
+                {"lora_id": "gone", "other_id": "merge", "change_cosine": 0.5},
+                {"lora_id": "gone", "other_id": "saved", "change_cosine": 1.0},
+                {"lora_id": "gone", "other_id": "seen"},
+            ],
+        },
+        "select profile_id, lora_id, severity, since::varchar as since, detail from mart.signal_removed_duplicate "
+        "where lora_id <> 'saved' order by severity, lora_id",
+        [
+            {"profile_id": None, "lora_id": lora_id, "severity": severity, "since": day(7), "detail": detail}
+            for lora_id, severity, detail in (
+                ("elsewhere", 0.2, "by its weights, may be trained as gone (a guess), taken down here on 2026-01-05"),
+                ("guess", 0.2, "by its weights, may be trained as gone (a guess), taken down here on 2026-01-05"),
+                ("merge", 0.4, "shares weights with gone (cosine 0.50), taken down here on 2026-01-05"),
+                ("copy", 0.8, "changes the weights as gone does (cosine 0.95), taken down here on 2026-01-05"),
+            )
+        ],
+    ),
     ("signal_removed_duplicate", "of two that were taken down, the later one repeats the earlier"): (
         {
             "core.decision": [step("d1", "takedown", 5, lora_id="first"), step("d2", "takedown", 6, lora_id="second")],

@@ -559,6 +559,34 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
         "select profile_id, cosine from mart.duplicate",
         [{"profile_id": "p", "cosine": 0.92}],
     ),
+    ("alike_weights", "what is told from chance, the surest first"): (
+        {
+            "raw.listing": [{"lora_id": "b", "name": "B"}],
+            "core.weight_sketch": [{}, {"lora_id": "b"}, {"lora_id": "c"}],
+            "core.alike_weights": [
+                {},
+                {"other_id": "c", "output_z": 5.0},
+                {"lora_id": "b", "other_id": "c", "change_cosine": 0.5},
+                {"lora_id": "b", "other_id": "d", "change_cosine": 0.95},
+            ],
+        },
+        "select lora_id, other_id, kind, base_model, name, other_name from mart.alike_weights",
+        [
+            {
+                "lora_id": lora_id,
+                "other_id": other_id,
+                "kind": kind,
+                "base_model": "micro-xl",
+                "name": name,
+                "other_name": other_name,
+            }
+            for lora_id, other_id, kind, name, other_name in (
+                ("b", "d", "copy", "B", None),
+                ("b", "c", "part", "B", None),
+                ("a", "b", "trained_alike", None, "B"),
+            )
+        ],
+    ),
     ("shared_direction", "three models and three files that do the same are degenerate, others copies"): (
         {
             "raw.listing": [{"lora_id": f"d{n}", "model_id": str(n), "name": f"D{n}"} for n in (1, 2, 3)]
