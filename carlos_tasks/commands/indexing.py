@@ -82,8 +82,11 @@ def ingest(
     A shard that did not change is not read again, unless a file that it lists was not to be had.
     """
     from carlos_tasks.intake.source_intake import ingest_source
+    from carlos_tasks.nightly.stages import describe_weights
 
-    report = ingest_source(load_settings(), source, again=again, sweep=sweep)
+    settings = load_settings()
+    report = ingest_source(settings, source, again=again, sweep=sweep)
+    describe_weights(settings)
     _print_reports(as_json, asdict(report))
     if not as_json:
         _print_passed(report)

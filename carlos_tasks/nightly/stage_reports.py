@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
     from carlos_tasks.commit.index import CommitReport
+    from carlos_tasks.commit.weight_sketches import WeightsReport
     from carlos_tasks.intake.source_intake import IngestReport
     from carlos_tasks.lake.checks import CheckFailure
 
@@ -81,6 +82,7 @@ class IndexReport:
     """
 
     ingested: "IngestReport"
+    weights: "WeightsReport"
     n_planned: int
     check_failures: tuple["CheckFailure", ...]
     batches: tuple[BatchReport, ...] | None = None

@@ -1,11 +1,11 @@
 """The stages of the nightly index, one function each: DAGs, the command line and tests call the same ones.
 
-    discover ─► ingest ─► commit_intake ─► plan ─► make_baseline ─► index_batch × n ─► commit_index ─► run_checks
-                  └─► note_failure ◄─┘                                                               ├► contact_sheet
-                                                                                                     └► clean_up
+    discover ─► ingest ─► commit_intake ─► describe_weights ─► plan ─► make_baseline ─► index_batch × n
+                  └─► note_failure ◄─┘                                    ┌───────────────────┘
+                                                                     commit_index ─► run_checks, contact_sheet, clean_up
 
 What goes in and out is small: keys and counts, never embeddings. Every stage can be killed at any point and run again.
-Only the two commits and `note_failure` write to the catalog.
+Only the two commits, `describe_weights` and `note_failure` write to the catalog.
 
 DAG files import this module while Airflow parses them, so what a stage needs is imported when it runs.
 """
@@ -29,6 +29,7 @@ from carlos_tasks.worker.plans import Manifest, cut, manifests_of, read_manifest
 
 if TYPE_CHECKING:
     from carlos_tasks.commit.index import CommitReport
+    from carlos_tasks.commit.weight_sketches import WeightsReport
     from carlos_tasks.intake.commit import IntakeCommit
     from carlos_tasks.intake.discovery import Discovery
     from carlos_tasks.intake.shard_rows import IntakeReport
@@ -79,6 +80,13 @@ def commit_intake(settings: Settings, intake_key: str) -> "IntakeCommit":
     from carlos_tasks.intake.commit import commit_intake
 
     return commit_intake(settings, [intake_key])
+
+
+def describe_weights(settings: Settings) -> "WeightsReport":
+    """Describe the weights of LoRAs that have no sketch yet, and note whom they are near: no picture is needed."""
+    from carlos_tasks.commit.weight_sketches import commit_weights
+
+    return commit_weights(settings)
 
 
 def note_failure(settings: Settings, partition_key: str, failure: Failure) -> None:
@@ -207,12 +215,14 @@ def index_all(settings: Settings, source_uri: str, *, sweep: bool = False) -> In
     from carlos_tasks.intake.source_intake import ingest_source
 
     ingested = ingest_source(settings, source_uri, sweep=sweep)
+    described = describe_weights(settings)
     planned = plan(settings)
     if not planned.batches:
-        return IndexReport(ingested, planned.n_loras, tuple(run_checks(settings)))
+        return IndexReport(ingested, described, planned.n_loras, tuple(run_checks(settings)))
     make_baseline(settings)
     return IndexReport(
         ingested,
+        described,
         planned.n_loras,
         batches=tuple(index_batch(settings, key) for key in planned.batches if _is_whole(settings, key)),
         commit=commit_index(settings, planned.plan_id),

@@ -60,7 +60,8 @@ def test_the_device_and_the_committer_have_their_pools(index_tasks: dict[str, An
     for name, task in index_tasks.items():
         by_pool.setdefault(task["pool"], set()).add(name)
     assert by_pool["gpu"] == {"make_baseline", "index_batch"}
-    assert by_pool["lake_commit"] == {"commit_intake", "note_failure", "commit_index", "clean_up"}
+    commits = {"commit_intake", "describe_weights", "note_failure", "commit_index", "clean_up"}
+    assert by_pool["lake_commit"] == commits
     pools = json.loads((REPOSITORY / "dags" / "pools.json").read_text())
     assert set(by_pool) == {*pools, "default_pool"}
     assert pools["lake_commit"]["slots"] == 1

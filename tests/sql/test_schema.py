@@ -9,7 +9,7 @@ from carlos_tasks.lake.checks import check_names
 from carlos_tasks.lake.sql_files import FOLDERS, SqlFile, sql_files, sql_folder
 from tests import test_import_published
 from tests.care import test_compaction, test_expiry
-from tests.commit import test_damaged, test_thresholds
+from tests.commit import test_damaged, test_thresholds, test_weight_sketches
 from tests.commit import test_index as test_commit
 from tests.intake import test_asked_again
 from tests.intake import test_commit as test_intake_commit
@@ -134,6 +134,7 @@ def test_every_object_is_tested() -> None:
         test_expiry,
         test_old_lake,
         test_representation_copy,
+        test_weight_sketches,
     )
     assert commits == {name for test in (*tests, *others, *kept) for name in test.TESTED_SQL}
 
