@@ -1,15 +1,15 @@
 """### index_loras: from one shard of a source to LoRAs that can be searched
 
-One run per shard that `discover_loras` announced; one run at a time, so that no LoRA is planned twice. Every task can be
-killed and run again. `ingest` checks every file (bad ones go to quarantine) → `commit_intake` writes listings, LoRAs and
-refusals → `describe_weights` notes what they are near by their weights → `plan` makes batches of what has no
-representation, or says that there is nothing to do → `make_baseline`: the bare backbone's images, once per profile →
-`index_batch`, mapped: generate, embed, store → `commit_index` computes the representations, in one transaction →
-`run_checks`, `contact_sheet`, `clean_up` removes what killed commits left behind.
+One run per shard that `discover_loras` announced, one at a time, so that no LoRA is planned twice; any task can be
+killed. `ingest` checks every file (bad ones go to quarantine) → `commit_intake` writes listings, LoRAs and refusals →
+`describe_weights` notes what they are near by their weights → `plan` makes batches of what has no representation, if
+anything → `make_baseline`: the bare backbone's images, once per profile → `index_batch`, mapped: generate, embed, store
+→ `commit_index` computes the representations in one transaction → `run_checks`, `contact_sheet`, `clean_up` removes
+what killed commits left.
 
-A failed batch takes nothing from the others, and the run fails. Where the shard itself could not be read, `note_failure`
-puts it into the lake (`raw.shard_failure`) with the reason; the next night announces it again. `moderate_index` follows,
-and weekly `evaluate_index`, `verify_lake` and `care_for_lake`.
+A failed batch takes nothing from the others, and fails the run. `note_failure` puts a shard that could not be read into
+`raw.shard_failure`; the next night reads it again. `moderate_index` follows; weekly
+`evaluate_index`, `verify_lake`, `care_for_lake`.
 
 **By hand.** A run with a partition key takes in that shard (`POST /api/v2/dags/index_loras/dagRuns` with
 `{"logical_date": null, "partition_key": "folder:/my/loras!."}`); one without indexes what waits.
