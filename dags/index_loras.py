@@ -1,11 +1,10 @@
 """### index_loras: from one shard of a source to LoRAs that can be searched
 
 One run per shard that `discover_loras` announced, one at a time, so that no LoRA is planned twice; any task can be
-killed. `ingest` checks every file (bad ones go to quarantine) → `commit_intake` writes listings, LoRAs and refusals →
-`describe_weights` notes what they are near by their weights → `plan` makes batches of what has no representation, if
-anything → `make_baseline`: the bare backbone's images, once per profile → `index_batch`, mapped: generate, embed, store
-→ `commit_index` computes the representations in one transaction → `run_checks`, `contact_sheet`, `clean_up` removes
-what killed commits left.
+killed. `ingest` checks files (bad ones go to quarantine) → `commit_intake` writes listings, LoRAs, refusals →
+`describe_weights`: what they are near → `plan` makes batches of what has no representation → `make_baseline`: the bare
+backbone's images, once per profile → `index_batch`, mapped: generate, embed, store → `commit_index` computes
+representations in one transaction → `run_checks`, `contact_sheet`, `clean_up` removes what killed commits left.
 
 A failed batch takes nothing from the others, and fails the run. `note_failure` puts a shard that could not be read into
 `raw.shard_failure`; the next night reads it again. `moderate_index` follows; weekly

@@ -20,6 +20,7 @@ from carlos_tasks.evaluation.rankings.diversity import diversity
 from carlos_tasks.evaluation.rankings.retrieval import retrieval
 from carlos_tasks.evaluation.report import Report, write_report
 from carlos_tasks.evaluation.section import Section
+from carlos_tasks.evaluation.weights.weights import weights
 from carlos_tasks.extras import require
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
@@ -41,6 +42,7 @@ SECTIONS: dict[str, Callable[[Study], list[Section]]] = {
     "concepts": concepts,
     "attribution": attribution,
     "queue": queue,
+    "weights": weights,
 }
 """What can be asked for by name, in the order of the report."""
 

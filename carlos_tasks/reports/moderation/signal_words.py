@@ -47,7 +47,8 @@ SIGNALS = {
     ),
     "removed_duplicate": Kind(
         "Like one that was removed",
-        "The same file, the same weights, or the same effect as a LoRA that was taken down here or at its source.",
+        "The same file, the same or near weights, or the same effect as a LoRA that was taken down here or at its "
+        "source. Trained alike is a guess by the weights, until both have been measured.",
     ),
     "changed_version": Kind(
         "Changed between versions", "A new version of one model does something clearly different from the one before."

@@ -1,0 +1,1 @@
+"""What the weights of LoRAs said before any picture, held against what the pictures showed."""
