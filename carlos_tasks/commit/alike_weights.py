@@ -112,7 +112,7 @@ def _hits(new: Sketches, row: int, block: Sketches, cosines: Floats) -> list[Hit
     changes = others @ own / _lengths(others) / np.linalg.norm(own)
     return [
         (-round(float(cosines[place]), DIGITS), block.lora_ids[place], round(float(change), DIGITS))
-        for place, change in zip(told, changes, strict=True)
+        for place, change in zip(told.tolist(), changes, strict=True)
     ]
 
 

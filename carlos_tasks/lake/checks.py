@@ -15,11 +15,13 @@ MAX_ROWS = 20
 
 #: Tables whose rows stand once, and the columns that tell them apart.
 KEYS = {
+    "core.alike_weights": ["lora_id", "other_id"],
     "core.decision": ["decision_id"],
     "core.embedding_shard": ["profile_id", "lora_id", "number"],
     "core.lora": ["lora_id"],
     "core.representation": ["profile_id", "lora_id"],
     "core.submission": ["submission_id"],
+    "core.weight_sketch": ["lora_id"],
     "raw.sighting": ["source", "model_id", "version_id", "file_id", "source_uri", "shard_key"],
 }
 

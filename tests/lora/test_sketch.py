@@ -98,7 +98,7 @@ def test_of_a_dora_the_low_rank_change_is_told(kind: str, tmp_path: Path) -> Non
 
 
 def test_layout_order_dtype_and_a_split_scale_change_nothing(tmp_path: Path) -> None:
-    tensors = {}
+    tensors: dict[str, np.ndarray] = {}
     for module in (ATTENTION, FEED_FORWARD):
         for end, value in MAKERS["pair"](
             np.random.default_rng(len(module)), np.zeros(SLOTS[module].shape)

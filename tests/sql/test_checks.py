@@ -28,6 +28,8 @@ SOUND: Rows = {
     "core.submission": [{}],
     "core.compared": [{}],
     "core.alike": [{}],
+    "core.weight_sketch": [{}],
+    "core.alike_weights": [{}],
 }
 
 #: check -> rows that spoil the sound lake
@@ -48,6 +50,8 @@ SPOILT: dict[str, Rows] = {
     "representation_not_finite": {"core.representation": [{"lora_id": "b", "direction": [1.0, float("nan")]}]},
     "pair_count": {"core.representation": [{"lora_id": "b", "n_pairs": 1, "n_flagged": 0}]},
     "listing_without_lora": {"raw.listing": [{"file_id": "3", "lora_id": "stranger"}]},
+    "duplicate_alike_weights": {"core.alike_weights": [{}]},
+    "duplicate_weight_sketch": {"core.weight_sketch": [{}]},
     "duplicate_lora": {"core.lora": [{"lora_id": "a"}]},
     "shard_count": {"raw.shard": [{"n_records": 4}]},
     "duplicate_sighting": {"raw.sighting": [{}]},

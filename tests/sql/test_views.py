@@ -562,7 +562,7 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
     ("alike_weights", "what is told from chance, the surest first"): (
         {
             "raw.listing": [{"lora_id": "b", "name": "B"}],
-            "core.weight_sketch": [{}, {"lora_id": "b"}, {"lora_id": "c"}],
+            "core.weight_sketch": [{"change_norm": 2.0}, {"lora_id": "b", "change_norm": 4.0}, {"lora_id": "c"}],
             "core.alike_weights": [
                 {},
                 {"other_id": "c", "output_z": 5.0},
@@ -570,20 +570,57 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
                 {"lora_id": "b", "other_id": "d", "change_cosine": 0.95},
             ],
         },
-        "select lora_id, other_id, kind, base_model, name, other_name from mart.alike_weights",
+        "select lora_id, other_id, kind, norm_ratio, base_model, name, other_name from mart.alike_weights",
         [
             {
                 "lora_id": lora_id,
                 "other_id": other_id,
                 "kind": kind,
+                "norm_ratio": ratio,
                 "base_model": "micro-xl",
                 "name": name,
                 "other_name": other_name,
             }
-            for lora_id, other_id, kind, name, other_name in (
-                ("b", "d", "copy", "B", None),
-                ("b", "c", "part", "B", None),
-                ("a", "b", "trained_alike", None, "B"),
+            for lora_id, other_id, kind, ratio, name, other_name in (
+                ("b", "d", "copy", None, "B", None),
+                ("b", "c", "part", None, "B", None),
+                ("a", "b", "trained_alike", 0.5, None, "B"),
+            )
+        ],
+    ),
+    ("guessed_direction", "that of the nearest measured one, with what such guesses were worth"): (
+        {
+            "core.representation": [
+                {"lora_id": "a", "direction": [1.0, 0.0]},
+                {"lora_id": "b", "direction": [3.0, 4.0]},
+                {"lora_id": "broken", "measured": "degenerate", "direction": None},
+            ],
+            "core.alike_weights": [
+                {"lora_id": "a", "other_id": "b", "output_cosine": 0.3},
+                {"lora_id": "a", "other_id": "new", "output_cosine": 0.4},
+                {"lora_id": "b", "other_id": "new", "output_cosine": 0.31},
+                {"lora_id": "broken", "other_id": "new", "output_cosine": 0.9},
+                {"lora_id": "a", "other_id": "far", "output_z": 1.0},
+                {"lora_id": "a", "other_id": "copy", "change_cosine": 0.99},
+            ],
+        },
+        "select lora_id, guessed_from, kind, direction, round(cosine, 6) as cosine, "
+        "round(expected_cosine, 6) as expected_cosine, n_expected from mart.guessed_direction order by lora_id",
+        [
+            {
+                "lora_id": lora_id,
+                "guessed_from": guessed_from,
+                "kind": kind,
+                "direction": direction,
+                "cosine": cosine,
+                "expected_cosine": expected,
+                "n_expected": n,
+            }
+            for lora_id, guessed_from, kind, direction, cosine, expected, n in (
+                ("a", "b", "trained_alike", [3.0, 4.0], 0.6, 0.6, 2),
+                ("b", "a", "trained_alike", [1.0, 0.0], 0.6, 0.6, 2),
+                ("copy", "a", "copy", [1.0, 0.0], None, None, 0),
+                ("new", "a", "trained_alike", [1.0, 0.0], None, 0.6, 2),
             )
         ],
     ),

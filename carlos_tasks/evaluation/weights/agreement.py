@@ -14,7 +14,7 @@ def agreement(found: Described, n_bootstrap: int, seed: int) -> list[Row]:
     """One row for each way to compare, and one each for the best neighbour there is and for chance."""
     pairs = np.triu(found.is_other_training)
     names = [str(number) for number in found.numbers]
-    has_partner = (found.shares_effect & found.is_other_training).any(axis=1)
+    has_partner = np.asarray((found.shares_effect & found.is_other_training).any(axis=1))
     rows: list[Row] = []
     for name, cosines in found.cosines.items():
         value, low, high = auroc(cosines, found.shares_effect, pairs, n_bootstrap, seed)

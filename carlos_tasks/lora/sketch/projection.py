@@ -56,7 +56,7 @@ def side_of(key: str, n: int, width: int) -> Side:
     """Draw the side of n numbers that a key names."""
     stream = hashlib.shake_256(key.encode()).digest(8 + -(-n // 8))
     bits = np.unpackbits(np.frombuffer(stream, np.uint8, offset=8), count=n)
-    return Side(bits * 2.0 - 1.0, int.from_bytes(stream[:8], "little") % width, width)
+    return Side(bits.astype(np.float64) * 2.0 - 1.0, int.from_bytes(stream[:8], "little") % width, width)
 
 
 def on_grid(values: Doubles, bits: int, axis: int | None = None) -> Doubles:

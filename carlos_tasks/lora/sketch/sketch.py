@@ -9,6 +9,7 @@ depend on the module alone:
   Two trainings of the same effect start from different random inputs and agree in little else.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -93,7 +94,7 @@ def sketch_file(path: Path, base_model: str, stated_scale: str | None = None) ->
         return _sketched(_File(header, path, stated_scale), base_model, layers, targets)
 
 
-def _targets(modules: dict[str, Module], base_model: str) -> dict[str, Target] | None:
+def _targets(modules: Mapping[str, Module], base_model: str) -> dict[str, Target] | None:
     """The backbone's modules that those of the file are for; None where not all are of one backbone."""
     for architecture in load_architectures(base_model):
         found = {name: architecture.fit(name, module) for name, module in modules.items()}
