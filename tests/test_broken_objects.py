@@ -21,6 +21,8 @@ from carlos_tasks.errors import CarlosError, NotFound, PermanentError
 from carlos_tasks.intake.commit import _counted
 from carlos_tasks.intake.receipts import Verdict, read_receipt, write_receipt
 from carlos_tasks.lora.check import LoraFile
+from carlos_tasks.lora.sketch.kept import kept_sketch, write_sketch
+from carlos_tasks.lora.sketch.sketch import SIZE, VERSION, Sketch
 from carlos_tasks.reports.attribution.evidence import kept_images
 from carlos_tasks.reports.bundles.document import State
 from carlos_tasks.reports.bundles.stored import last_report_at
@@ -42,6 +44,7 @@ from carlos_tasks.store.keys import (
     prompts_key,
     query_key,
     report_prefix,
+    weight_sketch_key,
 )
 from carlos_tasks.untrusted.reasons import Reason
 from carlos_tasks.worker.plans import LoraTask, Manifest, manifests_of, read_manifest, write_manifest
@@ -148,6 +151,16 @@ def _queries(store: FolderStore) -> tuple[bool, list[tuple[str, list[float]]]]:
     return is_kept, sorted((text, vector.tolist()) for text, vector, _ in _new_objects(store, "s", set()))
 
 
+def _write_sketches(store: FolderStore) -> None:
+    for number in (1, 2):
+        write_sketch(store, f"lora{number}", Sketch("micro-xl", None, number, 1.0, bytes(SIZE), bytes(SIZE)))
+
+
+def _sketches(store: FolderStore) -> list[int | None]:
+    kept = [kept_sketch(store, f"lora{number}", "micro-xl") for number in (1, 2)]
+    return [sketch and sketch.n_modules for sketch in kept]
+
+
 def _write_manifests(store: FolderStore) -> None:
     for snapshot in (3, 4):
         at = AT.replace(day=snapshot).isoformat()
@@ -191,6 +204,9 @@ KINDS = {
         _write_receipts,
         lambda store: [read_receipt(store, f"receipts/{n}.json") and n for n in (1, 2)],
         [None, 2],
+    ),
+    "sketch": Kind(
+        weight_sketch_key(VERSION, "lora1"), weight_sketch_key(VERSION, "lora2"), _write_sketches, _sketches, [None, 2]
     ),
     "plan": Kind(manifest_key("p", 1), manifest_key("p", 0), _write_plan, _planned, ["lora0", "lora2"]),
     "step": Kind(

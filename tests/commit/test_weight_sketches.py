@@ -122,13 +122,15 @@ def test_what_cannot_be_described_is_a_row_with_a_reason(
     made: Settings, place: ObjectStore, rows: Rows, tmp_path: Path
 ) -> None:
     norms = write_file(tmp_path / "norms.safetensors", {"lora_unet_conv_norm_out.w_norm": [64]})
-    ids = shelve(made, place, [norms, WEIGHTS / "night-a.safetensors"])
+    ids = shelve(made, place, [norms, WEIGHTS / "night-a.safetensors", WEIGHTS / "warm-a.safetensors"])
     place.delete(file_key(ids["night-a"]))
+    place.upload(WEIGHTS / "night-b.safetensors", file_key(ids["warm-a"]))
     report = commit_weights(made)
-    assert report.without == {WithoutSketch.NO_FILE: 1, WithoutSketch.NO_LAYER: 1}
+    assert report.without == dict.fromkeys(("file_changed", "no_file", "no_layer"), 1)
     assert dict(rows("select lora_id, reason from core.weight_sketch where change_sketch is null")) == {
         ids["norms"]: "no_layer",
         ids["night-a"]: "no_file",
+        ids["warm-a"]: "file_changed",
     }
     assert commit_weights(made).without == {}
 

@@ -43,6 +43,10 @@ LEFT_OUT = {
     "shared_direction": "there are none",
     "attribution": "it needs more than 20 LoRAs measured here, some of them with an effect of the micro world",
     "queue": "nothing is known of listings that lie",
+    **dict.fromkeys(
+        ("weights", "weights_guess", "weights_order"),
+        "no effects are known, or fewer than three measured LoRAs have a description of their weights",
+    ),
 }
 FIGURES = {
     f"{name}.png" for name in ("retrieval", "ablation", "diversity", "convergence", "landscape", "clusters", "concepts")

@@ -15,6 +15,7 @@ from carlos_tasks.errors import RejectedFile
 from carlos_tasks.lora.check import Examined, examine_file
 from carlos_tasks.lora.container.zip_file import unpack
 from carlos_tasks.lora.layout.tensor_layout import place_tensor
+from carlos_tasks.lora.sketch.sketch import SIZE, sketch_file
 from carlos_tasks.untrusted.json_values import canonical_json
 from carlos_tasks.untrusted.reasons import Reason
 from tests.fuzz.mutations import Shapes, change_bytes, change_json, change_length, change_table, file_of
@@ -73,7 +74,7 @@ def huge(start: bytes, unit: bytes, end: bytes) -> bytes:
 
 
 def run_header(data: bytes, room: Path) -> str:
-    """Examine the file as the intake does; what is accepted, the safetensors library must read the same."""
+    """Examine the file as the intake does; what is accepted, the safetensors library must read, and be described."""
     path = room / "file"
     path.write_bytes(data)
     verdict = examine_file(path, unpack_to=room / "unpacked", max_bytes=MAX_UNPACKED)
@@ -81,6 +82,8 @@ def run_header(data: bytes, room: Path) -> str:
     if verdict.reason is None and verdict.unpacked is None:
         with safe_open(path, framework="numpy") as opened:
             assert len(list(opened.keys())) >= verdict.file.n_modules
+        told = sketch_file(path, verdict.file.base_model)
+        assert len(told.change) == len(told.output) == (0 if told.reason else SIZE)
     return verdict.reason or "accepted"
 
 

@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 
 from carlos_tasks.errors import NotFound, PermanentError, RejectedFile
+from carlos_tasks.lora.check import sha256_of
 from carlos_tasks.lora.sketch.sketch import SIZE, VERSION, Sketch, WithoutSketch, sketch_file
 from carlos_tasks.store.keys import weight_sketch_key
 from carlos_tasks.store.objects import ObjectStore
@@ -13,8 +14,8 @@ from carlos_tasks.store.sealed import read_sealed, write_sealed
 
 def keep_sketch(store: ObjectStore, path: Path, lora_id: str, base_model: str, stated_scale: str | None) -> None:
     """Describe an accepted file and keep the sketch, unless there is one."""
-    if _kept(store, lora_id, base_model) is None:
-        _keep(store, lora_id, sketch_file(path, base_model, stated_scale))
+    if kept_sketch(store, lora_id, base_model) is None:
+        write_sketch(store, lora_id, sketch_file(path, base_model, stated_scale))
 
 
 def sketch_of(store: ObjectStore, lora_id: str, base_model: str, file_key: str, stated_scale: str | None) -> Sketch:
@@ -23,22 +24,25 @@ def sketch_of(store: ObjectStore, lora_id: str, base_model: str, file_key: str, 
     Raises:
         PassingError: the store does not answer.
     """
-    if kept := _kept(store, lora_id, base_model):
+    if kept := kept_sketch(store, lora_id, base_model):
         return kept
     with tempfile.TemporaryDirectory(prefix="carlos-weights-") as room:
         path = Path(room) / "file"
         try:
             store.download(file_key, path)
+            if sha256_of(path) != lora_id:
+                return Sketch(base_model, WithoutSketch.FILE_CHANGED)
             sketch = sketch_file(path, base_model, stated_scale)
         except NotFound:
             return Sketch(base_model, WithoutSketch.NO_FILE)
         except RejectedFile:  # an older version let it in
             return Sketch(base_model, WithoutSketch.NOT_MATCHED)
-    _keep(store, lora_id, sketch)
+    write_sketch(store, lora_id, sketch)
     return sketch
 
 
-def _keep(store: ObjectStore, lora_id: str, sketch: Sketch) -> None:
+def write_sketch(store: ObjectStore, lora_id: str, sketch: Sketch) -> None:
+    """Keep a sketch."""
     content = {
         "base_model": sketch.base_model,
         "reason": sketch.reason,
@@ -50,7 +54,7 @@ def _keep(store: ObjectStore, lora_id: str, sketch: Sketch) -> None:
     write_sealed(store, weight_sketch_key(VERSION, lora_id), content)
 
 
-def _kept(store: ObjectStore, lora_id: str, base_model: str) -> Sketch | None:
+def kept_sketch(store: ObjectStore, lora_id: str, base_model: str) -> Sketch | None:
     """Read a sketch; one that is broken, or for another base model, counts as none."""
     try:
         read = read_sealed(store, weight_sketch_key(VERSION, lora_id))
@@ -61,7 +65,7 @@ def _kept(store: ObjectStore, lora_id: str, base_model: str) -> Sketch | None:
             float(read["change_norm"]),
             *(base64.b64decode(read[name], validate=True) for name in ("change", "output")),
         )
-    except (NotFound, PermanentError, KeyError, TypeError, ValueError):
+    except (NotFound, PermanentError, KeyError, TypeError, ValueError, OverflowError):
         return None
     return sketch if sketch.base_model == base_model and _is_whole(sketch) else None
 

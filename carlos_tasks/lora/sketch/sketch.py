@@ -46,6 +46,7 @@ class WithoutSketch(StrEnum):
     NOT_FINITE = "not_finite"  # numbers too large to be multiplied
     TOO_LARGE = "too_large"
     NO_FILE = "no_file"  # its bytes are not in the store
+    FILE_CHANGED = "file_changed"  # nor those that lie in their place
 
 
 @dataclass(frozen=True)
