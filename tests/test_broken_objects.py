@@ -158,7 +158,7 @@ def _write_sketches(store: FolderStore) -> None:
 
 def _sketches(store: FolderStore) -> list[int | None]:
     kept = [kept_sketch(store, f"lora{number}", "micro-xl") for number in (1, 2)]
-    return [sketch and sketch.n_modules for sketch in kept]
+    return [sketch.n_modules if sketch else None for sketch in kept]
 
 
 def _write_manifests(store: FolderStore) -> None:
