@@ -3,9 +3,9 @@
     python benchmarks/weights_zoo.py [--per-effect 4] [--folder var/weights-zoo] [--processes 2] [--json]
 
 The zoo has two trainings of eight effects, one of others, and some of two effects at once, which share one with each
-of their parts. More of the eight are trained where they are lacking, from other seeds and other pictures, about a
-minute each on a free core, and are kept in the folder. Exits with 1 where pairs that share an effect are told from
-others with an AUROC below .95 by all that the weights say, or below .93 by what is kept of it.
+of their parts. More of the eight are trained where they are lacking, from other seeds and other pictures, in float32,
+about a minute each on a free core, and are kept in the folder. Exits with 1 where pairs that share an effect are told
+from others with an AUROC below .95 by all that the weights say, or below .93 by what is kept of it.
 """
 
 import argparse
@@ -85,7 +85,8 @@ def train(path: Path, effect: str, number: int) -> None:
     seed = 10_000 * number + sum(effect.encode())
     room = path.parent / f"{path.stem}.part"
     room.mkdir(exist_ok=True)
-    made = train_lora(SHIPPED / "backbone", room, Recipe(path.stem, (effect,), "scenes", seed, ""), Budget(steps=STEPS))
+    recipe = Recipe(path.stem, (effect,), "scenes", seed, "")
+    made = train_lora(SHIPPED / "backbone", room, recipe, Budget(steps=STEPS), is_mixed=False)
     made.replace(path)
     room.rmdir()
 
