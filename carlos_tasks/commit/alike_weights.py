@@ -90,7 +90,9 @@ def near_pairs(new: Sketches, known: Iterable[Sketches]) -> list[Pair]:
             np.fill_diagonal(found, np.nan)
         cosines.append(found)
         for row, kept in enumerate(nearest):
-            nearest[row] = nsmallest(NEAREST, kept + _hits(new, row, block, found[row]))
+            limit = -kept[-1][0] if len(kept) == NEAREST else -np.inf
+            if hits := _hits(new, row, block, found[row], limit):
+                nearest[row] = nsmallest(NEAREST, kept + hits)
     rest = _Rest(np.concatenate(cosines, axis=1))
     pairs: dict[tuple[str, str], Pair] = {}
     for row, lora_id in enumerate(new.lora_ids):
@@ -103,9 +105,9 @@ def near_pairs(new: Sketches, known: Iterable[Sketches]) -> list[Pair]:
     return [pairs[key] for key in sorted(pairs)]
 
 
-def _hits(new: Sketches, row: int, block: Sketches, cosines: Floats) -> list[Hit]:
-    """The nearest of a block to one new sketch, with all that equal the last of them."""
-    told = np.flatnonzero(~np.isnan(cosines))
+def _hits(new: Sketches, row: int, block: Sketches, cosines: Floats, limit: float) -> list[Hit]:
+    """The nearest of a block to one new sketch, with all that equal the last of them; none below the limit."""
+    told = np.flatnonzero(np.round(cosines.astype(np.float64), DIGITS) >= limit)  # NaN, itself, is not
     if len(told) > NEAREST:
         told = told[cosines[told] >= np.partition(cosines[told], -NEAREST)[-NEAREST]]
     own, others = new.change[row].astype(np.float32), block.change[told].astype(np.float32)
