@@ -45,7 +45,8 @@ from carlos_tasks.generation.random_weights import random_sdxl, write_random_lor
 from carlos_tasks.generation.sampling import sample_images
 from carlos_tasks.microworld.figures import cosine, represent
 from carlos_tasks.microworld.zoo import WEIGHTS as ZOO
-from carlos_tasks.profiles.profile import Prompt, Sampler, load_profile
+from carlos_tasks.profiles.profile import Sampler, load_profile
+from carlos_tasks.profiles.prompts import Prompt
 
 PLAIN_BATCH = 4
 #: What the micro world's representations on CUDA may differ from those on the CPU: 1 − cosine, and shares.

@@ -281,7 +281,7 @@ def filled_lake(
     keys += [key for copy in range(n_copies) for key in linked(store, keys, f"{copy:03d}")]
     with connect(settings, read_only=False) as con:
         migrate(con)
-        checked = check_shards(store, [ShardFile(key=key) for key in keys], ProfilePairs([[]], is_cut=False))
+        checked = check_shards(store, [ShardFile(key=key) for key in keys], ProfilePairs([]))
         record_shards(con, [shard for shard in checked if isinstance(shard, CheckedShard)], 1)
         yield con
 

@@ -29,16 +29,16 @@ from rich.table import Table
 from benchmarks.integrity import outcome_of, profile_of
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Doubles, Floats
-from carlos_tasks.commit.estimates import estimates
 from carlos_tasks.commit.index import commit_index
-from carlos_tasks.commit.pair_sums import prompt_sums
-from carlos_tasks.commit.pairs import BaselinePairs, Embeddings
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.manifest import shard_rows
 from carlos_tasks.lake.outcomes import write_outcome
 from carlos_tasks.lake.shards import read_shard
 from carlos_tasks.lake.statements import answer_of, rows
 from carlos_tasks.profiles.profile import Profile
+from carlos_tasks.representation.estimates import estimates
+from carlos_tasks.representation.pair_sums import prompt_sums
+from carlos_tasks.representation.pairs import BaselinePairs, Embeddings
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import BASELINE, outcome_key, shard_prefix
@@ -165,7 +165,9 @@ class Bench:
     def judge(self, lora_ids: Sequence[str]) -> tuple[float, bool]:
         """The largest error of the lake's rows, and whether they are those of the SQL."""
         with connect(self.settings) as con:
-            found = rows(con, "select * exclude (computed_at) from core.representation order by lora_id")
+            # What the SQL states; the other columns are the worker's.
+            columns = "* exclude (open, full_cosine_lower, strength_error, computed_at)"
+            found = rows(con, f"select {columns} from core.representation order by lora_id")  # noqa: S608
             asked: Row = {"profile_id": self.profile.profile_id, "lora_ids": list(lora_ids)}
             with shard_rows(con, self.profile.profile_id, [BASELINE, *lora_ids]):
                 by_sql = answer_of(con, "ask/verification/representation", asked).to_pylist()

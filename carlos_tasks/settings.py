@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -85,6 +85,17 @@ class Settings(BaseModel):
     )
     loras_per_batch: int = Field(
         4, ge=1, description="LoRAs that one task of Airflow indexes. Keep a task below one hour."
+    )
+    budget: Literal["settled", "first look", "all"] = Field(
+        "settled",
+        description="How many pairs a LoRA is measured with where its profile has a budget (docs/method.md#budget): "
+        "until it is `settled`, to the `first look` and no further, or `all`.",
+    )
+    refine_per_night: int = Field(
+        100,
+        ge=0,
+        description="LoRAs that a night measures further, the most needed first, after all that are new "
+        "(docs/method.md#budget).",
     )
     evidence_pairs: int = Field(6, ge=0, description="Pairs per LoRA whose pictures are kept, as WebP.")
     gpu_queue: str = Field("", description="Celery queue of the GPU tasks. Empty: the executor's default queue.")

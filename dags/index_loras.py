@@ -7,8 +7,7 @@ backbone's images, once per profile → `index_batch`, mapped: generate, embed, 
 representations in one transaction → `run_checks`, `contact_sheet`, `clean_up` removes what killed commits left.
 
 A failed batch takes nothing from the others, and fails the run. `note_failure` puts a shard that could not be read into
-`raw.shard_failure`; the next night reads it again. `moderate_index` follows; weekly
-`evaluate_index`, `verify_lake`, `care_for_lake`.
+`raw.shard_failure`, for the next night. `moderate_index` follows; weekly `evaluate_index`, `verify_lake`, `care_for_lake`.
 
 **By hand.** A run with a partition key takes in that shard (`POST /api/v2/dags/index_loras/dagRuns` with
 `{"logical_date": null, "partition_key": "folder:/my/loras!."}`); one without indexes what waits.

@@ -1,4 +1,4 @@
-"""Filling the index: `carlos validate`, `index`, `ingest`, `import-published`."""
+"""Filling the index: `carlos validate`, `index`, `ingest`, `refine`, `import-published`."""
 
 import json
 from collections.abc import Mapping
@@ -91,6 +91,25 @@ def ingest(
     if not as_json:
         _print_passed(report)
     return 1 if report.n_shards_failed else 0
+
+
+@app.command(cls=LakeCommand)
+def refine(
+    lora_ids: Annotated[list[str], typer.Argument(metavar="LORA_ID", help="its id, or the first digits")],
+    to: Annotated[int | None, typer.Option("--to", metavar="N", help="pairs that each is to have at least")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Measure LoRAs with more pairs than settled them.
+
+    Without `--to`, each gets one look more than it has, and further ones until it is settled.
+    """
+    from carlos_tasks.extras import require
+    from carlos_tasks.nightly.refinement import refine as measure_further
+
+    require("carlos refine", "index")
+    report = measure_further(load_settings(), lora_ids, to)
+    _print_reports(as_json, {**asdict(report.batch), **asdict(report.commit)})
+    return 1 if report.batch.failed or report.commit.damaged else 0
 
 
 @app.command(cls=LakeCommand)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from carlos_tasks.retrieval.question import Question
 
 HIT_COLUMNS = ("rank", "name", "score", "strength", "consistency", "status", "lora_id")
-WIDE_HIT_COLUMNS = (*HIT_COLUMNS[:3], "score_se", "stays_in_top_k", *HIT_COLUMNS[3:], "n_alike")
+WIDE_HIT_COLUMNS = (*HIT_COLUMNS[:3], "score_se", "stays_in_top_k", *HIT_COLUMNS[3:], "is_settled", "n_alike")
 
 LoraId = Annotated[str, typer.Argument(metavar="LORA_ID", help="its id, or the id's first digits")]
 Wide = Annotated[bool, typer.Option("--wide", help="show errors and stability of each hit")]
@@ -74,6 +74,8 @@ def _print_hits(question: "Question", choices: ChoiceOptions, wide: bool, as_jso
         # The first digits of an id name it as well, and leave room for the name; `civitai-212213` is short already.
         shown = [{**hit, "lora_id": i[:12] if len(i := hit["lora_id"]) == 64 else i} for hit in hits]
         print_table(shown, WIDE_HIT_COLUMNS if wide else HIT_COLUMNS, bar="score")
+        if early := sum(not hit["is_settled"] for hit in hits):
+            say(f"{early} of these are not settled: more pairs may move their score (docs/method.md#budget)")
     else:
         say("no LoRA fits; carlos sql 'from mart.index_health' says what is indexed under this profile")
     return 0

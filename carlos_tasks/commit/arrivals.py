@@ -84,10 +84,5 @@ def check_arrivals(store: ObjectStore, arrived: Arrivals, lora_ids: Sequence[str
 
 def _incomplete(outcome: OutcomeRecord, shards: list[CheckedShard], pairs: ProfilePairs) -> list[Damage]:
     lora = (outcome.profile_id, outcome.lora_id)
-    key = outcome_key(*lora)
-    if damage := incomplete(lora, key, shards, pairs):
-        return [damage]
-    if outcome.n_pairs != len(pairs.all):
-        detail = f"its shards hold {len(pairs.all)} rows, not {outcome.n_pairs}"
-        return [Damage(*lora, key, Fault.SHARDS_INCOMPLETE, detail)]
-    return []
+    damage = incomplete(lora, outcome_key(*lora), shards, pairs, outcome.n_pairs)
+    return [damage] if damage else []

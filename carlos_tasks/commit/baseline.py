@@ -40,7 +40,7 @@ def check_baseline(
     shards = [found for found in checked if isinstance(found, CheckedShard)]
     damages = [found for found in checked if isinstance(found, Damage)]
     damages += [_other(shard) for shard in shards if _is_other(shard, recorded)]
-    if not damages and (damage := incomplete((profile_id, BASELINE), key, shards, pairs)):
+    if not damages and (damage := incomplete((profile_id, BASELINE), key, shards, pairs, len(pairs.all))):
         damages = [damage]
     return Baseline(damages=damages) if damages else Baseline(shards)
 

@@ -185,7 +185,7 @@ def _insert_representations(
     keys = work.keys()
     shards = {o.lora_id: keys.get(o.lora_id, []) for o in embedded}
     found = measured_loras(store, keys.get(BASELINE, []), shards | work.lacking)
-    measured = add_measured(con, profile_id, found, represented=work.lacking)
+    measured = add_measured(con, profile_id, found, represented=work.lacking, attempts=embedded)
     _check_pairs(profile_id, embedded, measured)
     rest = [o for o in outcomes if o.status != "embedded"]
     _insert_unmeasured(con, rest)

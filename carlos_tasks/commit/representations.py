@@ -13,13 +13,14 @@ import pyarrow as pa
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Floats
-from carlos_tasks.commit.estimates import estimates
-from carlos_tasks.commit.pair_sums import PromptSums, prompt_sums
-from carlos_tasks.commit.pairs import BaselinePairs, Embeddings
 from carlos_tasks.errors import PermanentError
+from carlos_tasks.lake.outcomes import OutcomeRecord, outcome_table
 from carlos_tasks.lake.register import registered
 from carlos_tasks.lake.shards import UnreadableShard, read_shard
 from carlos_tasks.lake.statements import run_statement
+from carlos_tasks.representation.estimates import estimates
+from carlos_tasks.representation.pair_sums import PromptSums, prompt_sums
+from carlos_tasks.representation.pairs import BaselinePairs, Embeddings
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.threads import at_once
 
@@ -143,7 +144,11 @@ def _lists(vectors: Floats) -> pa.ListArray:
 
 
 def add_measured(
-    con: duckdb.DuckDBPyConnection, profile_id: str, loras: Iterable[Measured], represented: Collection[str] = ()
+    con: duckdb.DuckDBPyConnection,
+    profile_id: str,
+    loras: Iterable[Measured],
+    represented: Collection[str] = (),
+    attempts: Iterable[OutcomeRecord] = (),
 ) -> list[Row]:
     """Insert representations and differences by prompt, each with one INSERT, or with a few where there are thousands.
 
@@ -154,16 +159,18 @@ def add_measured(
         profile_id: the profile of all of them.
         loras: by id.
         represented: those that have a representation already, and no differences.
+        attempts: what the outcomes say of how far each is settled.
 
     Returns:
         lora_id, measured, n_pairs and n_flagged of each new representation.
     """
     added: list[Row] = []
-    for some in _portions(loras):
-        new = [lora.representation for lora in some if lora.lora_id not in represented]
-        _insert(con, "add_representations", profile_id, new)
-        _insert(con, "add_prompt_differences", profile_id, [lora.differences for lora in some])
-        added += [row for table in new for row in table.select(_COUNTED).to_pylist()]
+    with registered(con, "attempts", outcome_table(attempts)):
+        for some in _portions(loras):
+            new = [lora.representation for lora in some if lora.lora_id not in represented]
+            _insert(con, "add_representations", profile_id, new)
+            _insert(con, "add_prompt_differences", profile_id, [lora.differences for lora in some])
+            added += [row for table in new for row in table.select(_COUNTED).to_pylist()]
     return added
 
 

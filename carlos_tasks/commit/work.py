@@ -56,20 +56,24 @@ def prepare(con: duckdb.DuckDBPyConnection, store: ObjectStore, profile: "Profil
     """Check everything that this commit depends on; reads shards, writes nothing."""
     profile_id, pairs = profile.profile_id, ProfilePairs.of_profile(profile)
     ids = [*arrived.outcomes, *(damage.lora_id for damage in arrived.damages)]
-    known = dict(
-        con.execute(
-            "select lora_id, measured from core.representation "
-            "where profile_id = $1 and lora_id in (select unnest($2::varchar[]))",
-            [profile_id, ids],
-        ).fetchall()
-    )
+    represented = con.execute(
+        "select lora_id, measured, coalesce(n_pairs + n_flagged, 0) from core.representation "
+        "where profile_id = $1 and lora_id in (select unnest($2::varchar[]))",
+        [profile_id, ids],
+    ).fetchall()
+    known = {lora_id: measured for lora_id, measured, _ in represented}
+    n_known = {lora_id: n_pairs for lora_id, _, n_pairs in represented}
     damaged = damaged_loras(con, profile_id, [BASELINE, *ids])
     work = Work(check_baseline(con, store, profile_id, pairs), known)
     if work.baseline.damages:
         work.damages = [*work.baseline.damages]
         return work
-    # 'failed' is not final: a later attempt may do better.
-    new = [id_ for id_ in arrived.outcomes if known.get(id_, "failed") == "failed" or id_ in damaged]
+    # 'failed' is not final: a later attempt may do better. Nor is a measurement: more pairs may have come.
+    new = [
+        lora_id
+        for lora_id, outcome in arrived.outcomes.items()
+        if known.get(lora_id, "failed") == "failed" or lora_id in damaged or outcome.n_pairs > n_known[lora_id]
+    ]
     check_arrivals(store, arrived, new, pairs)
     faults = faults_by_lora(arrived.damages)
     work.damages = arrived.damages
@@ -103,6 +107,7 @@ def _spoilt_attempt(store: ObjectStore, outcome: OutcomeRecord | None, damage: D
 
 def make_place(con: duckdb.DuckDBPyConnection, profile_id: str, work: Work) -> None:
     """Forget what is of another measurement of LoRAs that are measured once more; run it inside a transaction."""
-    gone = [o.lora_id for o in work.measured if o.lora_id in work.again and o.status != "embedded"]
-    forget_shards(con, [file.key for files in known_shards(con, profile_id, gone).values() for file in files])
+    kept = {file.key for outcome in work.measured if outcome.status == "embedded" for file in outcome.shards}
+    known = known_shards(con, profile_id, work.again)
+    forget_shards(con, [file.key for files in known.values() for file in files if file.key not in kept])
     forget_prompt_differences(con, profile_id, sorted({*work.again, *work.repaired} - {BASELINE}))

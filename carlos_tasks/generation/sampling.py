@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from carlos_tasks.errors import PassingError
-from carlos_tasks.profiles.profile import Prompt, Sampler
+from carlos_tasks.profiles.profile import Sampler
+from carlos_tasks.profiles.prompts import Prompt
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,14 @@ Evidence = list[dict[str, str | None]]
 
 
 def evidence_pairs(profile: Profile, count: int) -> list[tuple[str, int]]:
-    """The (prompt_id, seed) whose images are kept: prompts spread evenly over the set, the first seed."""
+    """The (prompt_id, seed) whose images are kept: prompts spread evenly over the set, the first seed.
+
+    Where the profile has a budget, they are of the first look, which every LoRA has.
+    """
     prompts = profile.indexing_prompts().prompts
+    if profile.budget:
+        first = {prompt.prompt_id for prompt, _ in profile.drawn()[: profile.looks()[0]]}
+        prompts = tuple(prompt for prompt in prompts if prompt.prompt_id in first)
     count = min(count, len(prompts))
     return [(prompts[i * len(prompts) // count].prompt_id, profile.identity.seeds[0]) for i in range(count)]
 

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.damage import Damage, Fault
@@ -22,36 +23,37 @@ from carlos_tasks.lake.shards import (
     read_shard,
 )
 from carlos_tasks.profiles.profile import Profile
-from carlos_tasks.store.keys import parse_shard_key
+from carlos_tasks.store.keys import BASELINE, parse_shard_key
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.threads import at_once
 
 
 class ProfilePairs:
-    """The pairs that each measurement of a profile has.
+    """The pairs that the measurements of a profile have: the baseline all of them, a LoRA as many as it needed.
 
     Args:
-        cut: the pairs of each shard; where that is not known, all pairs together.
-        is_cut: whether it is known: shards with these pairs need not be decoded.
+        every: all pairs.
+        least: the fewest that a LoRA is measured with.
+        cuts: as the profile is cut today: the pairs of each shard, of one kind of measurement after the other. Shards
+            with such pairs need not be decoded.
     """
 
-    def __init__(self, cut: Sequence[Sequence[Pair]], *, is_cut: bool = True) -> None:
-        self.all = frozenset(pair for pairs in cut for pair in pairs)
-        self._cut = cut if is_cut else []
+    def __init__(self, every: Iterable[Pair], least: int = 1, cuts: Iterable[Sequence[Pair]] = ()) -> None:
+        self.all = frozenset(every)
+        self.least = least
+        self._cuts = cuts
 
     @classmethod
     def of_profile(cls, profile: Profile) -> "ProfilePairs":
         """Those of a profile."""
-        return cls([[(prompt.prompt_id, seed) for prompt, seed in pairs] for pairs in profile.shards()])
+        cuts = [*profile.baseline_shards(), *(profile.shards() if profile.budget else [])]
+        named = [[(prompt.prompt_id, seed) for prompt, seed in pairs] for pairs in cuts]
+        return cls(chain.from_iterable(named), profile.looks()[0], named)
 
     @cached_property
-    def hashes(self) -> list[str]:
-        """Of the pairs of each shard, by its number, as the profile is cut today."""
-        return [pairs_sha256(pairs) for pairs in self._cut]
-
-    def of(self, number: int) -> Sequence[Pair]:
-        """The pairs of a shard."""
-        return self._cut[number]
+    def by_hash(self) -> dict[str, Sequence[Pair]]:
+        """The pairs of each shard by their hash, as the profile is cut today."""
+        return {pairs_sha256(pairs): pairs for pairs in self._cuts}
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class CheckedShard:
     file: ShardFile
     identity: ShardIdentity
     is_sealed: bool
-    pairs: tuple[Pair, ...] | None = None  # None: those of the profile's shard of this number
+    pairs: Sequence[Pair] = ()
 
 
 def check_shard(store: ObjectStore, expected: ShardFile, pairs: ProfilePairs) -> CheckedShard | Damage:
@@ -86,10 +88,10 @@ def check_shard(store: ObjectStore, expected: ShardFile, pairs: ProfilePairs) ->
             size = "" if found.size_bytes == expected.size_bytes else f"{found.size_bytes} bytes, not "
             detail = f"{size}{expected.size_bytes} bytes, with SHA-256 {found.sha256}, not {expected.sha256}"
             return damage(Fault.SHARD_DAMAGED, detail)
-        known = number < len(pairs.hashes) and identity and identity.pairs_sha256 == pairs.hashes[number]
-        if is_sealed and identity and known:
-            return CheckedShard(found, identity, is_sealed=True)
-        # It has no hash beside it, or was cut under another number of pairs to a shard: its rows tell.
+        known = pairs.by_hash.get(identity.pairs_sha256) if identity else None
+        if is_sealed and identity and known is not None:
+            return CheckedShard(found, identity, is_sealed=True, pairs=known)
+        # It has no hash beside it, or was cut in another way: its rows tell.
         table, _ = read_shard(data)
     except UnreadableShard as exc:
         return damage(Fault.SHARD_DAMAGED, str(exc))
@@ -106,21 +108,23 @@ def check_shards(store: ObjectStore, files: Iterable[ShardFile], pairs: ProfileP
         return list(each(lambda file: check_shard(store, file, pairs), files))
 
 
-def incomplete(lora: tuple[str, str], key: str, shards: Sequence[CheckedShard], pairs: ProfilePairs) -> Damage | None:
-    """Tell when a LoRA's shards together do not hold the profile's pairs, each once.
+def incomplete(
+    lora: tuple[str, str], key: str, shards: Sequence[CheckedShard], pairs: ProfilePairs, n_pairs: int
+) -> Damage | None:
+    """Tell when a LoRA's shards together do not hold so many of the profile's pairs, each once.
 
     Args:
         lora: profile_id and lora_id.
         key: of the object that names these shards.
         shards: all of them, each whole.
+        n_pairs: as many as the object says.
     """
-    held = [
-        pair for shard in shards for pair in (pairs.of(shard.identity.number) if shard.pairs is None else shard.pairs)
-    ]
-    if len(held) == len(pairs.all) and frozenset(held) == pairs.all:
+    held = [pair for shard in shards for pair in shard.pairs]
+    own = pairs.all.intersection(held)
+    least = len(pairs.all) if lora[1] == BASELINE else pairs.least
+    if least <= len(own) == len(held) == n_pairs:
         return None
-    missing = len(pairs.all - frozenset(held))
-    detail = f"its shards hold {len(held)} rows, not {len(pairs.all)}; {missing} pairs of the profile are missing"
+    detail = f"its shards hold {len(held)} rows, of {len(own)} pairs of the profile, and not {max(n_pairs, least)}"
     return Damage(*lora, key, Fault.SHARDS_INCOMPLETE, detail)
 
 

@@ -30,6 +30,9 @@ OUTCOME_SCHEMA: pa.Schema = pa.schema(
         ("code_version", pa.string()),
         ("measure_key", pa.string()),
         ("copied_from", pa.string()),
+        ("open", pa.list_(pa.string())),
+        ("full_cosine_lower", pa.float64()),
+        ("strength_error", pa.float64()),
     ]
 )
 
@@ -45,8 +48,10 @@ class OutcomeRecord(BaseModel):
     """One outcome file. `shards` names every shard of an embedded LoRA; `n_pairs` counts flagged pairs too.
 
     The baseline has one as well (`lora_id = 'base'`). `measure_key` is that of the plan (`core.measure_key`).
-    `copied_from`: the LoRA whose embeddings and images these are, where none was drawn with this one. Files of an older
-    version have neither, and name their shards without hash and size.
+    `copied_from`: the LoRA whose embeddings and images these are, where none was drawn with this one. `open`: what
+    these pairs do not settle yet, of direction, strength and status; `full_cosine_lower` and `strength_error` say how
+    far they do (`representation.settled.Look`). Files of an older version have none of these: they hold all pairs of
+    the profile. Still older ones name their shards without hash and size.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
@@ -65,6 +70,9 @@ class OutcomeRecord(BaseModel):
     code_version: _Text | None = None
     measure_key: _Text | None = None
     copied_from: _Text | None = None
+    open: tuple[_Text, ...] = ()
+    full_cosine_lower: Annotated[float, Field(ge=-1, le=1)] | None = None
+    strength_error: Annotated[float, Field(ge=0)] | None = None
 
     @field_validator("shards", mode="before")
     @classmethod

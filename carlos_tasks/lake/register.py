@@ -15,7 +15,8 @@ from carlos_tasks.store.keys import BASELINE, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
 
 if TYPE_CHECKING:
-    from carlos_tasks.profiles.profile import Profile, PromptSet
+    from carlos_tasks.profiles.profile import Profile
+    from carlos_tasks.profiles.prompts import PromptSet
 
 
 def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool:

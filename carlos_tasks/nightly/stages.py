@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.intake.partitions import read_partition
-from carlos_tasks.nightly.backlog import backlog, baseline_is_damaged
+from carlos_tasks.nightly.backlog import backlog, baseline_is_damaged, refinements, thresholds_in_force
 from carlos_tasks.nightly.stage_reports import BaselineReport, BatchReport, Failure, IndexReport, Plan
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.progress import progress
@@ -106,19 +106,22 @@ def plan(settings: Settings) -> Plan:
         SettingsError: the profile is imported, so that nothing can be measured under it.
     """
     profile = load_profile(settings.profile)
-    n_pairs = len(profile.pairs())
-    waiting = backlog(settings, profile)
+    most = profile.looks()[-1]
+    waiting = (*backlog(settings, profile), *refinements(settings, profile))
     ids = [lora.lora_id for lora in waiting]
     plan_id = hashlib.sha256("\n".join([profile.profile_id, *ids]).encode()).hexdigest()[:16]
     store = open_store(settings.store)
     batches = list(islice(cut(waiting, settings.loras_per_batch), MAX_BATCHES))
     if not batches and baseline_is_damaged(settings, profile):
         batches = [()]  # only the baseline is to be made and committed
+    thresholds = thresholds_in_force(settings, profile) if batches else None
     keys = tuple(
-        write_manifest(store, plan_id, number, Manifest(profile_id=profile.profile_id, loras=loras))
+        write_manifest(
+            store, plan_id, number, Manifest(profile_id=profile.profile_id, loras=loras, thresholds=thresholds)
+        )
         for number, loras in enumerate(batches)
     )
-    log.info("%d LoRAs wait for profile %s, %d pairs each", len(ids), profile.name, n_pairs)
+    log.info("%d LoRAs wait for profile %s, at most %d pairs each", len(ids), profile.name, most)
     return Plan(profile.profile_id, plan_id, keys, len(ids))
 
 
@@ -142,9 +145,9 @@ def index_batch(settings: Settings, manifest_key: str) -> BatchReport:
     manifest = read_manifest(store, manifest_key)
     if manifest.profile_id != profile.profile_id:
         raise PermanentError(f"{manifest_key} was planned for profile {manifest.profile_id}, not {profile.profile_id}")
-    worker = Worker(settings, profile, store)
+    worker = Worker(settings, profile, store, manifest.thresholds)
     started = time.monotonic()
-    with progress(manifest_key, len(manifest.loras) * len(profile.pairs())) as advance:
+    with progress(manifest_key, len(manifest.loras) * profile.looks()[-1]) as advance:
         outcomes = [worker.index(lora, advance) for lora in manifest.loras]
     return BatchReport(
         lora_ids=tuple(outcome.lora_id for outcome in outcomes),

@@ -7,24 +7,21 @@ What stands beside the identity (retrieval prompts, thresholds, policy, pairs pe
 
 import hashlib
 import json
-from functools import cache
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from carlos_tasks.errors import NotFound, ProfileMismatch, SettingsError
-from carlos_tasks.profiles.resources import PACKAGE_FOLDER, read_file
+from carlos_tasks.errors import NotFound, SettingsError
+from carlos_tasks.profiles.budget import Budget, Pair, balanced
+from carlos_tasks.profiles.prompts import Frozen, PromptFile, PromptSet, load_prompts
+from carlos_tasks.profiles.resources import PACKAGE_FOLDER
 
 PROFILES_FOLDER = PACKAGE_FOLDER / "profiles"
 
 
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Backbone(_Frozen):
+class Backbone(Frozen):
     """The text-to-image model. `base_model` is what `lora.backbones.base_model` calls the LoRAs made for it."""
 
     uri: str
@@ -34,18 +31,18 @@ class Backbone(_Frozen):
     variant: str | None = None
 
 
-class Sampler(_Frozen):
+class Sampler(Frozen):
     """How an image is drawn; `scheduler_config` overrides the backbone's own scheduler configuration."""
 
     scheduler: str
-    scheduler_config: dict[str, Any] = {}
+    scheduler_config: dict[str, Any] = Field(default_factory=dict)
     steps: int = Field(ge=1)
     guidance_scale: float = Field(ge=0)
     width_px: int = Field(ge=8)
     height_px: int = Field(ge=8)
 
 
-class LoraUse(_Frozen):
+class LoraUse(Frozen):
     """How a LoRA is applied: `append` adds its trigger words to the LoRA image's prompt only (paper, section 3)."""
 
     scale: float
@@ -53,7 +50,7 @@ class LoraUse(_Frozen):
     separator: str = ", "
 
 
-class Encoder(_Frozen):
+class Encoder(Frozen):
     """The open_clip model whose unnormalised features are e and u; its own preprocessing is used.
 
     Either a folder (`package:…` or a path, with the `revision` of its files) or an architecture of open_clip with
@@ -71,14 +68,7 @@ class Encoder(_Frozen):
         return self
 
 
-class PromptFile(_Frozen):
-    """A prompt set addressed by URI and content."""
-
-    uri: str
-    sha256: str
-
-
-class Identity(_Frozen):
+class Identity(Frozen):
     """The hashed part of a profile."""
 
     backbone: Backbone
@@ -89,30 +79,14 @@ class Identity(_Frozen):
     encoder: Encoder
 
 
-class Threshold(_Frozen):
+class Threshold(Frozen):
     """A limit that gives a LoRA its status, and where the number comes from."""
 
     value: float
     origin: str
 
 
-class Prompt(_Frozen):
-    """One prompt of a set; `prompt_id` is what images and embeddings are keyed by."""
-
-    prompt_id: str
-    category: str
-    subcategory: str
-    text: str
-
-
-class PromptSet(_Frozen):
-    """A named list of prompts with distinct ids."""
-
-    prompt_set: str
-    prompts: tuple[Prompt, ...] = Field(min_length=1)
-
-
-class Profile(_Frozen):
+class Profile(Frozen):
     """One profile file."""
 
     name: str
@@ -121,7 +95,8 @@ class Profile(_Frozen):
     origin: Literal["measured", "imported"] = "measured"
     identity: Identity
     retrieval_prompts: PromptFile
-    thresholds: dict[str, Threshold] = {}
+    thresholds: dict[str, Threshold] = Field(default_factory=dict)
+    budget: Budget | None = None  # None: all pairs of every LoRA
     # folder of the policy whose concepts LoRAs are compared with, where the settings name no other
     policy: str = "package:policies/platform"
     pairs_per_shard: int = Field(ge=1)
@@ -146,14 +121,52 @@ class Profile(_Frozen):
         """The prompts that query vectors are averaged over (P' of the paper), disjoint from the indexing prompts."""
         return load_prompts(self.retrieval_prompts)
 
-    def pairs(self) -> list[tuple[Prompt, int]]:
-        """Every (prompt, seed) in the canonical order that shards are cut from."""
+    def pairs(self) -> list[Pair]:
+        """Every (prompt, seed), prompt by prompt: what the bare backbone is drawn with."""
         return list(product(self.indexing_prompts().prompts, self.identity.seeds))
 
-    def shards(self) -> list[list[tuple[Prompt, int]]]:
-        """The pairs of each shard; a shard's number and its pairs never depend on how the work is run."""
-        pairs = self.pairs()
-        return [pairs[start : start + self.pairs_per_shard] for start in range(0, len(pairs), self.pairs_per_shard)]
+    def looks(self) -> tuple[int, ...]:
+        """After how many pairs a LoRA may be done, in growing order; without a budget, after all of them.
+
+        Raises:
+            SettingsError: the budget looks at more pairs than there are, or cannot balance the prompts.
+        """
+        prompts = self.indexing_prompts().prompts
+        n_pairs = len(prompts) * len(self.identity.seeds)
+        if self.budget is None:
+            return (n_pairs,)
+        if len({prompt.category for prompt in prompts}) < 2:
+            raise SettingsError(f"profile {self.name}: its prompts are of one category, and cannot be balanced")
+        if self.budget.most > n_pairs:
+            raise SettingsError(
+                f"profile {self.name}: a look at {self.budget.most} pairs, of which there are {n_pairs}"
+            )
+        return self.budget.looks
+
+    def baseline_shards(self) -> list[list[Pair]]:
+        """The pairs of each shard of the bare backbone, which has all of them."""
+        return _cut(self.pairs(), (len(self.pairs()),), self.pairs_per_shard)
+
+    def shards(self) -> list[list[Pair]]:
+        """The pairs of each shard of a LoRA; a shard's number and its pairs never depend on how the work is run.
+
+        No shard holds pairs of two looks, so that one that is stopped early and goes on later has the same shards.
+        """
+        if self.budget is None:
+            return self.baseline_shards()
+        return _cut(self.drawn(), self.looks(), self.pairs_per_shard)
+
+    def drawn(self) -> list[Pair]:
+        """Every (prompt, seed) in the order in which a LoRA is drawn with them."""
+        return balanced(self.indexing_prompts().prompts, self.identity.seeds) if self.budget else self.pairs()
+
+
+def _cut(pairs: list[Pair], ends: tuple[int, ...], size: int) -> list[list[Pair]]:
+    return [
+        pairs[start : min(start + size, end)]
+        for begin, end in pairwise((0, *ends))
+        for start in range(begin, end, size)
+    ]
 
 
 def load_profile(name: str) -> Profile:
@@ -177,20 +190,3 @@ def load_profile(name: str) -> Profile:
 def shipped_profiles() -> list[str]:
     """Names of the profiles inside the package."""
     return sorted(path.stem for path in PROFILES_FOLDER.glob("*.json"))
-
-
-@cache
-def load_prompts(file: PromptFile) -> PromptSet:
-    """Read a prompt set, checked against its digest.
-
-    Raises:
-        ProfileMismatch: the file is not the one the profile names, is no prompt set, or repeats an id.
-    """
-    try:
-        prompt_set = PromptSet.model_validate_json(read_file(file.uri, file.sha256))
-    except ValidationError as exc:
-        raise ProfileMismatch(f"{file.uri} is no prompt set: {exc.errors()[0]['msg']}") from exc
-    ids = [prompt.prompt_id for prompt in prompt_set.prompts]
-    if len(set(ids)) != len(ids):
-        raise ProfileMismatch(f"{file.uri} uses a prompt_id twice")
-    return prompt_set

@@ -112,7 +112,7 @@ def _baseline_pairs(con: duckdb.DuckDBPyConnection, profile_id: str) -> ProfileP
             found = con.execute("select distinct prompt_id, seed from shard_row").fetchall()
     except duckdb.Error:
         found = []  # one of its shards cannot be read, which is a finding of its own
-    return ProfilePairs([found], is_cut=False)
+    return ProfilePairs(found)
 
 
 def _outcome(
@@ -133,7 +133,7 @@ def _outcome(
     if named.keys() != held.keys() or any(sha and sha != held[its] for its, sha in named.items()):
         detail = f"it names {len(named)} shards, and the lake has {len(held)}, or others"
         return [Damage(profile_id, lora_id, key, Fault.OUTCOME_DIFFERS, detail)]
-    if shards and pairs.all and (damage := incomplete((profile_id, lora_id), key, shards, pairs)):
+    if shards and pairs.all and (damage := incomplete((profile_id, lora_id), key, shards, pairs, outcome.n_pairs)):
         return [damage]
     return []
 

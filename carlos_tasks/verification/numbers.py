@@ -1,7 +1,7 @@
 """Whether the numbers of the lake are, to the last bit, what the SQL computes from the shards.
 
-The SQL states the definitions, and the commit computed the numbers another way (`commit.estimates`): an error of either
-would show here.
+The SQL states the definitions, and the commit computed the numbers another way (`representation.estimates`): an error
+of either would show here.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from carlos_tasks.store.keys import BASELINE
 _LORAS_AT_ONCE = 16
 
 _REPRESENTATION = (
-    "select * exclude (computed_at) from core.representation "
+    "select * exclude (open, full_cosine_lower, strength_error, computed_at) from core.representation "
     "where profile_id = $profile_id and list_contains($lora_ids::varchar[], lora_id) "
     "and measured in ('measured', 'degenerate') order by lora_id"
 )

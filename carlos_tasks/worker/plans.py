@@ -22,7 +22,8 @@ class LoraTask:
     """One LoRA to index, as a plan's manifest states it: a row of `mart.backlog`.
 
     `measure_key` says what fixes its images beside the profile. `measured_as` names another LoRA with that key; its
-    measurement is copied if it is there. `stated_scale` is that of core.lora. Older manifests have none of these.
+    measurement is copied if it is there. `stated_scale` is that of core.lora. `at_least`: pairs that it is to have,
+    though fewer settled it. Older manifests have none of these.
     """
 
     lora_id: str
@@ -31,15 +32,20 @@ class LoraTask:
     measure_key: str | None = None
     measured_as: str | None = None
     stated_scale: str | None = None
+    at_least: int = 0
 
 
 class Manifest(BaseModel):
-    """The LoRAs that one task measures, and the profile they are measured under."""
+    """The LoRAs that one task measures, the profile they are measured under, and its thresholds in force.
+
+    Manifests of an older version name no thresholds; those of the profile hold then.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     profile_id: str
     loras: tuple[LoraTask, ...]
+    thresholds: dict[str, float] | None = None
 
 
 def cut(waiting: Iterable[LoraTask], size: int) -> Iterator[tuple[LoraTask, ...]]:

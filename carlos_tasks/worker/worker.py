@@ -11,7 +11,7 @@ import logging
 import re
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -29,13 +29,16 @@ from carlos_tasks.generation.sampling import images_at_once, sample_images
 from carlos_tasks.lake.evidence import evidence_pairs
 from carlos_tasks.lake.outcomes import OutcomeRecord, write_outcome
 from carlos_tasks.lake.shards import ShardFile, write_shard
-from carlos_tasks.profiles.profile import Encoder, Identity, Profile, Prompt
+from carlos_tasks.profiles.profile import Encoder, Identity, Profile
+from carlos_tasks.profiles.prompts import Prompt
+from carlos_tasks.representation.settled import Look
 from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import BASELINE, evidence_key, shard_key
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.version import __version__
 from carlos_tasks.worker.copying import copy_measured
 from carlos_tasks.worker.existing import existing_outcome, existing_shard
+from carlos_tasks.worker.looks import Looks
 from carlos_tasks.worker.plans import LoraTask
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,7 @@ class Worker:
         settings: device, images per step, how many evidence images are kept.
         profile: what is measured.
         store: where the files lie, and where everything that is made goes.
+        thresholds: by name, those in force; None: those that the profile ships with.
         load_pipeline: gives the backbone for a device.
         load_encoder: gives the image encoder for a device.
     """
@@ -62,6 +66,7 @@ class Worker:
         settings: Settings,
         profile: Profile,
         store: ObjectStore,
+        thresholds: Mapping[str, float] | None = None,
         *,
         load_pipeline: Callable[[Identity, str], Any] = load_backbone,
         load_encoder: Callable[[Encoder, str], ClipEncoder] = load_encoder,
@@ -69,6 +74,7 @@ class Worker:
         self._settings = settings
         self._profile = profile
         self._store = store
+        self._looks = Looks(store, profile, thresholds)
         self._device = choose_device(settings.device)
         self._load_pipeline = load_pipeline
         self._load_encoder = load_encoder
@@ -85,9 +91,16 @@ class Worker:
         """Make the images of the bare backbone that are missing or damaged, and its outcome; how many were made."""
         started = time.monotonic()
         restore_bare()
-        shards, made = self._make_shards(BASELINE, "", advance)
         profile_id = self._profile.profile_id
         known = existing_outcome(self._store, profile_id, BASELINE)
+        if known and known.is_sealed and known.n_pairs == len(self._profile.pairs()):
+            return 0  # whole, in whatever way its shards were cut
+        shards: tuple[ShardFile, ...] = ()
+        made = 0
+        for number, pairs in enumerate(self._profile.baseline_shards()):
+            file, n_new = self._shard(BASELINE, number, pairs, "")
+            shards, made = (*shards, file), made + n_new
+            advance(len(pairs))
         if known is None or known.shards != shards:
             outcome = OutcomeRecord(
                 profile_id=profile_id,
@@ -105,19 +118,23 @@ class Worker:
     def index(self, task: LoraTask, advance: Callable[[int], None]) -> OutcomeRecord:
         """Measure one LoRA, or copy its measurement, and record how it went.
 
-        A LoRA that has an outcome already, and whole shards, is left as it is.
+        A LoRA that has an outcome already, whole shards and as many pairs as the task asks for, is left as it is.
 
         Raises:
             PassingError: storage or device failed for now; nothing is recorded, so that a retry goes on from here.
         """
         profile_id = self._profile.profile_id
-        if (known := existing_outcome(self._store, profile_id, task.lora_id)) is not None:
+        known = existing_outcome(self._store, profile_id, task.lora_id)
+        if known is not None and _has_enough(known, task):
             return known
         outcome = copy_measured(self._store, profile_id, task)
-        if outcome is None:
+        if outcome is None or not _has_enough(outcome, task):
             outcome = self._measure(task, advance)
+            if known is not None and outcome.status != "embedded":
+                log.warning("%s could not be measured further: %s", task.lora_id[:12], outcome.detail)
+                return known
         else:
-            advance(outcome.n_pairs)
+            advance(self._profile.looks()[-1])
         write_outcome(self._store, outcome)
         log.info("%s: %s%s", task.lora_id[:12], outcome.status, f" ({outcome.detail})" if outcome.detail else "")
         return outcome
@@ -129,6 +146,7 @@ class Worker:
         reason: str | None = None
         detail: str | None = None
         shards: tuple[ShardFile, ...] = ()
+        n_pairs, look = 0, None
         try:
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / f"{task.lora_id}.safetensors"
@@ -138,7 +156,7 @@ class Worker:
                 with attached(self._pipeline, path, scale, task.stated_scale) as attachment:
                     saved, patched = attachment.modules_saved, attachment.modules_patched
                     if patched:
-                        shards, _ = self._make_shards(task.lora_id, self._suffix(task), advance)
+                        shards, n_pairs, look = self._make_shards(task, advance)
                     else:
                         status, reason = "unpatched", "no_layer_patched"
                         detail = f"none of the {saved} modules of the file match the backbone"
@@ -153,13 +171,16 @@ class Worker:
             reason=reason,
             detail=detail,
             shards=shards if is_embedded else (),
-            n_pairs=len(self._profile.pairs()) if is_embedded else 0,
+            n_pairs=n_pairs if is_embedded else 0,
             modules_saved=saved,
             modules_patched=patched,
             seconds=round(time.monotonic() - started, 3),
             attempted_at=datetime.now(UTC),
             code_version=__version__,
             measure_key=task.measure_key,
+            open=look.open if look else (),
+            full_cosine_lower=look.full_cosine_lower if look else None,
+            strength_error=look.strength_error if look else None,
         )
 
     def _suffix(self, task: LoraTask) -> str:
@@ -172,20 +193,31 @@ class Worker:
         return shard_key(self._profile.profile_id, lora_id, number)
 
     def _make_shards(
-        self, lora_id: str, suffix: str, advance: Callable[[int], None]
-    ) -> tuple[tuple[ShardFile, ...], int]:
-        """Make the shards of a LoRA that are not there whole; all of them, and the number of images made."""
-        files = []
-        made = 0
+        self, task: LoraTask, advance: Callable[[int], None]
+    ) -> tuple[tuple[ShardFile, ...], int, Look | None]:
+        """Make the shards of a LoRA that are not there whole, as many as it needs; their pairs, and the last look."""
+        files: list[ShardFile] = []
+        n_pairs, look = 0, None
+        looks = self._profile.looks()
         for number, pairs in enumerate(self._profile.shards()):
-            key = self._key(lora_id, number)
-            file = existing_shard(self._store, key, [(prompt.prompt_id, seed) for prompt, seed in pairs])
-            if file is None:
-                file = write_shard(self._store, key, self._rows(lora_id, pairs, suffix))
-                made += len(pairs)
-            files.append(file)
+            files.append(self._shard(task.lora_id, number, pairs, self._suffix(task))[0])
+            n_pairs += len(pairs)
             advance(len(pairs))
-        return tuple(files), made
+            if self._profile.budget and n_pairs in looks and n_pairs >= min(task.at_least, looks[-1]):
+                look = self._looks.look(files)
+                if self._settings.budget == "first look" or (self._settings.budget == "settled" and look.is_settled):
+                    break
+        if n_pairs < looks[-1]:
+            advance(looks[-1] - n_pairs)
+        return tuple(files), n_pairs, look
+
+    def _shard(self, lora_id: str, number: int, pairs: Sequence[Pair], suffix: str) -> tuple[ShardFile, int]:
+        """A shard that is there whole, or else is made; and how many images that took."""
+        key = self._key(lora_id, number)
+        file = existing_shard(self._store, key, [(prompt.prompt_id, seed) for prompt, seed in pairs])
+        if file is not None:
+            return file, 0
+        return write_shard(self._store, key, self._rows(lora_id, pairs, suffix)), len(pairs)
 
     def _rows(self, lora_id: str, pairs: Sequence[Pair], suffix: str) -> list[dict[str, Any]]:
         sampler = self._profile.identity.sampler
@@ -211,6 +243,10 @@ class Worker:
             }
             for (prompt, seed), feature, fact in zip(pairs, features, facts, strict=True)
         ]
+
+
+def _has_enough(outcome: OutcomeRecord, task: LoraTask) -> bool:
+    return outcome.status != "embedded" or outcome.n_pairs >= task.at_least
 
 
 def _check_file(path: Path, key: str) -> None:

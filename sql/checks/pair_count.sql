@@ -1,16 +1,15 @@
-/* LoRAs whose number of pairs is not that of the baseline of their profile, where it is measured here.
+/* Measured LoRAs whose number of pairs is not that of their shards in the lake, where they are measured here.
    Must return no rows. */
-with baseline as (
-    select profile_id, sum(n_pairs) as n_expected
+with held as (
+    select profile_id, lora_id, sum(n_pairs) as n_expected
     from core.embedding_shard
-    where lora_id = 'base'
-    group by profile_id
+    group by profile_id, lora_id
 )
 
 select profile_id, lora_id, n_pairs + n_flagged as n_found, n_expected
 from core.representation
 inner join core.profile using (profile_id)
-left join baseline using (profile_id)
+left join held using (profile_id, lora_id)
 where
     origin is distinct from 'imported'
     and measured in ('measured', 'degenerate')

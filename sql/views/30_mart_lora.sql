@@ -1,5 +1,6 @@
 /* All about a LoRA. Grain: one row per (profile_id, lora_id) that was measured or tried: what its listings claim,
-   what its file shows, what it does, and its status. copied_from: the LoRA with the same weights whose images were
+   what its file shows, what it does, and its status. is_settled: its pairs tell all that its profile asks for; else
+   `open` says what they do not. copied_from: the LoRA with the same weights whose images were
    measured, where none was drawn with this one. */
 create or replace view mart.lora as
 with
@@ -21,6 +22,10 @@ select
     consistency_se,
     direction_cosine_lower,
     prompt_retention,
+    coalesce(len(open), 0) = 0 as is_settled,
+    open,
+    full_cosine_lower,
+    strength_error,
     n_pairs,
     n_prompts,
     n_zero,

@@ -23,6 +23,7 @@ select
     effect.consistency_se,
     effect.direction_cosine_lower,
     effect.prompt_retention,
+    coalesce(len(effect.open), 0) = 0 as is_settled,
     effect.n_pairs,
     effect.n_prompts,
     listing.name,

@@ -27,12 +27,15 @@ def small_profile(folder: Path, n_prompts: int = 5, seeds: Sequence[int] = (0, 1
     document["identity"]["seeds"] = list(seeds)
     document["identity"]["prompts"] = _prompts(folder, "test-indexing", n_prompts)
     document["retrieval_prompts"] = _prompts(folder, "test-retrieval", 2)
-    return Profile.model_validate(document | {"thresholds": {}, "pairs_per_shard": PAIRS_PER_SHARD} | changes)
+    return Profile.model_validate(
+        document | {"thresholds": {}, "budget": None, "pairs_per_shard": PAIRS_PER_SHARD} | changes
+    )
 
 
 def _prompts(folder: Path, name: str, count: int) -> dict[str, str]:
     prompts = [
-        {"prompt_id": f"{name}-{n}", "category": "c", "subcategory": "s", "text": f"{name} {n}"} for n in range(count)
+        {"prompt_id": f"{name}-{n}", "category": f"c{n % 2}", "subcategory": "s", "text": f"{name} {n}"}
+        for n in range(count)
     ]
     path = folder / f"{name}.json"
     path.write_text(json.dumps({"prompt_set": name, "prompts": prompts}))

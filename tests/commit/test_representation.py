@@ -18,12 +18,12 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from carlos_tasks.arrays import Doubles
-from carlos_tasks.commit.pairs import Embeddings as Side
 from carlos_tasks.commit.representations import Measured, measured_loras
 from carlos_tasks.errors import PermanentError
 from carlos_tasks.lake.shards import SHARD_SCHEMA, UnreadableShard, write_shard
 from carlos_tasks.lake.sql_files import sql_files
 from carlos_tasks.lake.statements import answer_of
+from carlos_tasks.representation.pairs import Embeddings as Side
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import BASELINE, shard_key
 

@@ -8,7 +8,8 @@ import torch
 
 from carlos_tasks.errors import PassingError
 from carlos_tasks.generation.sampling import images_at_once, noise_seed, sample_images
-from carlos_tasks.profiles.profile import Profile, Prompt, Sampler
+from carlos_tasks.profiles.profile import Profile, Sampler
+from carlos_tasks.profiles.prompts import Prompt
 
 SAMPLER = Sampler(scheduler="EulerDiscreteScheduler", steps=1, guidance_scale=3, width_px=8, height_px=8)
 

@@ -27,7 +27,8 @@ from tests.intake.small_intake import listing, write_intake
 from tests.lake.old_lake import make_old_lake
 
 MEASURED = {
-    "representation": "select * exclude (computed_at) from core.representation order by lora_id",
+    "representation": "select * exclude (open, full_cosine_lower, strength_error, computed_at) "
+    "from core.representation order by lora_id",
     "prompt_difference": "from core.prompt_difference order by lora_id, prompt_id",
 }
 # What `migrate` writes itself.

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from carlos_tasks.errors import NotFound, ProfileMismatch, SettingsError
-from carlos_tasks.profiles.profile import PROFILES_FOLDER, Profile, load_profile, load_prompts, shipped_profiles
+from carlos_tasks.profiles.profile import PROFILES_FOLDER, Profile, load_profile, shipped_profiles
+from carlos_tasks.profiles.prompts import load_prompts
 from carlos_tasks.profiles.resources import folder_digest, local_path, model_folder
 
 

@@ -10,6 +10,7 @@ TESTED = {
     "mart.search_vector",
     "mart.similar",
     "mart.backlog",
+    "mart.refinement",
     "core.ranking",
     "core.profile_asked",
     "core.copied",
@@ -235,6 +236,54 @@ def test_backlog_is_what_the_profile_has_not_tried(con: duckdb.DuckDBPyConnectio
         {"lora_id": "zz", "file_key": "files/zz.safetensors", "trigger_words": None, "stated_scale": None},
         {"lora_id": "late", "file_key": "files/x", "trigger_words": ["x"], "stated_scale": None},
     ]
+
+
+def test_what_is_not_settled_is_measured_further_the_most_needed_first(con: duckdb.DuckDBPyConnection) -> None:
+    unsettled = {"n_pairs": 60, "n_flagged": 4, "open": ["direction"], "full_cosine_lower": 0.9}
+    fill(
+        con,
+        {
+            "core.lora": [
+                *({"lora_id": n} for n in ("a settled", "before budgets", "failed", "damaged", "all", "near", "q")),
+                {"lora_id": "b", "trigger_words": ["x"], "tensors_sha256": "t", "scale_key": "s"},
+                {"lora_id": "b twin", "trigger_words": ["x"], "tensors_sha256": "t", "scale_key": "s"},
+                {"lora_id": "few"},
+                {"lora_id": "no file", "file_key": None},
+                {"lora_id": "q enough"},
+            ],
+            "core.representation": [
+                {"lora_id": "a settled", **unsettled, "open": []},
+                {"lora_id": "before budgets", **unsettled, "open": None},
+                {"lora_id": "failed", **unsettled, "measured": "failed"},
+                {"lora_id": "damaged", **unsettled},
+                {"lora_id": "all", **unsettled, "n_pairs": 116},
+                {"lora_id": "near", **unsettled, "n_pairs": 90, "open": ["status", "strength"]},
+                {"lora_id": "q", **unsettled, "n_pairs": 90, "open": []},
+                {"lora_id": "q enough", **unsettled, "open": [], "full_cosine_lower": 0.99},
+                {"lora_id": "b", **unsettled},
+                {"lora_id": "b twin", **unsettled, "n_pairs": 80},
+                {"lora_id": "few", **unsettled, "n_pairs": 26},
+                {"lora_id": "no file", **unsettled},
+                {"lora_id": "few", **unsettled, "profile_id": "other"},
+            ],
+            "core.damage": [{"lora_id": "damaged", "resolved_at": None}],
+            "core.notice": [{"notice_id": "n1", "lora_id": "q"}, {"notice_id": "n2", "lora_id": "q enough"}],
+        },
+    )
+    columns = "lora_id, trigger_words, measured_as, n_drawn, reasons"
+    found = answer(con, f"select {columns} from mart.refinement('p', 120, 0.98)")  # noqa: S608
+    assert [tuple(row.values()) for row in found] == [
+        ("q", None, None, 94, ["queue"]),
+        ("near", None, None, 94, ["status", "unsettled"]),
+        ("few", None, None, 30, ["unsettled"]),
+        ("b", ["x"], None, 64, ["unsettled"]),
+        ("b twin", ["x"], "b", 84, ["unsettled"]),
+    ]
+    # Where trigger words are ignored, the key that copies go by has none.
+    with_words = answer(con, "select measure_key from mart.refinement('p', 120, 0.98)")
+    without = answer(con, "select measure_key from mart.refinement('p', 120, 0.98, word_use := 'ignore')")
+    assert len(with_words) == len(without)
+    assert with_words != without
 
 
 def test_what_is_near_to_nothing_known_waits_ahead(con: duckdb.DuckDBPyConnection) -> None:

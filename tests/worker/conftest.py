@@ -20,7 +20,7 @@ WEIGHTS = Path("carlos_tasks/microworld/weights/zoo")
 def small(micro: Profile) -> Profile:
     """The micro profile with 8 pairs in 4 shards."""
     identity = micro.identity.model_copy(update={"seeds": (0,)})
-    profile = micro.model_copy(update={"identity": identity, "pairs_per_shard": 8})
+    profile = micro.model_copy(update={"identity": identity, "pairs_per_shard": 8, "budget": None})
     assert len(profile.shards()) == 4
     return profile
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from carlos_tasks.aliases import Row
-from carlos_tasks.arrays import Doubles
+from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.evaluation.convergence.error_bars import error_bars, split_halves
 from carlos_tasks.evaluation.convergence.settling import Settled, settle
 from carlos_tasks.evaluation.corpus.measures import quality, top
@@ -33,9 +33,9 @@ def convergence(study: Study) -> list[Section]:
     profile, options = study.corpus.profile, study.options
     if profile.origin == "imported":
         return [left_out("convergence", TITLE, "the profile is imported: its pairs are not here")]
-    numbers = study.sample(study.corpus.admitted("both"))
+    numbers = study.sample(study.corpus.admitted("both") & _have_all_pairs(study))
     if not len(numbers):
-        return [left_out("convergence", TITLE, "no LoRA has status ok")]
+        return [left_out("convergence", TITLE, "no LoRA with status ok has all pairs: carlos refine measures further")]
     n_seeds = len(profile.identity.seeds)
     drawn = list(draws(len(profile.pairs()) // n_seeds, n_seeds, options.n_repeats, options.seed))
     vectors = study.vectors[DIFFERENCE] if study.truth else np.zeros((0, study.corpus.units.shape[1]))
@@ -51,6 +51,17 @@ def convergence(study: Study) -> list[Section]:
         Section("convergence", TITLE, says, rows, n_shown=60, figure=convergence_figure(rows)),
         error_bars(np.concatenate(halves)),
     ]
+
+
+def _have_all_pairs(study: Study) -> Mask:
+    """Which LoRAs have all pairs of the profile, (n,): others have nothing to be held against."""
+    profile = study.corpus.profile
+    found = study.con.execute(
+        "select lora_id from core.representation where profile_id = ? and n_pairs + n_flagged >= ?",
+        [profile.profile_id, len(profile.pairs())],
+    ).fetchall()
+    whole = {lora_id for (lora_id,) in found}
+    return np.array([lora_id in whole for lora_id in study.corpus.lora_ids], bool)
 
 
 def _rows(study: Study, numbers: np.ndarray, drawn: Sequence[Draw], settled: list[Settled]) -> list[Row]:

@@ -9,6 +9,7 @@ select
     consistency_se,
     direction_cosine_lower,
     prompt_retention,
+    is_settled,
     n_listings,
     case when name is null then names else coalesce(names, [name]) end as names,
     base_model,

@@ -11,6 +11,7 @@ create or replace table memory.main.searchable (
     consistency_se double,
     direction_cosine_lower double,
     prompt_retention double,
+    is_settled boolean,
     n_listings integer,
     names varchar[],
     sources varchar[],

@@ -12,6 +12,7 @@ select
     consistency_se,
     direction_cosine_lower,
     prompt_retention,
+    is_settled,
     n_listings,
     nullif(names, [name]) as names,
     sources,

@@ -11,7 +11,7 @@ import numpy as np
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Doubles
-from carlos_tasks.commit.pair_sums import PromptSums, exact
+from carlos_tasks.representation.pair_sums import PromptSums, exact
 
 Estimate = float | None
 

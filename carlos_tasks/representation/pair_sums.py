@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from carlos_tasks.arrays import Doubles, Floats
-from carlos_tasks.commit.pairs import Numbers, Pairs
+from carlos_tasks.representation.pairs import Numbers, Pairs
 
 # 128 pairs of 512 dimensions are 0.5 MB in double: what a block makes stays in the processor's cache.
 _BLOCK = 128

@@ -1,0 +1,54 @@
+"""Prompt sets: files addressed by URI and content."""
+
+from functools import cache
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from carlos_tasks.errors import ProfileMismatch
+from carlos_tasks.profiles.resources import read_file
+
+
+class Frozen(BaseModel):
+    """Part of a profile: it never changes, and knows its fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PromptFile(Frozen):
+    """A prompt set addressed by URI and content."""
+
+    uri: str
+    sha256: str
+
+
+class Prompt(Frozen):
+    """One prompt of a set; `prompt_id` is what images and embeddings are keyed by."""
+
+    prompt_id: str
+    category: str
+    subcategory: str
+    text: str
+
+
+class PromptSet(Frozen):
+    """A named list of prompts with distinct ids."""
+
+    prompt_set: str
+    prompts: tuple[Prompt, ...] = Field(min_length=1)
+
+
+@cache
+def load_prompts(file: PromptFile) -> PromptSet:
+    """Read a prompt set, checked against its digest.
+
+    Raises:
+        ProfileMismatch: the file is not the one the profile names, is no prompt set, or repeats an id.
+    """
+    try:
+        prompt_set = PromptSet.model_validate_json(read_file(file.uri, file.sha256))
+    except ValidationError as exc:
+        raise ProfileMismatch(f"{file.uri} is no prompt set: {exc.errors()[0]['msg']}") from exc
+    ids = [prompt.prompt_id for prompt in prompt_set.prompts]
+    if len(set(ids)) != len(ids):
+        raise ProfileMismatch(f"{file.uri} uses a prompt_id twice")
+    return prompt_set
