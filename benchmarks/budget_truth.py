@@ -45,7 +45,7 @@ def main() -> int:
     options = parser.parse_args()
     settings = Settings(store=str(options.folder.absolute()), evidence_pairs=0)
     store, profile = open_store(settings.store), profile_of(options.folder)
-    worker = Worker(settings, profile, store)
+    worker = Worker(settings, [profile], store)
     tasks = [task_of(options.folder, slug) for slug in SLUGS[: options.loras]]
     with progress("images", N_PROMPTS * N_SEEDS * (1 + len(tasks)), "images") as advance:
         worker.make_baseline(advance)

@@ -106,7 +106,7 @@ def make_bases(
 def _of_pictures(
     con: duckdb.DuckDBPyConnection, profile: Profile, settings: Settings, reference: Reference
 ) -> tuple[Basis, list[Row]]:
-    from carlos_tasks.embedding.encoder import load_encoder
+    from carlos_tasks.embedding.image_encoder import load_image_encoder
 
     if profile.origin == "imported":
         raise CarlosError(
@@ -114,7 +114,7 @@ def _of_pictures(
             "give a LoRA of the index that shows what is meant (--lora), or texts (--text)"
         )
     baseline = baseline_mean(con, profile)
-    pictures = read_pictures(load_encoder(profile.identity.encoder, settings.device), reference.pictures)
+    pictures = read_pictures(load_image_encoder(profile.identity.encoder, settings.device), reference.pictures)
     return Basis("pictures", pictures.features, baseline), pictures.rows
 
 

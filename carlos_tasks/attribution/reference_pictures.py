@@ -15,7 +15,7 @@ import numpy as np
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Doubles, Floats
 from carlos_tasks.attribution.reference import PictureFile
-from carlos_tasks.embedding.encoder import ClipEncoder
+from carlos_tasks.embedding.image_encoder import ImageEncoder
 from carlos_tasks.embedding.image_files import open_picture
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.store import open_store
@@ -37,7 +37,7 @@ class ReferencePictures:
     features: Doubles
 
 
-def read_pictures(encoder: ClipEncoder, files: Sequence[PictureFile]) -> ReferencePictures:
+def read_pictures(encoder: ImageEncoder, files: Sequence[PictureFile]) -> ReferencePictures:
     """Open and encode the pictures of a set, one after the other, so that one large picture at a time is in memory.
 
     Raises:
@@ -70,7 +70,7 @@ def picture_bytes(file: PictureFile) -> bytes:
     return open_store(file.store_uri).read(file.key)
 
 
-def _read(encoder: ClipEncoder, file: PictureFile, path: Path, known: dict[str, str]) -> tuple[Row, Floats | None]:
+def _read(encoder: ImageEncoder, file: PictureFile, path: Path, known: dict[str, str]) -> tuple[Row, Floats | None]:
     row: Row = {"name": file.name, "sha256": None, "bytes": file.bytes, "width": None, "height": None}
     try:
         if file.bytes > MAX_PICTURE_BYTES:

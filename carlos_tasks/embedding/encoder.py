@@ -1,4 +1,4 @@
-"""The open_clip encoder that a profile names, for images (e) and texts (u)."""
+"""The open_clip encoder that a profile names, for images (e) and texts (u); `image_encoder` loads the others."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -8,11 +8,11 @@ import numpy as np
 
 from carlos_tasks.arrays import Floats
 from carlos_tasks.device.choose import choose_device
+from carlos_tasks.embedding.encoder_files import encoder_folder, not_loaded
 from carlos_tasks.embedding.tokens import TextTokens
-from carlos_tasks.errors import PassingError, SettingsError
+from carlos_tasks.errors import SettingsError
 from carlos_tasks.extras import require
 from carlos_tasks.profiles.profile import Encoder
-from carlos_tasks.profiles.resources import model_folder
 from carlos_tasks.without_pandas import let_pandas_in
 
 
@@ -68,24 +68,29 @@ class ClipEncoder:
 
 
 def load_encoder(encoder: Encoder, device: str) -> ClipEncoder:
-    """Load an encoder once per process.
+    """Load an encoder that reads text once per process.
 
     Args:
         encoder: as a profile names it.
         device: a torch device, or `auto`.
 
     Raises:
-        SettingsError: the extra `search` is not installed, open_clip does not know the encoder, or there is no such
-            device.
+        SettingsError: it reads pictures alone, the extra `search` is not installed, open_clip does not know the
+            encoder, or there is no such device.
         PassingError: its weights are not on this machine and could not be fetched.
         ProfileMismatch: its weights are not those that the profile names.
     """
+    if not encoder.reads_text:
+        raise SettingsError(
+            f"the encoder {encoder.model} reads pictures and no words: ask by a LoRA (carlos similar) or by pictures "
+            "(carlos search --image), or under a profile whose encoder reads text"
+        )
     require("a new text or picture", "search")
     let_pandas_in()
     return _load(encoder, choose_device(device))
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def _load(encoder: Encoder, device: str) -> ClipEncoder:
     from carlos_tasks.device.torchvision_cpu import declare_missing_operators
 
@@ -94,7 +99,7 @@ def _load(encoder: Encoder, device: str) -> ClipEncoder:
 
     name = encoder.model
     if encoder.revision is not None:
-        name = f"local-dir:{model_folder(encoder.model, encoder.revision)[0]}"
+        name = f"local-dir:{encoder_folder(encoder)}"
     elif encoder.pretrained not in open_clip.list_pretrained_tags_by_model(name):
         raise SettingsError(f"open_clip has no weights {encoder.pretrained!r} of {name!r}")
     try:
@@ -103,7 +108,4 @@ def _load(encoder: Encoder, device: str) -> ClipEncoder:
         )
         return ClipEncoder(model, preprocess, open_clip.get_tokenizer(name), device)
     except (OSError, RuntimeError) as exc:  # open_clip raises the latter where it could not fetch a file
-        raise PassingError(
-            f"the encoder {encoder.model} could not be loaded; its weights are fetched once from the Hub, "
-            f"or copied into HF_HUB_CACHE (without a network, HF_HUB_OFFLINE=1 says so at once): {exc}"
-        ) from exc
+        raise not_loaded(encoder, exc) from exc

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from carlos_tasks.arrays import Doubles
-from carlos_tasks.embedding.encoder import ClipEncoder
+from carlos_tasks.embedding.image_encoder import ImageEncoder
 from carlos_tasks.errors import CarlosError, NotFound
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def find_pictures(paths: Sequence[Path]) -> list[Path]:
     return found
 
 
-def mean_feature(encoder: ClipEncoder, pictures: Sequence[Path]) -> Doubles:
+def mean_feature(encoder: ImageEncoder, pictures: Sequence[Path]) -> Doubles:
     """Mean feature e of pictures: float64 (d,), unnormalised.
 
     Raises:

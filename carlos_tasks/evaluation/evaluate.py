@@ -99,6 +99,10 @@ def evaluate(
 
 
 def _truth(corpus: Corpus, queries: Path | None) -> Truth | None:
+    if not corpus.profile.identity.encoder.reads_text:
+        if queries is not None:
+            raise CarlosError(f"the encoder of profile {corpus.profile.name} reads no text: leave out --queries")
+        return None  # no query can be asked
     if queries is None:
         return shipped_truth(corpus.lora_ids, corpus.has_direction)
     truth = judge(read_truth(queries), corpus.lora_ids, corpus.has_direction)

@@ -51,7 +51,8 @@ class OutcomeRecord(BaseModel):
     `copied_from`: the LoRA whose embeddings and images these are, where none was drawn with this one. `open`: what
     these pairs do not settle yet, of direction, strength and status; `full_cosine_lower` and `strength_error` say how
     far they do (`representation.settled.Look`). Files of an older version have none of these: they hold all pairs of
-    the profile. Still older ones name their shards without hash and size.
+    the profile. Still older ones name their shards without hash and size. `seconds`: where one pass measured several
+    profiles, an equal share of its time, so that they add up.
     """
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)

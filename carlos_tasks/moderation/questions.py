@@ -54,9 +54,12 @@ class Question:
 def questions_of(policy: Policy, profile: Profile) -> list[QuestionKey]:
     """Every question of a policy to the LoRAs of a profile: by texts first, then by pictures.
 
-    An imported profile has no baseline that pictures could be compared with, and is asked by texts alone.
+    An imported profile has no baseline that pictures could be compared with, and is asked by texts alone. One whose
+    encoder reads no text is asked by pictures alone.
     """
-    asked = [QuestionKey(concept, "texts", policy.null_id) for concept in policy.concepts if concept.texts]
+    asked = []
+    if profile.identity.encoder.reads_text:
+        asked = [QuestionKey(concept, "texts", policy.null_id) for concept in policy.concepts if concept.texts]
     if profile.origin == "imported":
         return asked
     return asked + [QuestionKey(concept, "images", None) for concept in policy.concepts if concept.pictures]

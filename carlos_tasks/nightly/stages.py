@@ -132,7 +132,7 @@ def make_baseline(settings: Settings) -> BaselineReport:
     profile = load_profile(settings.profile)
     n_pairs = len(profile.pairs())
     with progress("baseline", n_pairs) as advance:
-        n_new = Worker(settings, profile, open_store(settings.store)).make_baseline(advance)
+        n_new = Worker(settings, [profile], open_store(settings.store)).make_baseline(advance)
     return BaselineReport(n_pairs, n_new)
 
 
@@ -145,10 +145,10 @@ def index_batch(settings: Settings, manifest_key: str) -> BatchReport:
     manifest = read_manifest(store, manifest_key)
     if manifest.profile_id != profile.profile_id:
         raise PermanentError(f"{manifest_key} was planned for profile {manifest.profile_id}, not {profile.profile_id}")
-    worker = Worker(settings, profile, store, manifest.thresholds)
+    worker = Worker(settings, [profile], store, {profile.profile_id: manifest.thresholds})
     started = time.monotonic()
     with progress(manifest_key, len(manifest.loras) * profile.looks()[-1]) as advance:
-        outcomes = [worker.index(lora, advance) for lora in manifest.loras]
+        outcomes = [outcome for lora in manifest.loras for outcome in worker.index(lora, advance)]
     return BatchReport(
         lora_ids=tuple(outcome.lora_id for outcome in outcomes),
         embedded=sum(outcome.status == "embedded" for outcome in outcomes),

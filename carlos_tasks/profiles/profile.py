@@ -2,6 +2,7 @@
 
 A profile is a JSON file (`profiles/<name>.json`). Its `identity` is hashed into the `profile_id`, so any change of
 backbone, sampler, prompts, seeds or encoder is another profile; representations compare within one profile only.
+All but the encoder fixes the images: profiles that differ in nothing else are drawn once (`same_images`).
 What stands beside the identity (retrieval prompts, thresholds, policy, pairs per shard) may change without a new index.
 """
 
@@ -51,20 +52,33 @@ class LoraUse(Frozen):
 
 
 class Encoder(Frozen):
-    """The open_clip model whose unnormalised features are e and u; its own preprocessing is used.
+    """The model whose unnormalised features are e and, where it reads text, u; its own preprocessing is used.
 
-    Either a folder (`package:…` or a path, with the `revision` of its files) or an architecture of open_clip with
-    the tag of its `pretrained` weights, which open_clip itself pins.
+    `model` is a folder (`package:…` or a path) or a repository (`hub:owner/name`), `revision` the digest of its files
+    or its commit. For open_clip it may be an architecture instead, with the tag of its `pretrained` weights.
+    Libraries: `open_clip` (CLIP, SigLIP 2), which alone reads text; `transformers` (DINOv2); `csd` (style, arXiv
+    2404.01292).
     """
 
     model: str
     revision: str | None = None
     pretrained: str | None = None
+    # Left out where it is the default: profiles that are older than the field keep their ids.
+    library: Literal["open_clip", "transformers", "csd"] = Field(
+        "open_clip", exclude_if=lambda name: name == "open_clip"
+    )
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether it gives features of texts too, so that words can be searched for."""
+        return self.library == "open_clip"
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Encoder":
         if (self.revision is None) == (self.pretrained is None):
             raise ValueError("an encoder has either a revision (a folder) or a pretrained tag (an architecture)")
+        if self.pretrained is not None and self.library != "open_clip":
+            raise ValueError(f"an encoder of {self.library} has a revision: only open_clip knows pretrained tags")
         return self
 
 
@@ -104,8 +118,12 @@ class Profile(Frozen):
     @property
     def profile_id(self) -> str:
         """The first 16 hex digits of the SHA-256 of the identity's canonical JSON."""
-        canonical = json.dumps(self.identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()[:16]
+        return _hashed(self.identity.model_dump(mode="json"))
+
+    @property
+    def images_id(self) -> str:
+        """As `profile_id`, of all but the encoder: profiles that share it have the same images."""
+        return _hashed(self.identity.model_dump(mode="json", exclude={"encoder"}))
 
     def indexing_prompts(self) -> PromptSet:
         """The prompts that images are made of.
@@ -167,6 +185,11 @@ def _cut(pairs: list[Pair], ends: tuple[int, ...], size: int) -> list[list[Pair]
         for begin, end in pairwise((0, *ends))
         for start in range(begin, end, size)
     ]
+
+
+def _hashed(content: dict[str, Any]) -> str:
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 def load_profile(name: str) -> Profile:

@@ -22,7 +22,7 @@ def seal(path: Path) -> str:
     backbone, encoder = identity["backbone"], identity["encoder"]
     if not backbone["uri"].startswith("hub:"):
         backbone["revision"] = folder_digest(local_path(backbone["uri"]))
-    if "pretrained" not in encoder:
+    if "revision" in encoder and not encoder["model"].startswith("hub:"):
         encoder["revision"] = folder_digest(local_path(encoder["model"]))
     text = json.dumps(profile, indent=2, ensure_ascii=False) + "\n"
     path.write_text(text)

@@ -8,7 +8,7 @@ import duckdb
 import numpy as np
 
 from carlos_tasks.arrays import Doubles, Floats
-from carlos_tasks.embedding.encoder import load_encoder
+from carlos_tasks.embedding.image_encoder import load_image_encoder
 from carlos_tasks.embedding.image_files import find_pictures, mean_feature
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.lake.faults import lake_errors
@@ -116,7 +116,7 @@ def image_part(
         )
     pictures = find_pictures(paths)
     baseline = baseline_mean(con, profile)
-    encoder = load_encoder(profile.identity.encoder, settings.device)
+    encoder = load_image_encoder(profile.identity.encoder, settings.device)
     difference = mean_feature(encoder, pictures) - baseline
     return Part(_named(pictures), weight, difference.astype(np.float32))
 
@@ -141,7 +141,7 @@ def pair_part(
         raise CarlosError(
             f"{len(without)} pictures before and {len(with_effect)} after: give as many of both, each with its pair"
         )
-    encoder = load_encoder(profile.identity.encoder, settings.device)
+    encoder = load_image_encoder(profile.identity.encoder, settings.device)
     difference = mean_feature(encoder, with_effect) - mean_feature(encoder, without)
     return Part(f"{_named(without)} → {_named(with_effect)}", weight, difference.astype(np.float32))
 

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from carlos_tasks.device.choose import choose_device
 from carlos_tasks.device.torchvision_cpu import declare_missing_operators
-from carlos_tasks.embedding.encoder import load_encoder
+from carlos_tasks.embedding.image_encoder import load_image_encoder
 from carlos_tasks.errors import CarlosError
 from carlos_tasks.generation.backbone import load_backbone
 from carlos_tasks.profiles.profile import load_profile
@@ -41,7 +41,7 @@ def load_models() -> None:
         is_shipped = all(uri.startswith("package:") for uri in (identity.backbone.uri, identity.encoder.model))
         if device == "cpu" and is_shipped:
             load_backbone(identity, device)
-            load_encoder(identity.encoder, device)
+            load_image_encoder(identity.encoder, device)
 
 
 declare_missing_operators()

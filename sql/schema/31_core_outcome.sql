@@ -21,6 +21,6 @@ comment on column core.outcome.detail is 'One sentence for a person.';
 comment on column core.outcome.n_pairs is 'Pairs that were embedded, flagged ones too.';
 comment on column core.outcome.modules_saved is 'Modules that the file holds.';
 comment on column core.outcome.modules_patched is 'Modules that the backbone took.';
-comment on column core.outcome.seconds is 'Time of the attempt.';
+comment on column core.outcome.seconds is 'Time of the attempt; where one pass measured several profiles, an equal share of it.';
 comment on column core.outcome.attempted_at is 'When the attempt ended.';
 comment on column core.outcome.code_version is 'Version of CARLoS.';

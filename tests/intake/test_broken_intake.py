@@ -90,8 +90,8 @@ def test_a_file_under_another_ones_key_is_not_measured(made: Settings, micro: An
 
     store, lora_id = open_store(made.store), "ab" * 32
     store.write(file_key(lora_id), b"the bytes of another LoRA")
-    worker = Worker(made, micro, store, load_pipeline=no_backbone)
-    outcome = worker.index(LoraTask(lora_id, file_key(lora_id), ()), lambda _: None)
+    worker = Worker(made, [micro], store, load_pipeline=no_backbone)
+    (outcome,) = worker.index(LoraTask(lora_id, file_key(lora_id), ()), lambda _: None)
     assert (outcome.status, outcome.reason) == ("failed", "file_changed")
     assert file_key(lora_id) in str(outcome.detail)
 

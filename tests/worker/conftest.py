@@ -28,14 +28,18 @@ def small(micro: Profile) -> Profile:
 @pytest.fixture
 def make_worker(tmp_path: Path, small: Profile, backbone: Any) -> Callable[..., tuple[Worker, ObjectStore]]:
     def make(
-        place: str, dies_at_write: int | None = None, profile: Profile = small, pipeline: Any = backbone
+        place: str,
+        dies_at_write: int | None = None,
+        profile: Profile = small,
+        *others: Profile,
+        pipeline: Any = backbone,
     ) -> tuple[Worker, ObjectStore]:
         uri = place if "://" in place else str(tmp_path / place)
         store = open_store(uri)
         seen = store if dies_at_write is None else DyingStore(store, dies_at_write)
         settings = Settings(store=uri, images_per_step=8, evidence_pairs=3)
         # The backbone is loaded once for all tests: the weights are the same.
-        return Worker(settings, profile, seen, load_pipeline=lambda identity, device: pipeline), store
+        return Worker(settings, [profile, *others], seen, load_pipeline=lambda identity, device: pipeline), store
 
     return make
 

@@ -46,14 +46,14 @@ def test_the_twin_gets_the_same_bytes_and_no_picture_is_drawn(
     heard, seen = Listening(backbone), list[int]()
     worker, store = make_worker(store_uri, pipeline=heard)
     put_twins(store)
-    drawn = worker.index(DRAWN, lambda _: None)
+    (drawn,) = worker.index(DRAWN, lambda _: None)
     n_drawn = len(heard.prompts)
-    twin = worker.index(TWIN, seen.append)
+    (twin,) = worker.index(TWIN, seen.append)
     assert (n_drawn, len(heard.prompts), sum(seen)) == (len(small.pairs()), n_drawn, len(small.pairs()))
     # Another worker measures the twin itself, and gets the same bytes.
     alone, other_store = make_worker("alone")
     put_twins(other_store)
-    itself = alone.index(replace(TWIN, measured_as=None), lambda _: None)
+    (itself,) = alone.index(replace(TWIN, measured_as=None), lambda _: None)
     assert twin.shards == itself.shards and keys(twin) != keys(drawn)
     assert [store.read(key) for key in keys(twin)] == [other_store.read(key) for key in keys(twin)]
     assert embeddings(store, keys(twin)).keys() == {(prompt.prompt_id, seed) for prompt, seed in small.pairs()}
@@ -202,6 +202,6 @@ def test_where_it_cannot_be_copied_the_worker_draws(
     worker, store = make_worker("store", pipeline=heard)
     put_twins(store)
     write_outcome(store, small, "drawn", status="failed", reason="load_failed", measure_key=KEY)
-    outcome = worker.index(TWIN, lambda _: None)
+    (outcome,) = worker.index(TWIN, lambda _: None)
     assert (outcome.status, outcome.copied_from, outcome.measure_key) == ("embedded", None, KEY)
     assert heard.prompts == [prompt.text for prompt, _ in small.pairs()]

@@ -51,7 +51,7 @@ def worker_of(
     settings = Settings(store=str(folder), budget=budget, evidence_pairs=1, images_per_step=4)
     store = open_store(str(folder))
     seen: Any = store if dies_at_write is None else DyingStore(store, dies_at_write)
-    return Worker(settings, profile, seen, load_pipeline=lambda identity, device: pipeline)
+    return Worker(settings, [profile], seen, load_pipeline=lambda identity, device: pipeline)
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def measure(few: Profile, with_baseline: Path, backbone: Any, zoo_file: Path, tm
         task = replace(put(store, zoo_file), at_least=at_least)
         told: list[int] = []
         worker = worker_of(settled_by(few, settled), tmp_path / place, backbone, budget, **fails)
-        outcome = worker.index(task, told.append)
+        (outcome,) = worker.index(task, told.append)
         assert sum(told) in {0, 12}  # the bar ends, however early the LoRA is done
         return outcome, store
 
@@ -118,7 +118,7 @@ def test_a_refinement_that_fails_leaves_what_was_measured(measure: Measure, few:
     done, store = measure(EASY)
     task = LoraTask(done.lora_id, "files/gone.safetensors", (), at_least=8)
     worker = worker_of(settled_by(few, EASY), Path(store.url("x")).parent, None)
-    assert worker.index(task, lambda _: None) == done
+    assert worker.index(task, lambda _: None) == (done,)
 
 
 def test_a_copy_of_fewer_pairs_than_asked_for_goes_on_from_there(
@@ -129,7 +129,7 @@ def test_a_copy_of_fewer_pairs_than_asked_for_goes_on_from_there(
     store.write("files/twin.safetensors", zoo_file.read_bytes())
     heard = Listening(backbone)
     twin = LoraTask("twin", "files/twin.safetensors", (), "k", done.lora_id, at_least=8)
-    outcome = worker_of(settled_by(few, EASY), Path(store.url("x")).parent, heard).index(twin, lambda _: None)
+    (outcome,) = worker_of(settled_by(few, EASY), Path(store.url("x")).parent, heard).index(twin, lambda _: None)
     assert (outcome.n_pairs, len(heard.prompts)) == (8, 4)
 
 

@@ -42,14 +42,14 @@ def test_killed_and_run_again_it_ends_with_the_same_bytes(
 def test_a_finished_lora_is_not_made_again(make_worker: Callable[..., Any], zoo_file: Path) -> None:
     worker, store = make_worker("lake")
     task = put(store, zoo_file)
-    first = worker.index(task, lambda _: None)
+    (first,) = worker.index(task, lambda _: None)
     again, _ = make_worker("lake", dies_at_write=1)
-    assert again.index(task, lambda _: None) == first
+    assert again.index(task, lambda _: None) == (first,)
 
 
 def test_the_shards_hold_every_pair_once(make_worker: Callable[..., Any], small: Profile, zoo_file: Path) -> None:
     worker, store = make_worker("lake")
-    outcome = worker.index(put(store, zoo_file), lambda _: None)
+    (outcome,) = worker.index(put(store, zoo_file), lambda _: None)
     rows = [row for file in outcome.shards for row in pq.read_table(store.url(file.key), partitioning=None).to_pylist()]
     expected = {(prompt.prompt_id, seed) for prompt, seed in small.pairs()}
     assert len(rows) == outcome.n_pairs == len(expected)
@@ -91,11 +91,11 @@ def test_trigger_words_stand_behind_every_prompt_and_change_every_picture(
 ) -> None:
     heard = Listening(backbone)
     plain, store = make_worker("plain", pipeline=heard)
-    without = plain.index(put(store, zoo_file), lambda _: None)
+    (without,) = plain.index(put(store, zoo_file), lambda _: None)
     texts = [prompt.text for prompt, _ in small.pairs()]
     assert heard.prompts == texts
     triggered, triggered_store = make_worker("triggered", pipeline=heard)
-    with_words = triggered.index(put(triggered_store, zoo_file, ("red", "in fog")), lambda _: None)
+    (with_words,) = triggered.index(put(triggered_store, zoo_file, ("red", "in fog")), lambda _: None)
     assert heard.prompts[len(texts) :] == [f"{text}, red, in fog" for text in texts]
     assert content(store).keys() == content(triggered_store).keys()
     before, after = embeddings(store, keys(without)), embeddings(triggered_store, keys(with_words))
@@ -129,7 +129,7 @@ def test_a_scale_that_lies_beside_the_file_acts_as_one_in_it(make_worker: Callab
         "beside": replace(put(store, tmp_path / "beside.safetensors"), stated_scale=stated),
         "lost": replace(put(store, tmp_path / "beside.safetensors"), lora_id="lost"),
     }
-    shards = {name: worker.index(task, lambda _: None).shards[0].key for name, task in tasks.items()}
+    shards = {name: worker.index(task, lambda _: None)[0].shards[0].key for name, task in tasks.items()}
     found = {name: pq.read_table(io.BytesIO(store.read(key)))["embedding"].to_pylist() for name, key in shards.items()}
     assert found["in"] == found["beside"] != found["lost"]
 
@@ -142,7 +142,7 @@ def test_a_manifest_of_an_older_version_states_no_scale() -> None:
 
 def test_a_file_that_is_gone_is_an_outcome_not_a_failed_night(make_worker: Callable[..., Any], small: Profile) -> None:
     worker, store = make_worker("lake")
-    outcome = worker.index(LoraTask("gone", "files/gone.safetensors", ()), lambda _: None)
+    (outcome,) = worker.index(LoraTask("gone", "files/gone.safetensors", ()), lambda _: None)
     assert (outcome.status, outcome.reason, outcome.shards) == ("failed", "file_gone", ())
     assert read_outcome(store, outcome_key(small.profile_id, "gone"), small.profile_id) == outcome
 
