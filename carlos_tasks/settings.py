@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from carlos_tasks.errors import SettingsError
 from carlos_tasks.untrusted.source_uri import check_source_uri
@@ -44,7 +44,12 @@ class Settings(BaseModel):
     )
     profile: str = Field(
         "micro",
-        description="The profile that is indexed and searched: `micro`, `sdxl-paper`, or the path of a profile file.",
+        description="The profile that questions are asked of and that is indexed (docs/profiles.md): name or path.",
+    )
+    profiles: str = Field(
+        "",
+        description="All profiles that are indexed (docs/profiles.md), with spaces between: `sd15 noobai flux-dev`. "
+        "That of `CARLOS_PROFILE` is always among them. Empty: that one alone.",
     )
     policy: str = Field(
         "",
@@ -84,7 +89,13 @@ class Settings(BaseModel):
         "else the cores, divided among the processes that measure on this machine.",
     )
     loras_per_batch: int = Field(
-        4, ge=1, description="LoRAs that one task of Airflow indexes. Keep a task below one hour."
+        4, ge=1, description="LoRAs that one task of Airflow indexes; more where a night had more than 1,000 tasks."
+    )
+    task_minutes: int = Field(
+        60,
+        ge=1,
+        description="Minutes that a task on the device may take. It begins no LoRA for which, at the pace of those "
+        "before, no time is left: that one waits for the next night.",
     )
     budget: Literal["settled", "first look", "all"] = Field(
         "settled",
@@ -125,15 +136,10 @@ class Settings(BaseModel):
         names = {field: _PREFIX + field.upper() for field in cls.model_fields}
         return {field: variables[name] for field, name in names.items() if name in variables} | given
 
-    @field_validator("store")
+    @field_validator("store", "backup")
     @classmethod
-    def _store_is_a_place(cls, value: str) -> str:
-        return _place(value)
-
-    @field_validator("backup")
-    @classmethod
-    def _backup_is_a_place(cls, value: str) -> str:
-        return _place(value) if value.strip() else ""
+    def _is_a_place(cls, value: str, asked: ValidationInfo) -> str:
+        return _place(value) if value.strip() or asked.field_name == "store" else ""
 
     @field_validator("profile", "device")
     @classmethod
@@ -172,6 +178,15 @@ class Settings(BaseModel):
     @classmethod
     def _references_are_absolute(cls, value: str) -> str:
         return " ".join(dict.fromkeys(map(_place, value.split())))
+
+    @property
+    def profile_names(self) -> tuple[str, ...]:
+        """The profiles that are indexed, once each, first the one that questions are asked of."""
+        return tuple(dict.fromkeys([self.profile, *self.profiles.split()]))
+
+    def of_profile(self, name: str) -> "Settings":
+        """These settings for what is done with one profile after the other: that one is asked."""
+        return self.model_copy(update={"profile": name, "profiles": " ".join(self.profile_names)})
 
     @property
     def reference_places(self) -> tuple[str, ...]:

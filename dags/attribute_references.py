@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.nightly.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.orchestration import NEW_COMMIT, PROFILE, default_args, gpu_args, nothing_to_do
 from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import load_settings
 
@@ -30,23 +30,23 @@ from carlos_tasks.settings import load_settings
 def attribute_references() -> None:
     """Write an attribution report for each set of `CARLOS_REFERENCES`.
 
-    One task for each set; it encodes pictures and texts, and so runs where the encoder does.
+    One task for each set and profile; it encodes pictures and texts, and so runs where the encoder does.
     """
 
-    @task(map_index_template="{{ task.op_kwargs['reference'] }}", **gpu_args())
-    def attribute(reference: str, *, params: Any) -> Any:
+    @task(map_index_template="{{ task.op_kwargs['reference'] }} " + PROFILE, **gpu_args())
+    def attribute(reference: str, profile: str, *, params: Any) -> Any:
         from carlos_tasks.errors import NothingMeasured
         from carlos_tasks.reports.attribution.stored import store_attribution
 
         try:
-            stored = store_attribution(load_settings(), reference, again=params["again"])
+            stored = store_attribution(load_settings().of_profile(profile), reference, again=params["again"])
         except NothingMeasured as nothing_yet:
             raise nothing_to_do(str(nothing_yet)) from nothing_yet
         if not stored.is_new:
             raise nothing_to_do(f"this state of the lake has its report at {stored.prefix}.")
         return as_json(stored)
 
-    attribute.expand(reference=list(load_settings().reference_places))
+    attribute.expand(reference=list(load_settings().reference_places), profile=list(load_settings().profile_names))
 
 
 attribute_references()

@@ -16,7 +16,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.nightly.orchestration import default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.orchestration import PROFILE, default_args, gpu_args, nothing_to_do
 from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import load_settings
 
@@ -34,23 +34,23 @@ def evaluate_index() -> None:
     """Measure the index (docs/evaluation.md) and leave tables and plots below `evaluation/` in the store.
     All that is committed is the report's entry in the ledger.
 
-    One task: the sections share the lake's rows and the query vectors.
+    One task for each profile: the sections share the lake's rows and the query vectors.
     """
 
-    @task(**gpu_args())
-    def evaluate(*, params: Any) -> Any:
+    @task(map_index_template=PROFILE, **gpu_args())
+    def evaluate(profile: str, *, params: Any) -> Any:
         from carlos_tasks.errors import NotFound
         from carlos_tasks.evaluation.stored import evaluate_and_keep
 
         try:
-            kept = evaluate_and_keep(load_settings(), again=params["again"])
+            kept = evaluate_and_keep(load_settings().of_profile(profile), again=params["again"])
         except NotFound as nothing_yet:
             raise nothing_to_do(str(nothing_yet)) from nothing_yet
         if not kept.is_new:
             raise nothing_to_do(f"this state of the lake has its report at {kept.prefix}.")
         return as_json(kept)
 
-    evaluate()
+    evaluate.expand(profile=list(load_settings().profile_names))
 
 
 evaluate_index()

@@ -20,7 +20,7 @@ from typing import Any
 
 from airflow.sdk import Param, dag, task
 
-from carlos_tasks.nightly.orchestration import NEW_COMMIT, default_args, gpu_args, nothing_to_do
+from carlos_tasks.nightly.orchestration import NEW_COMMIT, PROFILE, default_args, gpu_args, nothing_to_do
 from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import load_settings
 
@@ -37,15 +37,15 @@ from carlos_tasks.settings import load_settings
 def moderate_index() -> None:
     """Score what is new with the policy's concepts, and leave the moderation report below `reports/` in the store.
 
-    Scores first: the report reads them from the lake.
+    Once for each profile. Scores first: the report reads them from the lake.
     """
 
     # It encodes, so it runs where the encoder does. Its commit is short: one that meets another's is tried again.
-    @task(**gpu_args())
-    def score_concepts() -> Any:
+    @task(map_index_template=PROFILE, max_active_tis_per_dagrun=1, **gpu_args())
+    def score_concepts(profile: str) -> Any:
         from carlos_tasks.moderation.scoring import score_concepts
 
-        return as_json(score_concepts(load_settings()))
+        return as_json(score_concepts(load_settings().of_profile(profile)))
 
     @task
     def hide_pictures() -> Any:
@@ -53,17 +53,18 @@ def moderate_index() -> None:
 
         return as_json(hide_pictures(load_settings()))
 
-    @task
-    def report_moderation(*, params: Any) -> Any:
+    @task(map_index_template=PROFILE)
+    def report_moderation(profile: str, *, params: Any) -> Any:
         from carlos_tasks.reports.moderation.report import store_moderation
 
-        stored = store_moderation(load_settings(), again=params["again"])
+        stored = store_moderation(load_settings().of_profile(profile), again=params["again"])
         if not stored.is_new:
             raise nothing_to_do(f"this state of the lake has its report at {stored.prefix}.")
         return as_json(stored)
 
     hide_pictures()
-    score_concepts() >> report_moderation()
+    profiles = list(load_settings().profile_names)
+    score_concepts.expand(profile=profiles) >> report_moderation.expand(profile=profiles)
 
 
 moderate_index()

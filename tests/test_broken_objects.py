@@ -47,7 +47,7 @@ from carlos_tasks.store.keys import (
     weight_sketch_key,
 )
 from carlos_tasks.untrusted.reasons import Reason
-from carlos_tasks.worker.plans import LoraTask, Manifest, manifests_of, read_manifest, write_manifest
+from carlos_tasks.worker.plans import LoraTask, Manifest, manifests_of, read_manifest, write_manifests
 from tests.intake.small_intake import SOURCE_URI, listing, write_intake
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -82,15 +82,14 @@ def _write_receipts(store: FolderStore) -> None:
 
 
 def _write_plan(store: FolderStore) -> None:
-    for number in range(3):
-        task = LoraTask(f"lora{number}", f"files/{number}.safetensors", ("word",))
-        write_manifest(store, "p", number, Manifest(profile_id="x", loras=(task,)))
+    tasks = [LoraTask(f"lora{number}", f"files/{number}.safetensors", ("word",)) for number in range(3)]
+    write_manifests(store, "p", [Manifest(profile_id="x", loras=(task,)) for task in tasks])
 
 
 def _planned(store: FolderStore) -> list[str]:
     with_fault = [key for key in (manifest_key("p", n) for n in range(3)) if not _can_be_read(store, key)]
     assert with_fault in ([], [manifest_key("p", 1)])
-    return [lora.lora_id for manifest in manifests_of(store, "p") for lora in manifest.loras]
+    return [lora.lora_id for manifest in manifests_of(store, "p", "x") for lora in manifest.loras]
 
 
 def _can_be_read(store: FolderStore, key: str) -> bool:

@@ -52,8 +52,8 @@ def index(
     `SOURCE` defaults to `CARLOS_SOURCES`; docs/sources.md says how one is written.
     """
     from carlos_tasks.extras import require
+    from carlos_tasks.nightly.one_process import index_all
     from carlos_tasks.nightly.stage_reports import as_json as report_json
-    from carlos_tasks.nightly.stages import index_all
 
     settings = load_settings()
     sources = [source] if source else settings.source_uris

@@ -50,14 +50,15 @@ def random_sdxl(device: str, dtype: str) -> Any:
 
 
 def write_random_lora(pipeline: Any, path: Path) -> None:
-    """Write a LoRA of rank 16 for every linear layer of the UNet's attention, as diffusers saves it."""
+    """Write a LoRA of rank 16 for every linear layer of the denoiser's attention, as diffusers saves it."""
     import torch
     from safetensors.torch import save_file
 
+    component = "unet" if hasattr(pipeline, "unet") else "transformer"
     tensors = {}
-    for name, module in pipeline.unet.named_modules():
+    for name, module in getattr(pipeline, component).named_modules():
         if isinstance(module, torch.nn.Linear) and ".attn" in name:
             rows, columns = module.weight.shape
-            tensors[f"unet.{name}.lora_A.weight"] = torch.randn(RANK, columns).half() / columns**0.5
-            tensors[f"unet.{name}.lora_B.weight"] = torch.randn(rows, RANK).half() * 0.02
+            tensors[f"{component}.{name}.lora_A.weight"] = torch.randn(RANK, columns).half() / columns**0.5
+            tensors[f"{component}.{name}.lora_B.weight"] = torch.randn(rows, RANK).half() * 0.02
     save_file(tensors, path)

@@ -2,7 +2,7 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,12 @@ from carlos_tasks.profiles.profile import Sampler
 from carlos_tasks.profiles.prompts import Prompt
 
 log = logging.getLogger(__name__)
+
+# Pipelines that are called otherwise than with `guidance_scale`, by class. FLUX takes it as an input of its model.
+# Qwen-Image's own is for distilled models alone; its guidance needs something to be guided away from.
+_GUIDED_OTHERWISE: Mapping[str, Callable[[float, int], dict[str, Any]]] = {
+    "QwenImagePipeline": lambda scale, n_images: {"true_cfg_scale": scale, "negative_prompt": [" "] * n_images},
+}
 
 _TOGETHER, _TOGETHER_ON_CPU = 8, 20
 _PIXELS_TOGETHER = _TOGETHER * 1024**2
@@ -82,12 +88,17 @@ def _draw(pipeline: Any, sampler: Sampler, batch: Sequence[tuple[Prompt, int]], 
             prompt=[prompt.text + suffix for prompt, _ in batch],
             generator=generators,
             num_inference_steps=sampler.steps,
-            guidance_scale=sampler.guidance_scale,
+            **_guidance(pipeline, sampler.guidance_scale, len(batch)),
             width=sampler.width_px,
             height=sampler.height_px,
             output_type="pt",
         )
     return drawn.images.float().cpu()
+
+
+def _guidance(pipeline: Any, scale: float, n_images: int) -> dict[str, Any]:
+    guided = _GUIDED_OTHERWISE.get(type(pipeline).__name__)
+    return guided(scale, n_images) if guided else {"guidance_scale": scale}
 
 
 @contextmanager

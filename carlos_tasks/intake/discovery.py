@@ -20,7 +20,7 @@ from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.statements import statement
 from carlos_tasks.lora.check import CHECKS_VERSION
-from carlos_tasks.profiles.profile import load_profile
+from carlos_tasks.profiles.deployment import deployed_profiles
 from carlos_tasks.settings import Settings
 from carlos_tasks.sources import open_source, poll_source
 from carlos_tasks.sources.listing import Source
@@ -39,9 +39,9 @@ class Rules:
 
     @classmethod
     def of(cls, settings: Settings) -> "Rules":
-        """Return those of a deployment: it takes in what its profile's backbone can use."""
-        base_model = load_profile(settings.profile).identity.backbone.base_model
-        return cls(frozenset({base_model}), settings.max_file_mb * 2**20)
+        """Return those of a deployment: it takes in what a backbone of its profiles can use."""
+        backbones = [profile.identity.backbone for profile in deployed_profiles(settings).values()]
+        return cls(frozenset(backbone.base_model for backbone in backbones), settings.max_file_mb * 2**20)
 
 
 @dataclass(frozen=True)

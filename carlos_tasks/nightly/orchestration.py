@@ -30,6 +30,17 @@ NEW_COMMIT = PartitionedAssetTimetable(assets=MEASURED)
 
 GPU = "gpu"
 COMMIT = "lake_commit"
+PROFILE = "{{ task.op_kwargs['profile'] }}"
+"""Names an instance of a task that is mapped over the profiles of the deployment."""
+
+Planned = tuple[str, list[str]]
+"""What an instance of a task is mapped over: a profile that has a plan, and the manifests of its batches."""
+
+PLANNED = "{{ task.op_kwargs['planned'][0] }}"
+
+ANY = "all_done_min_one_success"
+"""The rule of a task after one that is mapped over profiles or batches: what failed stops only what is its own."""
+
 MOST_WAITING = 50
 """Runs of one DAG that wait for a person at once: who has not answered yet keeps nobody else from asking."""
 
@@ -67,12 +78,12 @@ def default_args() -> dict[str, Any]:
 def gpu_args() -> dict[str, Any]:
     """Arguments of the tasks that need the device: the pool, and with Celery the queue of the GPU workers.
 
-    A task ends within the hour and leaves its shards behind, so a killed worker costs little; how many LoRAs a
-    batch has is set by `CARLOS_LORAS_PER_BATCH`.
+    A task ends within `CARLOS_TASK_MINUTES` and leaves its shards behind, so a killed worker costs little; how many
+    LoRAs a batch has is set by `CARLOS_LORAS_PER_BATCH`.
     """
-    args: dict[str, Any] = {"pool": GPU, "execution_timeout": timedelta(hours=1)}
-    queue = load_settings().gpu_queue
-    return args | {"queue": queue} if queue else args
+    settings = load_settings()
+    args: dict[str, Any] = {"pool": GPU, "execution_timeout": timedelta(minutes=settings.task_minutes)}
+    return args | {"queue": settings.gpu_queue} if settings.gpu_queue else args
 
 
 def queued_runs(ti: Any, dag_id: str) -> int:

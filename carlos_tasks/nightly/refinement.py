@@ -12,7 +12,7 @@ from carlos_tasks.nightly.backlog import thresholds_in_force
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from carlos_tasks.worker.plans import LoraTask, Manifest, write_manifest
+from carlos_tasks.worker.plans import LoraTask, Manifest, write_manifests
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,11 +53,11 @@ def refine(settings: Settings, lora_ids: Sequence[str], to: int | None = None) -
         raise CarlosError(f"--to {to}: a LoRA has from 1 to {most} pairs under profile {profile.name}")
     with connect(settings) as con, lake_errors():
         tasks = tuple(_task(con, profile, given, to) for given in dict.fromkeys(lora_ids))
-    thresholds = thresholds_in_force(settings, profile)
+    thresholds = thresholds_in_force(settings, [profile])
     named = "\n".join([profile.profile_id, "refine", *(f"{task.lora_id} {task.at_least}" for task in tasks)])
     plan_id = hashlib.sha256(named.encode()).hexdigest()[:16]
     manifest = Manifest(profile_id=profile.profile_id, loras=tasks, thresholds=thresholds)
-    key = write_manifest(open_store(settings.store), plan_id, 0, manifest)
+    (key,) = write_manifests(open_store(settings.store), plan_id, [manifest])
     stages.make_baseline(settings)
     batch = stages.index_batch(settings, key)
     return RefineReport(batch, stages.commit_index(settings, plan_id))

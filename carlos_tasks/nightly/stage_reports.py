@@ -38,14 +38,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be measured: the keys of the manifests. The same backlog gives the same plan.
+    """What is to be measured: the keys of the manifests, by the name of their profile, backbones one after the other.
 
-    `n_loras` counts all that wait, also what did not fit into the batches of this plan.
+    The same backlog gives the same plan. `n_loras` counts all that wait, once for each profile.
     """
 
-    profile_id: str
     plan_id: str
-    batches: tuple[str, ...]
+    batches: dict[str, tuple[str, ...]]
     n_loras: int
 
 
@@ -62,7 +61,7 @@ class BatchReport:
     """What became of the LoRAs of one manifest: how many ended how, the images drawn for them, the time it took.
 
     `copied` counts those whose measurement was copied from a LoRA with the same weights; each also counts as what it
-    ended as.
+    ended as. `left` counts those that were not begun, since the task's time was over: they wait for the next plan.
     """
 
     lora_ids: tuple[str, ...]
@@ -71,7 +70,18 @@ class BatchReport:
     failed: int
     copied: int
     images: int
+    left: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class ProfileReport:
+    """What became of the LoRAs that waited for one profile."""
+
+    profile: str
+    batches: tuple[BatchReport, ...]
+    commit: "CommitReport"
+    contact_sheet: str
 
 
 @dataclass(frozen=True)
@@ -85,9 +95,7 @@ class IndexReport:
     weights: "WeightsReport"
     n_planned: int
     check_failures: tuple["CheckFailure", ...]
-    batches: tuple[BatchReport, ...] | None = None
-    commit: "CommitReport | None" = None
-    contact_sheet: str | None = None
+    profiles: tuple[ProfileReport, ...] | None = None
     n_cleaned: int | None = None
 
 

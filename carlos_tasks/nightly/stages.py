@@ -5,7 +5,8 @@
                                                                      commit_index ─► run_checks, contact_sheet, clean_up
 
 What goes in and out is small: keys and counts, never embeddings. Every stage can be killed at any point and run again.
-Only the two commits, `describe_weights` and `note_failure` write to the catalog.
+Only the two commits, `describe_weights` and `note_failure` write to the catalog. `plan` is of all profiles of the
+deployment, `make_baseline`, `commit_index` and `contact_sheet` are of the one that their settings ask.
 
 DAG files import this module while Airflow parses them, so what a stage needs is imported when it runs.
 """
@@ -13,19 +14,20 @@ DAG files import this module while Airflow parses them, so what a stage needs is
 import hashlib
 import logging
 import time
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.intake.partitions import read_partition
-from carlos_tasks.nightly.backlog import backlog, baseline_is_damaged, refinements, thresholds_in_force
-from carlos_tasks.nightly.stage_reports import BaselineReport, BatchReport, Failure, IndexReport, Plan
+from carlos_tasks.nightly.backlog import backlog, damaged_baselines, drawn_together, thresholds_in_force
+from carlos_tasks.nightly.stage_reports import BaselineReport, BatchReport, Failure, Plan
+from carlos_tasks.profiles.deployment import check_weights, deployed_by_id, image_groups, measured_profiles
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.progress import progress
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from carlos_tasks.store.keys import outcome_key
-from carlos_tasks.worker.plans import Manifest, cut, manifests_of, read_manifest, write_manifest
+from carlos_tasks.store.keys import BASELINE, outcome_key
+from carlos_tasks.worker.plans import Manifest, cut_all, manifests_of, read_manifest, write_manifests
 
 if TYPE_CHECKING:
     from carlos_tasks.commit.index import CommitReport
@@ -34,11 +36,14 @@ if TYPE_CHECKING:
     from carlos_tasks.intake.discovery import Discovery
     from carlos_tasks.intake.shard_rows import IntakeReport
     from carlos_tasks.lake.checks import CheckFailure
+    from carlos_tasks.lake.outcomes import OutcomeRecord
 
 log = logging.getLogger(__name__)
 
-# Airflow maps over at most `[core] max_map_length` = 1024 batches; what does not fit stays in the backlog.
+# Airflow maps over at most `[core] max_map_length` = 1024 batches.
 MAX_BATCHES = 1000
+# Of a task's time: the rest is for starting, loading and the last shard.
+_SHARE_OF_TIME = 0.9
 
 
 def discover(settings: Settings, source_uri: str, again: bool | None = False, *, sweep: bool = False) -> "Discovery":
@@ -98,84 +103,121 @@ def note_failure(settings: Settings, partition_key: str, failure: Failure) -> No
 
 
 def plan(settings: Settings) -> Plan:
-    """Cut the LoRAs that the profile has no representation of into batches, and store a manifest for each.
+    """Cut the LoRAs that a profile has no representation of into batches of one profile; store a manifest for each.
 
     The backlog is read from the lake, never from events: what an earlier night left undone is in it.
 
     Raises:
-        SettingsError: the profile is imported, so that nothing can be measured under it.
+        SettingsError: the profiles are not sound together, or nothing can be measured under any of them.
     """
-    profile = load_profile(settings.profile)
-    most = profile.looks()[-1]
-    waiting = (*backlog(settings, profile), *refinements(settings, profile))
-    ids = [lora.lora_id for lora in waiting]
-    plan_id = hashlib.sha256("\n".join([profile.profile_id, *ids]).encode()).hexdigest()[:16]
-    store = open_store(settings.store)
-    batches = list(islice(cut(waiting, settings.loras_per_batch), MAX_BATCHES))
-    if not batches and baseline_is_damaged(settings, profile):
-        batches = [()]  # only the baseline is to be made and committed
-    thresholds = thresholds_in_force(settings, profile) if batches else None
-    keys = tuple(
-        write_manifest(
-            store, plan_id, number, Manifest(profile_id=profile.profile_id, loras=loras, thresholds=thresholds)
-        )
-        for number, loras in enumerate(batches)
+    profiles, groups = measured_profiles(settings), image_groups(settings)
+    waiting = drawn_together(backlog(settings), groups)
+    named = [
+        line for name, loras in waiting.items() for line in (profiles[name].profile_id, *(x.lora_id for x in loras))
+    ]
+    plan_id = hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]
+    batches = {name: cut for name, cut in cut_all(waiting, settings.loras_per_batch, MAX_BATCHES).items() if cut}
+    if not batches:  # only baselines are to be made and committed
+        damaged = set(damaged_baselines(settings))
+        batches = {names[0]: [()] for names in groups if damaged & set(names)}
+    thresholds = thresholds_in_force(settings, list(profiles.values())) if batches else {}
+    ids = {names[0]: tuple(profiles[name].profile_id for name in names) for names in groups}
+    keys = write_manifests(
+        open_store(settings.store),
+        plan_id,
+        [
+            Manifest(profile_id=ids[name][0], also=ids[name][1:], loras=loras, thresholds=thresholds)
+            for name in batches
+            for loras in batches[name]
+        ],
     )
-    log.info("%d LoRAs wait for profile %s, at most %d pairs each", len(ids), profile.name, most)
-    return Plan(profile.profile_id, plan_id, keys, len(ids))
+    for name, loras in waiting.items():
+        log.info("%d LoRAs wait for profile %s, at most %d pairs each", len(loras), name, profiles[name].looks()[-1])
+    left = iter(keys)
+    planned = {name: tuple(next(left) for _ in cut) for name, cut in batches.items()}
+    # Who shares images has no batches of its own, but something to commit.
+    shared = {name: planned.get(name, ()) for names in groups if names[0] in planned for name in names}
+    return Plan(plan_id, shared, sum(map(len, waiting.values())))
 
 
 def make_baseline(settings: Settings) -> BaselineReport:
-    """Make the images of the bare backbone, once per profile."""
+    """Make the images of the bare backbone, once per profile.
+
+    Raises:
+        SettingsError: the profile's backbone has no weights.
+    """
     from carlos_tasks.worker.worker import Worker
 
-    profile = load_profile(settings.profile)
-    n_pairs = len(profile.pairs())
-    with progress("baseline", n_pairs) as advance:
-        n_new = Worker(settings, [profile], open_store(settings.store)).make_baseline(advance)
+    check_weights(settings.model_copy(update={"profiles": ""}))
+    (names,) = [names for names in image_groups(settings) if settings.profile in names]
+    group = [measured_profiles(settings)[name] for name in names]
+    n_pairs = len(group[0].pairs())
+    if names[0] != settings.profile:
+        return BaselineReport(n_pairs, 0)  # drawn with the first of those that share the images
+    with progress(f"baseline of {names[0]}", n_pairs) as advance:
+        n_new = Worker(settings, group, open_store(settings.store)).make_baseline(advance)
     return BaselineReport(n_pairs, n_new)
 
 
-def index_batch(settings: Settings, manifest_key: str) -> BatchReport:
-    """Measure the LoRAs of one manifest; what is done already is skipped."""
+def with_baseline(settings: Settings, batches: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return the manifests of those profiles of a plan that have a baseline: without one nothing can be compared.
+
+    Raises:
+        PermanentError: none of them has one.
+    """
+    store, profiles = open_store(settings.store), measured_profiles(settings)
+    lacking = [name for name in batches if not store.exists(outcome_key(profiles[name].profile_id, BASELINE))]
+    if lacking:
+        log.warning("left out, since their baseline could not be made: %s", ", ".join(lacking))
+    if len(lacking) == len(batches):
+        raise PermanentError(f"no profile has its baseline: see the log of make_baseline ({', '.join(lacking)})")
+    return [key for name, keys in batches.items() if name not in lacking for key in keys]
+
+
+def index_batch(settings: Settings, manifest_key: str, *, minutes: float | None = None) -> BatchReport:
+    """Measure the LoRAs of one manifest, under the profile that it was planned for; what is done already is skipped.
+
+    Args:
+        minutes: how long the task may take; it begins no LoRA that would last longer. None: as long as it takes.
+    """
     from carlos_tasks.worker.worker import Worker
 
-    profile = load_profile(settings.profile)
     store = open_store(settings.store)
     manifest = read_manifest(store, manifest_key)
-    if manifest.profile_id != profile.profile_id:
-        raise PermanentError(f"{manifest_key} was planned for profile {manifest.profile_id}, not {profile.profile_id}")
-    worker = Worker(settings, [profile], store, {profile.profile_id: manifest.thresholds})
+    try:
+        group = [deployed_by_id(settings, profile_id) for profile_id in (manifest.profile_id, *manifest.also)]
+    except NotFound as exc:
+        raise PermanentError(f"{manifest_key} was planned for another deployment: {exc}") from exc
+    worker = Worker(settings, group, store, manifest.thresholds)
     started = time.monotonic()
-    with progress(manifest_key, len(manifest.loras) * profile.looks()[-1]) as advance:
-        outcomes = [outcome for lora in manifest.loras for outcome in worker.index(lora, advance)]
+    ended: list[tuple[OutcomeRecord, ...]] = []
+    with progress(manifest_key, len(manifest.loras) * group[0].looks()[-1]) as advance:
+        for number, lora in enumerate(manifest.loras):
+            taken = time.monotonic() - started
+            if minutes is not None and number and taken + taken / number > 60 * minutes * _SHARE_OF_TIME:
+                log.warning("%d LoRAs wait for the next plan: the task's time is over", len(manifest.loras) - number)
+                break
+            ended.append(worker.index(lora, advance))
+    outcomes = [outcome for of_lora in ended for outcome in of_lora]
     return BatchReport(
-        lora_ids=tuple(outcome.lora_id for outcome in outcomes),
+        lora_ids=tuple(of_lora[0].lora_id for of_lora in ended),
         embedded=sum(outcome.status == "embedded" for outcome in outcomes),
         unpatched=sum(outcome.status == "unpatched" for outcome in outcomes),
         failed=sum(outcome.status == "failed" for outcome in outcomes),
         copied=sum(outcome.copied_from is not None for outcome in outcomes),
-        images=sum(outcome.n_pairs for outcome in outcomes if outcome.copied_from is None),
+        images=sum(max((o.n_pairs for o in of_lora if o.copied_from is None), default=0) for of_lora in ended),
+        left=len(manifest.loras) - len(ended),
         seconds=round(time.monotonic() - started, 1),
     )
 
 
-def _is_whole(settings: Settings, manifest_key: str) -> bool:
-    """Whether a manifest can be read; where not, its LoRAs wait for the next plan, and the other batches go on."""
-    try:
-        read_manifest(open_store(settings.store), manifest_key)
-    except (NotFound, PermanentError) as exc:
-        log.warning("a batch is left out: %s", exc)
-        return False
-    return True
-
-
 def commit_index(settings: Settings, plan_id: str) -> "CommitReport":
-    """Register the finished shards of a plan and insert their representations, in one transaction."""
+    """Register the finished shards of a plan and insert their representations, in one transaction for a profile."""
     from carlos_tasks.commit.index import commit_index
 
     profile = load_profile(settings.profile)
-    planned = [lora.lora_id for part in manifests_of(open_store(settings.store), plan_id) for lora in part.loras]
+    manifests = manifests_of(open_store(settings.store), plan_id, profile.profile_id)
+    planned = [lora.lora_id for manifest in manifests for lora in manifest.loras]
     return commit_index(settings, profile, [outcome_key(profile.profile_id, lora_id) for lora_id in planned])
 
 
@@ -207,29 +249,3 @@ def contact_sheet(settings: Settings) -> str:
     from carlos_tasks.reports.contact_sheet import write_contact_sheet
 
     return write_contact_sheet(settings, load_profile(settings.profile))
-
-
-def index_all(settings: Settings, source_uri: str, *, sweep: bool = False) -> IndexReport:
-    """Run every stage in this process: what `carlos index` does where there is no Airflow.
-
-    Args:
-        sweep: reconcile a live source by id, which reads all of it.
-    """
-    from carlos_tasks.intake.source_intake import ingest_source
-
-    ingested = ingest_source(settings, source_uri, sweep=sweep)
-    described = describe_weights(settings)
-    planned = plan(settings)
-    if not planned.batches:
-        return IndexReport(ingested, described, planned.n_loras, tuple(run_checks(settings)))
-    make_baseline(settings)
-    return IndexReport(
-        ingested,
-        described,
-        planned.n_loras,
-        batches=tuple(index_batch(settings, key) for key in planned.batches if _is_whole(settings, key)),
-        commit=commit_index(settings, planned.plan_id),
-        contact_sheet=contact_sheet(settings),
-        check_failures=tuple(run_checks(settings)),
-        n_cleaned=len(clean_up(settings)),
-    )

@@ -111,6 +111,9 @@ class Profile(Frozen):
     retrieval_prompts: PromptFile
     thresholds: dict[str, Threshold] = Field(default_factory=dict)
     budget: Budget | None = None  # None: all pairs of every LoRA
+    # What listings call a relative of the base model ("Pony"): this profile takes those LoRAs alone, and the profiles
+    # of the base model in the same deployment leave them to it. Empty: it takes all of its base model.
+    relatives: tuple[str, ...] = ()
     # folder of the policy whose concepts LoRAs are compared with, where the settings name no other
     policy: str = "package:policies/platform"
     pairs_per_shard: int = Field(ge=1)

@@ -9,11 +9,14 @@
 """
 
 import hashlib
+import re
 from pathlib import Path
 
 from carlos_tasks.errors import NotFound, ProfileMismatch
 
 PACKAGE_FOLDER = Path(__file__).parents[1]
+HUB = "hub:"
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def local_path(uri: str) -> Path:
@@ -59,6 +62,35 @@ def folder_digest(folder: Path) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
+def check_pinned(uri: str, revision: str) -> None:
+    """Refuse a model of the Hub whose revision is a branch or a tag: it would be another model one day.
+
+    Raises:
+        ProfileMismatch: the revision is no commit.
+    """
+    if uri.startswith(HUB) and not _COMMIT.fullmatch(revision):
+        raise ProfileMismatch(
+            f"its backbone has no weights: {uri} is to be pinned by a commit, not by {revision!r}. Copy the profile's "
+            "file and write the 40 digits of the commit that you use into identity.backbone.revision"
+        )
+
+
+def check_there(uri: str) -> None:
+    """Refuse a local model of which nothing lies here; what the Hub has is not looked at.
+
+    Raises:
+        ProfileMismatch: no model lies there.
+    """
+    if uri.startswith(HUB):
+        return
+    try:
+        is_there = (local_path(uri) / "model_index.json").is_file()
+    except NotFound:
+        is_there = False
+    if not is_there:
+        raise ProfileMismatch(f"its backbone has no weights: no model of diffusers lies at {uri}")
+
+
 def model_folder(uri: str, revision: str) -> tuple[str, str | None]:
     """Find a model, and check a local one against its revision.
 
@@ -70,10 +102,11 @@ def model_folder(uri: str, revision: str) -> tuple[str, str | None]:
         What `from_pretrained` takes: (folder or repository name, commit or None).
 
     Raises:
-        ProfileMismatch: the folder's files are not those that the profile names.
+        ProfileMismatch: the folder's files are not those that the profile names, or it names no commit of the Hub.
     """
-    if uri.startswith("hub:"):
-        return uri.removeprefix("hub:"), revision
+    check_pinned(uri, revision)
+    if uri.startswith(HUB):
+        return uri.removeprefix(HUB), revision
     folder = local_path(uri)
     found = folder_digest(folder)
     if found != revision:

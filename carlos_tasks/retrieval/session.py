@@ -140,8 +140,8 @@ def _encode(settings: Settings, text: str, profile_id: str) -> list[float]:
 
 
 def _profile(settings: Settings, profile_id: str) -> Profile:
-    """The profile with an id: that of the settings, or one that ships."""
-    for name in (settings.profile, *shipped_profiles()):
+    """The profile with an id: one of the settings, or one that ships."""
+    for name in (*settings.profile_names, *shipped_profiles()):
         profile = load_profile(name)
         if profile.profile_id == profile_id:
             return profile

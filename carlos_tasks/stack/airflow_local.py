@@ -29,9 +29,11 @@ _COMMANDS = {
 # What a user may set for the stack. Every other CARLOS_, AIRFLOW and AWS_ variable of the shell is about another lake.
 _PASSED_ON = (
     "CARLOS_PROFILE",
+    "CARLOS_PROFILES",
     "CARLOS_DEVICE",
     "CARLOS_IMAGES_PER_STEP",
     "CARLOS_LORAS_PER_BATCH",
+    "CARLOS_TASK_MINUTES",
     "CARLOS_EVIDENCE_PAIRS",
     "CARLOS_RETRY_DELAY_S",
 )

@@ -1,7 +1,7 @@
 """All of the local stack up, all of it down."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,7 +30,9 @@ def check_can_start() -> None:
     find_rclone()
 
 
-def start_stack(layout: Layout, dump: Path | None = None) -> tuple[State, AirflowApi]:
+def start_stack(
+    layout: Layout, dump: Path | None = None, more: Mapping[str, str] | None = None
+) -> tuple[State, AirflowApi]:
     """Start the S3 server and Airflow over what the folder holds, and let its DAGs run.
 
     `discover_loras` then starts by itself, for the last night that it has missed.
@@ -38,6 +40,7 @@ def start_stack(layout: Layout, dump: Path | None = None) -> tuple[State, Airflo
     Args:
         layout: where everything lies; what was there is kept.
         dump: folder that is copied into the bucket that `discover_loras` lists.
+        more: variables for Airflow's processes, beside those of every stack.
 
     Raises:
         CarlosError: something did not start; nothing of it is left running then.
@@ -48,7 +51,7 @@ def start_stack(layout: Layout, dump: Path | None = None) -> tuple[State, Airflo
         _start_s3(layout, state)
         if dump is not None:
             publish(dump, state)
-        env = airflow.environment(layout, state)
+        env = airflow.environment(layout, state) | dict(more or {})
         airflow.migrate(layout, env)
         state.processes += airflow.start_airflow(layout, state, env)
         state.write(layout)
@@ -76,10 +79,12 @@ def stop_stack(layout: Layout) -> list[str]:
 
 
 @contextmanager
-def running_stack(layout: Layout, dump: Path | None = None) -> Iterator[tuple[State, AirflowApi]]:
+def running_stack(
+    layout: Layout, dump: Path | None = None, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[State, AirflowApi]]:
     """A stack that ends with the block, whatever happens in it."""
     with exiting_on_signals():
-        state, api = start_stack(layout, dump)
+        state, api = start_stack(layout, dump, more)
         try:
             with api:
                 yield state, api

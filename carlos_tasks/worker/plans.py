@@ -4,8 +4,9 @@
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -13,6 +14,7 @@ from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.store.keys import manifest_key, plan_prefix
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.store.sealed import read_sealed, write_sealed
+from carlos_tasks.threads import at_once
 
 log = logging.getLogger(__name__)
 
@@ -36,16 +38,35 @@ class LoraTask:
 
 
 class Manifest(BaseModel):
-    """The LoRAs that one task measures, the profile they are measured under, and its thresholds in force.
+    """The LoRAs that one task measures, the profile they are measured under, and those that share its images (`also`).
 
-    Manifests of an older version name no thresholds; those of the profile hold then.
+    `thresholds`: those in force, by profile_id and name. Manifests of an older version name none; those that the
+    profiles ship with hold then.
     """
 
     model_config = ConfigDict(frozen=True)
 
     profile_id: str
     loras: tuple[LoraTask, ...]
-    thresholds: dict[str, float] | None = None
+    also: tuple[str, ...] = ()
+    thresholds: dict[str, dict[str, float]] = {}
+
+
+Batches = list[tuple[LoraTask, ...]]
+
+
+def cut_all(waiting: Mapping[str, Sequence[LoraTask]], size: int, most: int) -> dict[str, Batches]:
+    """Cut the backlog of every profile into batches of one size.
+
+    Args:
+        waiting: LoRAs by profile. most: batches of all profiles together, one a profile at least.
+        size: LoRAs in a batch, where no more than `most` come of it; else it grows until they do.
+    """
+    batches = {name: list(cut(loras, size)) for name, loras in waiting.items()}
+    while sum(map(len, batches.values())) > max(most, len(waiting)):
+        size = ceil(1.25 * size)
+        batches = {name: list(cut(loras, size)) for name, loras in waiting.items()}
+    return batches
 
 
 def cut(waiting: Iterable[LoraTask], size: int) -> Iterator[tuple[LoraTask, ...]]:
@@ -76,11 +97,17 @@ def _groups(waiting: Iterable[LoraTask]) -> Iterator[list[LoraTask]]:
         yield group
 
 
-def write_manifest(store: ObjectStore, plan_id: str, number: int, manifest: Manifest) -> str:
-    """Store the manifest of one batch of a plan; returns its key."""
-    key = manifest_key(plan_id, number)
-    write_sealed(store, key, manifest.model_dump(mode="json"))
-    return key
+def write_manifests(store: ObjectStore, plan_id: str, manifests: Sequence[Manifest]) -> list[str]:
+    """Store the manifests of a plan's batches, several at once; returns their keys in the same order."""
+    keys = [manifest_key(plan_id, number) for number in range(len(manifests))]
+    with at_once() as each:
+        list(
+            each(
+                lambda one: write_sealed(store, one[0], one[1].model_dump(mode="json")),
+                zip(keys, manifests, strict=True),
+            )
+        )
+    return keys
 
 
 def read_manifest(store: ObjectStore, key: str) -> Manifest:
@@ -97,10 +124,19 @@ def read_manifest(store: ObjectStore, key: str) -> Manifest:
         raise PermanentError(f"{key} is no manifest of a plan: {exc.errors()[0]['msg']}") from exc
 
 
-def manifests_of(store: ObjectStore, plan_id: str) -> Iterator[Manifest]:
-    """Read every manifest of a plan; the LoRAs of one that is broken, or is gone, stay in the backlog."""
-    for item in store.list(plan_prefix(plan_id)):
-        try:
-            yield read_manifest(store, item.key)
-        except (NotFound, PermanentError) as exc:
-            log.warning("the LoRAs of a batch stay in the backlog: %s", exc)
+def manifests_of(store: ObjectStore, plan_id: str, profile_id: str) -> list[Manifest]:
+    """Read the manifests of a plan that are for a profile; the LoRAs of one that cannot be read stay in the backlog."""
+    keys = [item.key for item in store.list(plan_prefix(plan_id))]
+    with at_once() as each:
+        found = list(each(lambda key: _read_or_leave(store, key), keys))
+    return [
+        manifest for manifest in found if manifest is not None and profile_id in {manifest.profile_id, *manifest.also}
+    ]
+
+
+def _read_or_leave(store: ObjectStore, key: str) -> Manifest | None:
+    try:
+        return read_manifest(store, key)
+    except (NotFound, PermanentError) as exc:
+        log.warning("the LoRAs of a batch stay in the backlog: %s", exc)
+        return None

@@ -1,13 +1,27 @@
-/* mart.backlog(profile, backbone, words := 'append'): LoRAs made for a backbone that a profile (its id) has not measured yet,
-   nor tried, or of which something was found damaged (core.damage), and whose file is in the store. words: what the profile does with trigger words, append or ignore.
+/* mart.backlog(profile, backbone, words := 'append', relatives := '', others := ''): LoRAs made for a backbone that a profile
+   (its id) has not measured yet, nor tried, or of which something was found damaged (core.damage), and whose file is in the
+   store. words: what the profile does with trigger words, append or ignore.
+   relatives: what listings call a relative of the backbone, as core.comparable_words writes it, with spaces between
+   ('pony ponydiffusionv6xl'): only LoRAs of which a listing claims one of them. others: such words that other profiles take:
+   no LoRA of which a listing claims one of them.
    measured_as: a LoRA with the same core.measure_key, from which the measurement is copied: one that has been drawn, or
    else the first that waits.
    is_near_known: by its weights (core.weights_kind) it is near to one that the profile has measured, or to one that waits
    ahead of it. What is near to nothing known teaches the index most, and comes first.
    Grain: one row per lora_id, of equals the longest known first, each followed by those with its key; the same backlog
    comes in the same order. */
-create or replace macro mart.backlog(profile, backbone, words := 'append') as table (
-    with waiting as (
+create or replace macro mart.backlog(profile, backbone, words := 'append', relatives := '', others := '') as table (
+    with claimed as (
+        select
+            lora_id,
+            bool_or(list_contains(string_split(relatives, ' '), core.comparable_words(base_model_claimed))) as is_taken,
+            bool_or(list_contains(string_split(others, ' '), core.comparable_words(base_model_claimed))) as is_others
+        from mart.newest_listing
+        where relatives <> '' or others <> ''
+        group by lora_id
+    ),
+
+    waiting as (
         select
             lora_id,
             file_key,
@@ -16,9 +30,11 @@ create or replace macro mart.backlog(profile, backbone, words := 'append') as ta
             first_seen_at,
             core.measure_key(tensors_sha256, scale_key, if(words = 'ignore', [], trigger_words)) as measure_key
         from core.lora as lora
+        left join claimed using (lora_id)
         where
             base_model = backbone
             and file_key is not null
+            and if(relatives <> '', coalesce(claimed.is_taken, false), not coalesce(claimed.is_others, false))
             and not exists (
                 from core.representation as done
                 where

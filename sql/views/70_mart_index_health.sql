@@ -1,5 +1,6 @@
 /* How the index stands. Grain: one row per profile. A LoRA is known to a profile when its base model is the
    profile's backbone; the backlog is what is known, has its file in the store and was not measured, nor tried in vain.
+   Which claimed relatives a deployment sends to other profiles (docs/profiles.md) is no fact of the lake, and not counted.
    Refused files and failing shards belong to no profile: every row has the same. `failing_since` and `failing_reason` are
    those of the shard that fails for the longest time; raw.shard_failure has all. */
 create or replace view mart.index_health as

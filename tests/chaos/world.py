@@ -14,12 +14,14 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from safetensors.numpy import load_file, save_file
 
 from carlos_tasks.intake.source_intake import ingest_source
-from carlos_tasks.nightly.stages import index_all, index_batch, make_baseline, plan
+from carlos_tasks.nightly.one_process import index_all
+from carlos_tasks.nightly.stages import index_batch, make_baseline, plan
 from carlos_tasks.settings import Settings
 from carlos_tasks.stack.s3_server import S3Server, start_s3_server
 from carlos_tasks.store import open_store
@@ -138,7 +140,7 @@ def measure(world: World) -> None:
     ingest_source(world.settings, world.source)
     planned = plan(world.settings)
     make_baseline(world.settings)
-    for key in planned.batches:
+    for key in chain.from_iterable(planned.batches.values()):
         index_batch(world.settings, key)
 
 

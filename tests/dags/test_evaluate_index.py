@@ -40,7 +40,7 @@ def test_a_new_report_is_returned(evaluate_task: Any, monkeypatch: pytest.Monkey
         return kept
 
     monkeypatch.setattr("carlos_tasks.evaluation.stored.evaluate_and_keep", keep)
-    assert evaluate_task(params={"again": again}) == asdict(kept)
+    assert evaluate_task("micro", params={"again": again}) == asdict(kept)
     assert asked == [again]
 
 
@@ -52,11 +52,11 @@ def test_a_state_that_has_its_report_and_an_empty_lake_end_as_skipped(
     where = "carlos_tasks.evaluation.stored.evaluate_and_keep"
     monkeypatch.setattr(where, lambda settings, again: KeptEvaluation("p/", is_new=False))
     with pytest.raises(AirflowSkipException, match="has its report at p/"):
-        evaluate_task(params={"again": False})
+        evaluate_task("micro", params={"again": False})
 
     def nothing(settings: Any, again: bool) -> Any:
         raise NotFound("nothing is measured yet")
 
     monkeypatch.setattr(where, nothing)
     with pytest.raises(AirflowSkipException, match="nothing is measured yet"):
-        evaluate_task(params={"again": False})
+        evaluate_task("micro", params={"again": False})

@@ -43,7 +43,7 @@ def test_a_new_report_is_returned(report_task: Any, monkeypatch: pytest.MonkeyPa
         return KeptReport("p/", True, 3, {}, "0" * 64)
 
     monkeypatch.setattr("carlos_tasks.reports.moderation.report.store_moderation", store)
-    assert report_task(params={"again": again})["n_files"] == 3
+    assert report_task("micro", params={"again": again})["n_files"] == 3
     assert asked == [again]
 
 
@@ -53,4 +53,4 @@ def test_a_state_that_has_its_report_ends_as_skipped(report_task: Any, monkeypat
     where = "carlos_tasks.reports.moderation.report.store_moderation"
     monkeypatch.setattr(where, lambda settings, again: KeptReport("p/", False, 0, {}, "0" * 64))
     with pytest.raises(AirflowSkipException, match="has its report at p/"):
-        report_task(params={"again": False})
+        report_task("micro", params={"again": False})

@@ -40,14 +40,14 @@ def test_an_empty_index_is_nothing_to_do_and_a_set_that_is_not_there_fails(
     attribute = attribute_references().get_task("attribute").python_callable
     house = tmp_path / "house"
     with pytest.raises(NotFound, match="there is no folder"):
-        attribute(str(house), params={"again": False})
+        attribute(str(house), "micro", params={"again": False})
     house.mkdir()
     (house / "reference.toml").write_text(
         'title = "House"\nrights_holder = "House"\nprovenance = "made for this test"\nlicence = "CC0"\n'
         'texts = ["a photo in the house style"]\n'
     )
     with pytest.raises(AirflowSkipException, match="no LoRA is measured"):
-        attribute(str(house), params={"again": False})
+        attribute(str(house), "micro", params={"again": False})
 
 
 def test_with_reference_sets_in_the_settings_it_can_be_read_too(tmp_path: Path) -> None:

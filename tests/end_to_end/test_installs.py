@@ -212,7 +212,7 @@ def names(install: Callable[[str], Install], tmp_path_factory: pytest.TempPathFa
     full = install("index")
     indexed = full.carlos("index folder:{loras} --json", names)
     assert indexed.returncode == 0, indexed.stderr
-    names["lora"], names["other"], *_ = json.loads(indexed.stdout)[0]["batches"][0]["lora_ids"]
+    names["lora"], names["other"], *_ = json.loads(indexed.stdout)[0]["profiles"][0]["batches"][0]["lora_ids"]
     names["key"] = json.loads(full.carlos("keys new {folder}/ana --json", names).stdout)[0]["key_id"]
     full.all_of('thresholds --calibrate\nqueries foggy\nsearch "a striped picture"\nscore', names)
     return names

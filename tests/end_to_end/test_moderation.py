@@ -37,7 +37,8 @@ def moderated(stack: Stack, first_night: dict[str, Any]) -> dict[str, Any]:
     """What the first run of moderation did, which the commit of the first night started."""
     run_id = first_night["moderation"]
     return {
-        task: stack.api.returned("moderate_index", run_id, task) for task in ("score_concepts", "report_moderation")
+        task: stack.api.returned("moderate_index", run_id, task, map_index=0)
+        for task in ("score_concepts", "report_moderation")
     }
 
 

@@ -9,8 +9,9 @@ from safetensors.numpy import load_file, save_file
 
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.nightly.backlog import backlog_size
+from carlos_tasks.nightly.one_process import index_all
 from carlos_tasks.nightly.stage_reports import IndexReport
-from carlos_tasks.nightly.stages import index_all, plan
+from carlos_tasks.nightly.stages import plan
 from carlos_tasks.settings import Settings
 from tests.commit.small_index import small_profile
 
@@ -41,7 +42,7 @@ def night(small: Settings, tmp_path: Path) -> Callable[..., IndexReport]:
 def copied(report: IndexReport) -> list[tuple[int, int, int]]:
     """LoRAs, copies and images of each batch."""
     assert report.check_failures == ()
-    return [(len(batch.lora_ids), batch.copied, batch.images) for batch in report.batches or ()]
+    return [(len(batch.lora_ids), batch.copied, batch.images) for own in report.profiles or () for batch in own.batches]
 
 
 def test_equals_of_one_night_and_of_the_next_are_drawn_once(
@@ -76,4 +77,4 @@ def test_a_lake_of_before_the_copies_is_brought_up_to_date(small: Settings, made
         )
         con.execute("delete from core.migration where path = 'search/30_backlog.sql'")
     assert backlog_size(small) == 0
-    assert plan(small).batches == ()
+    assert plan(small).batches == {}

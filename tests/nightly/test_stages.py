@@ -35,7 +35,7 @@ from carlos_tasks.sources import open_source
 from carlos_tasks.sources.listing import Listing, Rejection, Source
 from carlos_tasks.store import open_store
 from carlos_tasks.store.objects import ObjectInfo
-from carlos_tasks.worker.plans import Manifest, read_manifest, write_manifest
+from carlos_tasks.worker.plans import Manifest, read_manifest, write_manifests
 from tests.sources.models import a_model
 
 
@@ -358,33 +358,29 @@ class TestAShardFailsEveryNight:
         assert not Path(settings.catalog.removeprefix("sqlite:")).exists()
 
 
-def test_more_than_fits_into_one_plan_waits_for_the_next(settings: Settings) -> None:
-    """Airflow maps over so many batches and no more."""
+def test_batches_grow_until_airflow_maps_over_them(settings: Settings) -> None:
+    """It maps over so many and no more; nothing is left out, and the same backlog gives the same plan."""
     register(settings)
     one_each = settings.model_copy(update={"loras_per_batch": 1})
-    add = (
-        "insert into core.lora by name select format('{:064d}', i) as lora_id, 'micro-xl' as base_model, "
-        "format('files/{}', i) as file_key, now() as first_seen_at, now() as taken_in_at from range(?, ?) as t(i)"
-    )
-    with connect(settings, read_only=False) as con:
-        con.execute(add, [0, MAX_BATCHES + 3])
-    first = plan(one_each)
-    assert (len(first.batches), first.n_loras) == (MAX_BATCHES, MAX_BATCHES + 3)
-    assert first.batches == plan(one_each).batches
+    wait(settings, MAX_BATCHES + 3)
+    planned = plan(one_each)
+    (keys,) = planned.batches.values()
+    assert (len(keys), planned.n_loras, backlog_size(one_each)) == ((MAX_BATCHES + 4) // 2, *[MAX_BATCHES + 3] * 2)
+    assert plan(one_each) == planned
     store = open_store(settings.store)
-    planned = {lora.lora_id for key in first.batches for lora in read_manifest(store, key).loras}
-    assert len(planned) == MAX_BATCHES
+    manifests = [read_manifest(store, key) for key in keys]
+    assert len({lora.lora_id for manifest in manifests for lora in manifest.loras}) == MAX_BATCHES + 3
+    assert {len(manifest.loras) for manifest in manifests[:-1]} == {2}
+
+
+def wait(settings: Settings, n_loras: int, base_model: str = "micro-xl") -> None:
+    """Put LoRAs into the lake that were never measured."""
     with connect(settings, read_only=False) as con:
         con.execute(
-            "insert into core.representation by name "
-            "select $profile_id as profile_id, unnest($ids) as lora_id, 'failed' as measured, now() as computed_at",
-            {"profile_id": load_profile(settings.profile).profile_id, "ids": sorted(planned)},
+            "insert into core.lora by name select sha256($model || i::varchar) as lora_id, $model as base_model, "
+            "'files/' || i::varchar as file_key, now() as first_seen_at, now() as taken_in_at from range($n) as t(i)",
+            {"model": base_model, "n": n_loras},
         )
-    rest = plan(one_each)
-    assert (len(rest.batches), rest.n_loras, backlog_size(one_each)) == (3, 3, 3)
-    assert rest.plan_id != first.plan_id
-    left = {lora.lora_id for key in rest.batches for lora in read_manifest(store, key).loras}
-    assert len(left) == 3 and not left & planned
 
 
 def test_a_partition_leads_to_its_shard(settings: Settings, tmp_path: Path) -> None:
@@ -421,6 +417,6 @@ def test_an_empty_dump_has_nothing_new(settings: Settings, dump: Dump) -> None:
 def test_a_manifest_of_another_profile_is_refused(tmp_path: Path) -> None:
     settings = Settings(store=str(tmp_path))
     manifest = Manifest(profile_id="0123456789abcdef", loras=())
-    assert write_manifest(open_store(settings.store), "p", 0, manifest) == "plans/p/0000.json"
-    with pytest.raises(PermanentError, match="planned for profile 0123456789abcdef"):
+    assert write_manifests(open_store(settings.store), "p", [manifest]) == ["plans/p/0000.json"]
+    with pytest.raises(PermanentError, match="another deployment: profile 0123456789abcdef is none of micro: add it"):
         index_batch(settings, "plans/p/0000.json")

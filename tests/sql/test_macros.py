@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from carlos_tasks.lake.sql_files import sql_folder
 from carlos_tasks.lora.backbones.claims import FILE as CLAIMS
+from carlos_tasks.lora.backbones.claims import comparable_words
 from tests.sql.lake_rows import answer
 
 #: macro -> (case, expression, expected)
@@ -176,6 +177,10 @@ CASES: dict[str, list[tuple[str, str, Any]]] = {
     "restricts": [
         (action, f"core.restricts('{action}')", is_so)
         for action, is_so in {"takedown": True, "label": True, "no_action": False, "uphold": False}.items()
+    ],
+    "comparable_words": [
+        (words, f"core.comparable_words('{words}')", comparable_words(words))
+        for words in ("Pony Diffusion V6-XL", "pony_diffusion  v6.xl", "OnomaAIResearch/Illustrious-XL-v1.0", "")
     ],
     "says_a_base_model": [
         *((words, f"core.says_a_base_model('{words}')", True) for words in ("SDXL 1.0", "Flux.3", "somebody/other")),

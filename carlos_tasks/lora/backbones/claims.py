@@ -60,18 +60,18 @@ def read_claim(words: str) -> str | None:
 @lru_cache(512)
 def _named(words: str) -> str | None:
     table = _table()
-    base_model = table.words.get(_comparable(words))
+    base_model = table.words.get(comparable_words(words))
     if base_model is None and (with_kind := _KIND.match(words)):
-        base_model = table.words.get(_comparable(with_kind[1]))
+        base_model = table.words.get(comparable_words(with_kind[1]))
     if base_model is None:
         name = _WEIGHTS.sub("", re.split(r"[/\\]", words)[-1])
-        base_model = table.names.get(_comparable(name))
+        base_model = table.names.get(comparable_words(name))
     return base_model
 
 
 def says_a_base_model(words: str) -> bool:
     """Return whether some words claim a base model at all: "Other" and the empty text do not."""
-    comparable = _comparable(words)
+    comparable = comparable_words(words)
     return bool(comparable) and comparable not in _table().nothing
 
 
@@ -107,19 +107,22 @@ def _adapter_entries(text: str) -> Iterator[str]:
 @cache
 def _table() -> _Table:
     contents = json.loads(FILE.read_text())
-    nothing = frozenset(map(_comparable, contents.pop(SAYS_NOTHING)))
+    nothing = frozenset(map(comparable_words, contents.pop(SAYS_NOTHING)))
     words: dict[str, str] = {}
     names: dict[str, str] = {}
     for base_model, sources in contents.items():
-        words[_comparable(base_model)] = base_model
+        words[comparable_words(base_model)] = base_model
         for source, months in sources.items():
-            known = {_comparable(text): base_model for texts in months.values() for text in texts}
+            known = {comparable_words(text): base_model for texts in months.values() for text in texts}
             words |= known
             if source == BY_NAME:
                 names |= known
     return _Table(words, names, nothing)
 
 
-def _comparable(words: str) -> str:
-    """Return words without what people write in different ways: case, spaces, dashes, underscores and dots."""
+def comparable_words(words: str) -> str:
+    """Return words without what people write in different ways: case, spaces, dashes, underscores and dots.
+
+    "Pony Diffusion V6-XL" and "pony_diffusion_v6.xl" are the same; `core.comparable_words` in SQL.
+    """
     return _SEPARATORS.sub("", unicodedata.normalize("NFKC", words).casefold())

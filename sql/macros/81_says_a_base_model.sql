@@ -2,7 +2,7 @@
    say nothing are those of carlos_tasks/lora/backbones/claims.json; a test compares the two. */
 create or replace macro core.says_a_base_model(words) as
     coalesce(
-        regexp_replace(lower(words), '[\s._-]+', '', 'g') not in (
+        core.comparable_words(words) not in (
             '', 'other', 'unknown', 'none', 'null', 'undefined', 'n/a', 'custom', 'merge', 'all', 'any', 'odor', 'upscaler'
         ),
         false
