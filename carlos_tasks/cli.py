@@ -44,7 +44,7 @@ PARTS = (
     Part("keys", ("keys",), "Keys that sign: made, added, listed, revoked."),
     Part("reports", ("report",), "Write a report: moderation, attribution or transparency."),
     Part("lake", ("lake",), "Care for the lake: merge, expire, clean, verify, back up, restore."),
-    Part("indexing", ("validate", "index", "ingest", "refine", "import-published")),
+    Part("indexing", ("validate", "index", "ingest", "refine", "import-published", "scales")),
     Part("keeping", ("verify", "relocate")),
     Part("local", ("demo", "up", "down")),
 )

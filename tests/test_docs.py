@@ -253,6 +253,7 @@ INDEX: Rows = {
         {"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0", "other_id": "8d41e7aa", "cosine": 0.99995}
     ],
     "core.weight_sketch": [{"lora_id": "3f2a91c0", "change_norm": 1.0}, {"lora_id": "8d41e7aa", "change_norm": 2.0}],
+    "core.lora_scale": [{"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0"}],
     "core.alike_weights": [
         {"lora_id": "3f2a91c0", "other_id": "8d41e7aa", "change_cosine": 0.95},
         {"lora_id": "8d41e7aa", "other_id": "waits"},

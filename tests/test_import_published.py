@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from carlos_tasks import cli
-from carlos_tasks.commit.import_published import PROFILE, import_published
+from carlos_tasks.commit.import_published import MEASURED, PROFILE, import_published
 from carlos_tasks.errors import NotFound, PermanentError, SettingsError
 from carlos_tasks.intake.source_intake import ingest_source
 from carlos_tasks.lake.catalog import connect
@@ -22,9 +22,10 @@ from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.search import show, similar
 from carlos_tasks.settings import Settings
 from tests.lakes import migrated_lake, settings_of
+from tests.retrieval.directions_in_lake import put
 from tests.samples import published
 from tests.samples.published import SCHEMA
-from tests.samples.real import Samples
+from tests.samples.real import REAL_SAMPLES, Samples, needs_real_samples
 
 #: Files of sql/commit that are tested here.
 TESTED_SQL = {"add_published"}
@@ -167,6 +168,45 @@ def test_the_profile_is_kept_apart_and_cannot_be_measured(settings: Settings, tm
     with pytest.raises(NotFound):
         similar(other, "civitai-1")
     assert load_profile(PROFILE).profile_id != load_profile("sdxl-paper").profile_id
+
+
+@needs_real_samples
+def test_with_the_prompts_loras_are_measured_beside_it(
+    settings: Settings, own_samples: Samples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real files: the profiles that ship name their hash."""
+    prompts = REAL_SAMPLES / "carlos_published_prompts.json"
+    monkeypatch.setenv("CARLOS_STORE", settings.store)
+    mine = settings.model_copy(update={"profile": MEASURED})
+    with pytest.raises(NotFound, match=r"carlos_published_prompts\.json is not in the store .*import-published"):
+        nightly.plan(mine)
+    with pytest.raises(PermanentError, match="not the prompts that the index was measured with"):
+        import_published(settings, REAL_SAMPLES / TABLE, own_samples.folder / "carlos_published_prompts.json")
+    for _ in range(2):
+        report = import_published(settings, REAL_SAMPLES / TABLE, prompts)
+        assert (report.n_prompts, report.n_imported + report.n_known) == (280, 740)
+    profile = load_profile(MEASURED)
+    published = load_profile(PROFILE)
+    assert len(profile.pairs()) == 280 * 16
+    assert profile.identity.model_copy(update={"seeds": ()}) == published.identity.model_copy(update={"seeds": ()})
+    texts = [prompt.text for prompt in profile.indexing_prompts().prompts]
+    assert texts[0].startswith("A hyper-realistic portrait of a smiling elderly woman")
+    assert len(set(texts)) == 280
+    assert not set(texts) & {prompt.text for prompt in profile.search_prompts().prompts}
+    assert nightly.plan(mine).n_loras == 0
+    assert nightly.run_checks(mine) == []
+    # A LoRA of one's own stands beside the 740: here one that does what a published one does.
+    published_id, *others = [hit["lora_id"] for hit in similar(settings, "civitai-135867", 9)]
+    with connect(settings, read_only=False) as con:
+        (direction,) = con.execute(
+            "select direction from core.representation where lora_id = ?", [published_id]
+        ).fetchall()[0]
+        put(con, profile.profile_id, {"mine": direction})
+    hits = similar(mine, "mine", 10)
+    assert (hits[0]["lora_id"], hits[0]["differs_in"]) == (published_id, ["seeds"])
+    assert hits[0]["score"] == pytest.approx(1)
+    found = [hit["lora_id"] for hit in similar(mine, "civitai-135867", 10)]
+    assert sorted(found) == sorted([published_id, "mine", *others])
 
 
 def test_another_index_is_not_mixed_into_the_one_that_is_there(settings: Settings, tmp_path: Path) -> None:

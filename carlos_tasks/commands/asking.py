@@ -64,6 +64,9 @@ class ChoiceOptions:
     license: Annotated[Texts, typer.Option(metavar="NAME", help="license of the listing, or else of the file")] = None
     source: Annotated[Texts, typer.Option(metavar="NAME", help="listed at this source")] = None
     creator: Annotated[Texts, typer.Option(metavar="NAME", help="published by this account")] = None
+    profile: Annotated[
+        Texts, typer.Option(metavar="NAME", help="measured under this profile, where several are ranked together")
+    ] = None
     status: Annotated[
         Texts, typer.Option(metavar="NAME", help="status to return (default: ok); may be given more than once")
     ] = None
@@ -112,6 +115,6 @@ def choices_of(options: ChoiceOptions) -> dict[str, Any]:
 
     one = ("strength_min", "strength_max", "consistency_min", "consistency_max", "nsfw_max", "since", "until")
     given = {name: getattr(options, name) for name in one if getattr(options, name) is not None}
-    several = ("base_model", "license", "source", "creator", "status")
+    several = ("base_model", "license", "source", "creator", "profile", "status")
     given |= {name: tuple(getattr(options, name)) for name in several if getattr(options, name)}
     return {"filters": filters_from(given), "diversity": options.diversity, "group_at": options.group_at}

@@ -1,4 +1,4 @@
-"""Filling the index: `carlos validate`, `index`, `ingest`, `refine`, `import-published`."""
+"""Filling the index: `carlos validate`, `index`, `ingest`, `refine`, `import-published`, `scales`."""
 
 import json
 from collections.abc import Mapping
@@ -12,11 +12,23 @@ from carlos_tasks.commands.arguments import Command
 from carlos_tasks.commands.command import AsJson, LakeCommand, load_settings
 from carlos_tasks.console import print_json, print_table, say
 from carlos_tasks.errors import CarlosError
+from carlos_tasks.lake.lora_ids import short_id
 
 if TYPE_CHECKING:
     from carlos_tasks.intake.source_intake import IngestReport
 
 app = typer.Typer()
+SCALE_COLUMNS = (
+    "lora_id",
+    "scale",
+    "status",
+    "is_surely_ok",
+    "is_recommended",
+    "strength",
+    "prompt_retention",
+    "consistency",
+    "n_pairs",
+)
 Sweep = Annotated[
     bool, typer.Option("--sweep", help="read a live source whole, and ask for what it lists no more; takes hours")
 ]
@@ -115,15 +127,64 @@ def refine(
 @app.command(cls=LakeCommand)
 def import_published(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="carlos_published_representations.parquet")],
+    prompts: Annotated[
+        Path | None,
+        typer.Option(
+            "--prompts", metavar="FILE", help="carlos_published_prompts.json, to measure with the same prompts"
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
-    """Import the index that the paper's authors published."""
+    """Import the index that the paper's authors published.
+
+    With its prompts, your own LoRAs can be measured beside it: docs/sources.md#the-published-index.
+    """
     from carlos_tasks.commit.import_published import import_published as take_over
 
-    report = asdict(take_over(load_settings(), file))
+    report = asdict(take_over(load_settings(), file, prompts))
     _print_reports(as_json, report)
     if not as_json:
         say(f"read it with CARLOS_PROFILE={report['profile']}: carlos sql, similar, show, search")
+        if prompts:
+            say("measure beside it with CARLOS_PROFILE=sdxl-published: carlos index; its searches rank both")
+    return 0
+
+
+@app.command(cls=LakeCommand)
+def scales(
+    lora_ids: Annotated[list[str], typer.Argument(metavar="LORA_ID", help="ids, or their first digits")],
+    at: Annotated[
+        list[float] | None, typer.Option("--at", metavar="SCALE…", help="scales; default: 0.25 to 1.5 by quarters")
+    ] = None,
+    pairs: Annotated[int, typer.Option("--pairs", metavar="N", min=2, help="pairs at each scale")] = 64,
+    out: Annotated[Path | None, typer.Option("--out", metavar="FILE", help="draw it, as a PNG file")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Measure LoRAs at several scales, and recommend one.
+
+    A killed sweep goes on where it was: docs/method.md#at-other-scales.
+    """
+    from carlos_tasks.extras import require
+    from carlos_tasks.nightly.scales import sweep_scales
+
+    require("carlos scales", "index", *(["evaluation"] if out else []))
+    if out and out.is_dir():  # said before hours of drawing, not after
+        raise CarlosError(f"{out} is a folder: name the picture's file, such as {out / 'scales.png'}")
+    from carlos_tasks.worker.scales import SCALES
+
+    found = sweep_scales(load_settings(), lora_ids, at or SCALES, pairs)
+    if out:
+        from carlos_tasks.evaluation.scales_figure import draw_scales_figure
+
+        draw_scales_figure(found, out)
+    if as_json:
+        print_json(found)
+        return 0
+    print_table([{**row, "lora_id": short_id(row["lora_id"])} for row in found], SCALE_COLUMNS)
+    for lora_id in dict.fromkeys(row["lora_id"] for row in found):
+        best = next((row for row in found if row["lora_id"] == lora_id and row["is_recommended"]), None)
+        said = f"scale {best['scale']:g} is recommended" if best else "it is surely ok at none of these scales"
+        say(f"{short_id(lora_id)}: {said}")
     return 0
 
 

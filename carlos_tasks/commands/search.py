@@ -73,7 +73,11 @@ def _print_hits(question: "Question", choices: ChoiceOptions, wide: bool, as_jso
     elif hits:
         # The first digits of an id name it as well, and leave room for the name; `civitai-212213` is short already.
         shown = [{**hit, "lora_id": i[:12] if len(i := hit["lora_id"]) == 64 else i} for hit in hits]
-        print_table(shown, WIDE_HIT_COLUMNS if wide else HIT_COLUMNS, bar="score")
+        columns = WIDE_HIT_COLUMNS if wide else HIT_COLUMNS
+        others = {hit["profile"]: hit["differs_in"] for hit in hits if hit["differs_in"]}
+        print_table(shown, (*columns, "profile") if others else columns, bar="score")
+        for name, differs_in in others.items():
+            say(f"{name} is another profile (its {' and '.join(differs_in)} differ): its LoRAs have other noise")
         if early := sum(not hit["is_settled"] for hit in hits):
             say(f"{early} of these are not settled: more pairs may move their score (docs/method.md#budget)")
     else:

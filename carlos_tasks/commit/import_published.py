@@ -1,9 +1,11 @@
 """Takes over the index that the paper's authors published, under a profile of its own (`carlos-published`).
 
-Its rows are searched, compared and reported on like any other representation. They never mix with another profile's,
-and nothing is generated under theirs.
+Its rows are searched, compared and reported on like any other representation, and nothing is generated under their
+profile. With the authors' prompts, which do not ship, LoRAs can be measured as theirs were (`sdxl-published`): searches
+of that profile rank both.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from carlos_tasks.commit.alike import add_alike
-from carlos_tasks.errors import PermanentError
+from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.intake.commit import TAKEN, add_intake
 from carlos_tasks.intake.rows import listing_row, rejection_row
 from carlos_tasks.intake.schema import INTAKE_SCHEMA
@@ -26,15 +28,21 @@ from carlos_tasks.lake.statements import run_statement
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.lora.check import CHECKS_VERSION, LoraFile, sha256_of
 from carlos_tasks.profiles.profile import load_profile
+from carlos_tasks.profiles.prompts import PromptFile, published_indexing_prompts
 from carlos_tasks.settings import Settings
 from carlos_tasks.sources.listing import Rejection
 from carlos_tasks.sources.published import FILE_ID, PublishedRow, read_published
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import prompt_file_key
 from carlos_tasks.store.objects import ObjectInfo
 
 PROFILE = "carlos-published"
+#: The profile under which LoRAs are measured as the authors measured theirs.
+MEASURED = "sdxl-published"
 SOURCE_URI = "published:carlos_published_representations.parquet"
 # As the authors state them (paper, section 4): every row was measured on the same pairs.
 N_PROMPTS, N_IMAGES_PER_PROMPT = 280, 16
+_MAX_PROMPT_BYTES = 16 * 2**20  # the published one has 45 kB
 _REPRESENTATION = pa.schema(
     [
         pa.field("lora_id", pa.string(), nullable=False),
@@ -47,7 +55,7 @@ _REPRESENTATION = pa.schema(
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What became of the rows of the table: n_rows = n_imported + n_known + n_rejected."""
+    """What became of the rows of the table: n_rows = n_imported + n_known + n_rejected. `n_prompts` came with it."""
 
     profile: str
     profile_id: str
@@ -56,16 +64,28 @@ class ImportReport:
     n_known: int
     n_rejected: int
     by_reason: dict[str, int]
+    n_prompts: int
 
 
-def import_published(settings: Settings, path: Path) -> ImportReport:
+def import_published(
+    settings: Settings, path: Path, prompts: Path | None = None, profile_name: str = PROFILE
+) -> ImportReport:
     """Import the published table into the lake, in one transaction; a second import of the same changes nothing.
+
+    Args:
+        settings: where the lake lies.
+        path: the table.
+        prompts: the file of the prompts that it was measured with; it goes into the store, and the profile
+            `sdxl-published` into the lake.
+        profile_name: the imported profile that the rows are of.
 
     Raises:
         NotFound: there is no such file.
-        PermanentError: it is not the published table, or a row differs from what was imported before.
+        PermanentError: it is not the published table, or a row differs from what was imported before; or the prompts
+            are not those that the profile names.
     """
-    profile = load_profile(PROFILE)
+    profile = load_profile(profile_name)
+    n_prompts = 0 if prompts is None else _keep_prompts(settings, profile.identity.prompts, prompts)
     records = list(read_published(path))
     rows = [record for record in records if isinstance(record, PublishedRow)]
     refused = [record for record in records if isinstance(record, Rejection)]
@@ -74,6 +94,8 @@ def import_published(settings: Settings, path: Path) -> ImportReport:
         migrate(con)
         with transaction(con, "import", facts):
             register_profile(con, profile)
+            if n_prompts:
+                register_profile(con, load_profile(MEASURED))
             shard = _shard_of(path)
             add_intake(con, _taken(shard, len(rows), len(refused)), _seen(shard, rows, refused))
             n_imported = _add_representations(con, profile.profile_id, rows)
@@ -87,7 +109,22 @@ def import_published(settings: Settings, path: Path) -> ImportReport:
         n_known=len(rows) - n_imported,
         n_rejected=len(refused),
         by_reason=dict(sorted(by_reason.items())),
+        n_prompts=n_prompts,
     )
+
+
+def _keep_prompts(settings: Settings, named: PromptFile, path: Path) -> int:
+    """Put the prompt file into the store, where whoever measures with it reads it; returns how many prompts it has."""
+    if not path.is_file():
+        raise NotFound(f"there is no file {path}")
+    if path.stat().st_size > _MAX_PROMPT_BYTES:
+        raise PermanentError(f"{path} is larger than any prompt file: {path.stat().st_size} bytes")
+    data = path.read_bytes()
+    if (found := hashlib.sha256(data).hexdigest()) != named.sha256:
+        raise PermanentError(f"{path} is not the prompts that the index was measured with: its SHA-256 is {found}")
+    n_prompts = len(published_indexing_prompts(data).prompts)
+    open_store(settings.store).write(prompt_file_key(named.sha256), data)
+    return n_prompts
 
 
 def _shard_of(path: Path) -> ObjectInfo:

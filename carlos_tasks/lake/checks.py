@@ -16,6 +16,7 @@ MAX_ROWS = 20
 #: Tables whose rows stand once, and the columns that tell them apart.
 KEYS = {
     "core.alike_weights": ["lora_id", "other_id"],
+    "core.lora_scale": ["profile_id", "lora_id", "scale"],
     "core.decision": ["decision_id"],
     "core.embedding_shard": ["profile_id", "lora_id", "number"],
     "core.lora": ["lora_id"],

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.lake.statements import rows, statement
+from carlos_tasks.profiles.compared import compared_profiles
 from carlos_tasks.profiles.text_space import text_space_id
 from carlos_tasks.store.keys import BASELINE, shard_prefix
 from carlos_tasks.store.objects import ObjectStore
@@ -24,6 +25,9 @@ def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool
 
     Run it inside a transaction. The definition never changes under one profile_id; thresholds and prompt sets may,
     and are replaced whole, the text space with the retrieval prompts. What is there is read with one statement.
+
+    Raises:
+        SettingsError: the profile says that it is compared with one of another encoder or other retrieval prompts.
     """
     prompt_sets = [profile.search_prompts()]
     if profile.origin == "measured":
@@ -31,31 +35,37 @@ def register_profile(con: duckdb.DuckDBPyConnection, profile: "Profile") -> bool
     asked: Row = {"profile_id": profile.profile_id, "prompt_sets": [prompts.prompt_set for prompts in prompt_sets]}
     (known,) = rows(con, statement("ask/lake/profile_known"), asked)
     changed = [
-        _put_profile(con, profile, known["text_space_ids"]),
+        _put_profile(con, profile, known["profiles"]),
         _put_thresholds(con, profile, known["thresholds"]),
         *(_put_prompts(con, prompts, known["prompts"]) for prompts in prompt_sets),
     ]
     return any(changed)
 
 
-def _put_profile(con: duckdb.DuckDBPyConnection, profile: "Profile", known: list[str | None]) -> bool:
-    """Name the profile; or its text space, where that is not known yet or its retrieval prompts are other ones now."""
-    space = text_space_id(profile)
-    if known == [space]:
+def _put_profile(con: duckdb.DuckDBPyConnection, profile: "Profile", known: list[Row]) -> bool:
+    """Name the profile; or what may change of it: its text space, and the profiles that it is compared with."""
+    others = [other.profile.profile_id for other in compared_profiles(profile)[1:]]
+    wanted = {"text_space_id": text_space_id(profile), "compared_with": others}
+    if known == [wanted]:
         return False
     if known:
-        con.execute("update core.profile set text_space_id = ? where profile_id = ?", [space, profile.profile_id])
+        con.execute(
+            "update core.profile set text_space_id = $text_space_id, compared_with = $compared_with::varchar[] "
+            "where profile_id = $profile_id",
+            wanted | {"profile_id": profile.profile_id},
+        )
         return True
     definition = json.dumps(profile.identity.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
     con.execute(
         "insert into core.profile by name select $profile_id as profile_id, $name as name, "
-        "$definition as definition, now() as created_at, $origin as origin, $space as text_space_id",
+        "$definition as definition, now() as created_at, $origin as origin, $text_space_id as text_space_id, "
+        "$compared_with::varchar[] as compared_with",
         {
             "profile_id": profile.profile_id,
             "name": profile.name,
             "definition": definition,
             "origin": profile.origin,
-            "space": space,
+            **wanted,
         },
     )
     return True

@@ -21,6 +21,7 @@ from carlos_tasks.errors import NotFound, PermanentError
 from carlos_tasks.intake.partitions import read_partition
 from carlos_tasks.nightly.backlog import backlog, damaged_baselines, drawn_together, thresholds_in_force
 from carlos_tasks.nightly.stage_reports import BaselineReport, BatchReport, Failure, Plan
+from carlos_tasks.profiles.compared import compared_profiles
 from carlos_tasks.profiles.deployment import check_weights, deployed_by_id, image_groups, measured_profiles
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.progress import progress
@@ -108,9 +109,12 @@ def plan(settings: Settings) -> Plan:
     The backlog is read from the lake, never from events: what an earlier night left undone is in it.
 
     Raises:
-        SettingsError: the profiles are not sound together, or nothing can be measured under any of them.
+        SettingsError: the profiles are not sound together, or nothing can be measured under any of them; or one is
+            compared with a profile that it cannot be compared with.
     """
     profiles, groups = measured_profiles(settings), image_groups(settings)
+    for profile in profiles.values():
+        compared_profiles(profile)  # the commit would find it after the night's work
     waiting = drawn_together(backlog(settings), groups)
     named = [
         line for name, loras in waiting.items() for line in (profiles[name].profile_id, *(x.lora_id for x in loras))

@@ -110,6 +110,8 @@ class Profile(Frozen):
     identity: Identity
     retrieval_prompts: PromptFile
     thresholds: dict[str, Threshold] = Field(default_factory=dict)
+    # profiles whose LoRAs its searches rank beside its own, as CARLOS_PROFILE names them (profiles/compared.py)
+    compared_with: tuple[str, ...] = ()
     budget: Budget | None = None  # None: all pairs of every LoRA
     # What listings call a relative of the base model ("Pony"): this profile takes those LoRAs alone, and the profiles
     # of the base model in the same deployment leave them to it. Empty: it takes all of its base model.
@@ -127,6 +129,11 @@ class Profile(Frozen):
     def images_id(self) -> str:
         """As `profile_id`, of all but the encoder: profiles that share it have the same images."""
         return _hashed(self.identity.model_dump(mode="json", exclude={"encoder"}))
+
+    @property
+    def baseline_id(self) -> str:
+        """The id of the profile whose baseline its LoRAs are laid beside: its own."""
+        return self.profile_id
 
     def indexing_prompts(self) -> PromptSet:
         """The prompts that images are made of.

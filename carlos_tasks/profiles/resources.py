@@ -5,6 +5,7 @@
 | `package:prompts/micro-indexing.json` | a file or folder that ships inside `carlos_tasks` |
 | `/path`, `relative/path` | a local file or folder |
 | `s3://bucket/key` | a file in object storage |
+| `published:name.json` | a file of others that `carlos import-published` keeps in the store (`CARLOS_STORE`) |
 | `hub:owner/name` | a model repository, pinned by commit, fetched by the library that loads it |
 """
 
@@ -13,6 +14,7 @@ import re
 from pathlib import Path
 
 from carlos_tasks.errors import NotFound, ProfileMismatch
+from carlos_tasks.store.keys import prompt_file_key
 
 PACKAGE_FOLDER = Path(__file__).parents[1]
 HUB = "hub:"
@@ -38,7 +40,9 @@ def read_file(uri: str, sha256: str) -> bytes:
         NotFound: nothing lies there.
         ProfileMismatch: its SHA-256 is another one.
     """
-    if uri.startswith("s3://"):
+    if uri.startswith("published:"):
+        data = _read_published(uri, sha256)
+    elif uri.startswith("s3://"):
         from carlos_tasks.store import open_store
 
         folder, _, name = uri.rpartition("/")
@@ -51,6 +55,20 @@ def read_file(uri: str, sha256: str) -> bytes:
             f"{uri} has SHA-256 {found}, the profile names {sha256}: a changed file is another profile"
         )
     return data
+
+
+def _read_published(uri: str, sha256: str) -> bytes:
+    from carlos_tasks.settings import load_settings
+    from carlos_tasks.store import open_store
+
+    place = load_settings().store
+    try:
+        return open_store(place).read(prompt_file_key(sha256))
+    except NotFound as exc:
+        name = uri.removeprefix("published:")
+        raise NotFound(
+            f"{name} is not in the store {place} yet: run carlos import-published TABLE --prompts {name}"
+        ) from exc
 
 
 def folder_digest(folder: Path) -> str:

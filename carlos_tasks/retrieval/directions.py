@@ -29,8 +29,8 @@ _SLICE = 1024
 _FEW = 8
 # Below this share of admitted rows, they are copied out of the block instead of multiplying all of it.
 _SPARSE = 0.25
-# Indexes that one process keeps: whoever asks two in turn does not read them again each time.
-_KEPT = 2
+# Profiles that one process keeps: whoever asks two in turn, each compared with another, does not read them again.
+_KEPT = 4
 
 
 class Directions:
@@ -71,11 +71,18 @@ class Directions:
         return self._per_length > 0
 
     @contextmanager
-    def as_table(self, con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-        """Let SQL read row, lora_id and computed_at of each row under the name `read`."""
+    def as_table(self, con: duckdb.DuckDBPyConnection, first: int = 0, n: int | None = None) -> Iterator[None]:
+        """Let SQL read row, lora_id and computed_at of the first n rows, or of each, under the name `read`.
+
+        Args:
+            con: the lake.
+            first: the number that the first row gets.
+            n: how many rows; None: all.
+        """
+        keys = self._keys.slice(0, n)
+        numbers = np.arange(first, first + len(keys), dtype=np.int32)
         # Not pa.array, which imports numpy.ma to see whether what it is given is of it.
-        row = pa.Array.from_buffers(pa.int32(), len(self), [None, pa.py_buffer(np.arange(len(self), dtype=np.int32))])
-        keys = self._keys.append_column("row", row)
+        keys = keys.append_column("row", pa.Array.from_buffers(pa.int32(), len(keys), [None, pa.py_buffer(numbers)]))
         with read_once(con, "keys", keys):
             con.execute("create or replace temp table read as from keys")
         try:

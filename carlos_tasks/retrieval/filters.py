@@ -17,6 +17,7 @@ RANKED_STATUSES = ("ok", "no_effect", "overpowering", "inconsistent", "restricte
 #: Names of the thresholds that a filter takes the place of, with those that only a profile sets.
 THRESHOLDS = ("strength_max", "strength_min", "consistency_min", "retention_min")
 _NAMES = ("base_model", "license", "source", "creator")
+_LISTS = ("status", "profile", *_NAMES)
 _BOUNDS = ("strength_min", "strength_max", "consistency_min", "consistency_max")
 # As many values of a field as an error lists.
 _SHOWN = 12
@@ -36,6 +37,7 @@ class Filters:
         license: licenses, of the listing, or else of the file.
         source: sources that list the LoRA.
         creator: who published it first.
+        profile: names of profiles, where several are ranked together.
         nsfw_max: highest level of Civitai's 1, 2, 4, 8, 16, 32; 0: only what is listed without any.
         since: published on this day (UTC) or later.
         until: published on this day (UTC) or earlier.
@@ -53,12 +55,13 @@ class Filters:
     license: tuple[str, ...] = ()
     source: tuple[str, ...] = ()
     creator: tuple[str, ...] = ()
+    profile: tuple[str, ...] = ()
     nsfw_max: int | None = None
     since: date | None = None
     until: date | None = None
 
     def __post_init__(self) -> None:
-        for name in ("status", *_NAMES):
+        for name in _LISTS:
             value = getattr(self, name)
             if isinstance(value, str) or not all(isinstance(item, str) and item.strip() for item in value):
                 raise CarlosError(f"{name}={value!r}: give a tuple of names, none of them empty")

@@ -1,11 +1,14 @@
 """From a ranking to the rows that people read: parts of the score, near-duplicates, errors, facts and images."""
 
+from collections.abc import Mapping, Sequence
+
 import duckdb
 import numpy as np
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Mask
-from carlos_tasks.lake.evidence import evidence
+from carlos_tasks.lake.evidence import Evidence, evidence
+from carlos_tasks.profiles.compared import Compared
 from carlos_tasks.retrieval.memory_index import MemoryIndex
 from carlos_tasks.retrieval.query import Query
 from carlos_tasks.retrieval.ranking import Ranked
@@ -19,13 +22,23 @@ MOST_LOOKED_UP = 100
 _ALIKE_SHOWN, _AT_ONCE = 50, 16
 
 
-def hit_rows(index: MemoryIndex, store: Objects, query: Query, hits: Ranked) -> list[Row]:
-    """Rows of hits, best first, with everything but errors and near-duplicates."""
-    facts = index.facts(hits.rows)
-    images = evidence(store, query.profile_id, hits.lora_ids) if len(hits) <= MOST_LOOKED_UP else {}
+def hit_rows(
+    index: MemoryIndex, store: Objects, compared: Mapping[str, Compared], query: Query, hits: Ranked
+) -> list[Row]:
+    """Rows of hits, best first, with everything but errors and near-duplicates.
+
+    Args:
+        index: where their facts are.
+        store: where their images are.
+        compared: the profiles that are ranked, by id.
+        query: what is asked for.
+        hits: the hits.
+    """
+    facts, keys = index.facts(hits.rows), index.directions.keys_of(hits.rows)
+    images = _images(store, keys) if len(hits) <= MOST_LOOKED_UP else {}
     cosines, contributions = query.part_cosines(hits.cosines), query.contributions(hits.cosines)
     found = []
-    for place, lora_id in enumerate(hits.lora_ids):
+    for place, (profile_id, lora_id) in enumerate(keys):
         parts = [
             {
                 "asked": part.asked,
@@ -45,22 +58,47 @@ def hit_rows(index: MemoryIndex, store: Objects, query: Query, hits: Ranked) -> 
                 "score_se": None,
                 "stays_in_top_k": None,
                 **shown,
-                "profile_id": query.profile_id,
+                "profile_id": profile_id,
+                "profile": compared[profile_id].profile.name,
+                "differs_in": list(compared[profile_id].differs_in),
                 "parts": parts,
                 "n_alike": 0,
                 "alike": [],
-                "evidence": images.get(lora_id),
+                "evidence": images.get((profile_id, lora_id)),
             }
         )
     return found
 
 
+def _images(store: Objects, keys: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Evidence]:
+    """Kept images by profile and LoRA."""
+    return {
+        (profile_id, lora_id): images
+        for profile_id, lora_ids in _by_profile(keys).items()
+        for lora_id, images in evidence(store, profile_id, lora_ids).items()
+    }
+
+
+def _by_profile(keys: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for profile_id, lora_id in keys:
+        found.setdefault(profile_id, []).append(lora_id)
+    return found
+
+
 def add_errors(
-    con: duckdb.DuckDBPyConnection, query: Query, hits: list[Row], pool: Ranked, k: int, n_bootstrap: int
+    index: MemoryIndex,
+    con: duckdb.DuckDBPyConnection,
+    query: Query,
+    hits: list[Row],
+    pool: Ranked,
+    k: int,
+    n_bootstrap: int,
 ) -> None:
     """Write standard error and stability into hits, where the lake has what they are told from.
 
     Args:
+        index: where the Directions are.
         con: the lake.
         query: what is asked for.
         hits: rows to fill.
@@ -70,12 +108,18 @@ def add_errors(
     """
     if not n_bootstrap or k > MOST_LOOKED_UP:
         return
-    known = read_prompt_sums(con, query.profile_id, pool.lora_ids)
-    stays = shares_in_top(query, pool.lora_ids, known, pool.scores, k, n_bootstrap)
+    contenders = index.directions.keys_of(pool.rows)
+    known = {
+        (profile_id, lora_id): sums
+        for profile_id, lora_ids in _by_profile(contenders).items()
+        for lora_id, sums in read_prompt_sums(con, profile_id, lora_ids).items()
+    }
+    stays = shares_in_top(query, contenders, known, pool.scores, k, n_bootstrap)
     for hit in hits:
-        if hit["lora_id"] in known:
-            hit["score_se"] = score_se(query, known[hit["lora_id"]])
-            hit["stays_in_top_k"] = stays[hit["lora_id"]]
+        key = hit["profile_id"], hit["lora_id"]
+        if key in known:
+            hit["score_se"] = score_se(query, known[key])
+            hit["stays_in_top_k"] = stays[key]
 
 
 def add_alike(index: MemoryIndex, hits: list[Row], ranked: Ranked, admitted: Mask, group_at: float) -> None:

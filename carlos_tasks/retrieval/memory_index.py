@@ -1,10 +1,13 @@
-"""One profile of the lake as search keeps it in memory: Directions, and facts for filters and hits beside them.
+"""What one search ranks, as it is kept in memory: Directions of a profile, and facts for filters and hits beside them.
+
+A profile that is compared with others has theirs beside its own; each LoRA keeps the status that its own profile gives.
 
 The facts are a table in the connection's own memory, not in the lake: asking it costs no look into the catalog. Before
 each question the newest snapshot is compared with the one that was read, and after a commit what is new is read.
 """
 
 import math
+from collections.abc import Mapping
 from itertools import pairwise
 
 import duckdb
@@ -14,38 +17,40 @@ from numpy.typing import NDArray
 
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Mask
+from carlos_tasks.errors import CarlosError
 from carlos_tasks.lake.register import read_once
 from carlos_tasks.lake.statements import rows, statement
 from carlos_tasks.lake.transaction import snapshot_id
-from carlos_tasks.retrieval.directions import Directions, directions
+from carlos_tasks.retrieval.directions import directions
 from carlos_tasks.retrieval.filters import Filters
+from carlos_tasks.retrieval.joined_directions import JoinedDirections
 
 _ABOVE_ALL = chr(0x10FFFF)
-_THRESHOLDS = "select name, value from core.threshold where profile_id = ?"
+_THRESHOLDS = "select profile_id, name, value from core.threshold where list_contains(?::varchar[], profile_id)"
 
 
 class MemoryIndex:
-    """Directions and facts of one profile, as of one snapshot.
+    """Directions and facts of one or more profiles, as of one snapshot.
 
     Args:
         con: the lake; only this object makes transactions on it.
         lake: what tells the lake from another one, such as the setting `catalog`.
-        profile_id: the profile.
+        profiles: names of the profiles by their id, the asked one first.
         loras_at_once: how many LoRAs' facts are gathered together; 100,000 take about 150 MB for a moment.
     """
 
     def __init__(
-        self, con: duckdb.DuckDBPyConnection, lake: str, profile_id: str, loras_at_once: int = 100_000
+        self, con: duckdb.DuckDBPyConnection, lake: str, profiles: Mapping[str, str], loras_at_once: int = 100_000
     ) -> None:
         self._con = con
         self._lake = lake
-        self._profile_id = profile_id
+        self._profiles = dict(profiles)
         self._loras_at_once = loras_at_once
         self._snapshot: int | None = None
-        self._thresholds: dict[str, float] = {}
+        self._thresholds: dict[str, dict[str, float]] = {}
         self._known: dict[str, list[str]] = {}
         self._passing: tuple[Filters, Mask] | None = None
-        self.directions = Directions(profile_id)
+        self.directions = JoinedDirections([])
         self._facts = con.cursor()
         self._facts.execute("use memory")
         # The status has one definition; a copy of it here saves each question the look into the catalog.
@@ -82,15 +87,19 @@ class MemoryIndex:
             bool (n,), to be read only.
 
         Raises:
-            CarlosError: a filter names what no LoRA has.
+            CarlosError: a filter names what no LoRA has, or a profile that is not ranked.
         """
         # Most questions have the filters of the one before: mostly none.
         if self._passing is None or self._passing[0] != filters:
-            parameters = filters.parameters(self._thresholds, self._known)
-            # As Arrow: for numpy's arrays DuckDB imports numpy.ma, which takes longer than the statement.
-            found = self._facts.execute(statement("ask/retrieval/admitted"), parameters).to_arrow_table()
+            wanted = self._profiles_of(filters)
             mask = np.zeros(len(self.directions), dtype=bool)
-            mask[found["row"].to_numpy()] = True
+            for profile_id, first, before in self.directions.ranges():
+                if profile_id in wanted:
+                    limits = self._thresholds.get(profile_id, {})
+                    parameters = filters.parameters(limits, self._known) | {"first": first, "before_row": before}
+                    # As Arrow: for numpy's arrays DuckDB imports numpy.ma, which takes longer than the statement.
+                    found = self._facts.execute(statement("ask/retrieval/admitted"), parameters).to_arrow_table()
+                    mask[found["row"].to_numpy()] = True
             self._passing = filters, mask
         mask = self._passing[1]
         if not without:
@@ -106,6 +115,13 @@ class MemoryIndex:
         found = rows(self._facts, statement("ask/retrieval/hits"), {"rows": places.tolist()})
         return {fact.pop("row"): fact for fact in found}
 
+    def _profiles_of(self, filters: Filters) -> set[str]:
+        """Ids of the profiles whose LoRAs pass."""
+        unknown = sorted(set(filters.profile) - set(self._profiles.values()))
+        if unknown:
+            raise CarlosError(f"{unknown[0]!r} is not ranked here: there are {', '.join(self._profiles.values())}")
+        return {i for i, name in self._profiles.items() if not filters.profile or name in filters.profile}
+
     def _read(self) -> None:
         # Until all is read again, nothing is.
         self._snapshot = self._passing = None
@@ -115,10 +131,12 @@ class MemoryIndex:
         self._con.execute("begin")
         try:
             snapshot = snapshot_id(self._con)
-            found = directions(self._con, self._lake, self._profile_id)
-            with found.as_table(self._con):
-                self._copy_facts(len(found))
-            thresholds = dict(self._con.execute(_THRESHOLDS, [self._profile_id]).fetchall())
+            found = JoinedDirections([directions(self._con, self._lake, profile_id) for profile_id in self._profiles])
+            for profile_id, n_loras in found.as_tables(self._con):
+                self._copy_facts(profile_id, n_loras)
+            thresholds: dict[str, dict[str, float]] = {}
+            for profile_id, name, value in self._con.execute(_THRESHOLDS, [list(self._profiles)]).fetchall():
+                thresholds.setdefault(profile_id, {})[name] = value
             self._con.execute("commit")
         except BaseException:
             self._con.execute("rollback")
@@ -130,12 +148,12 @@ class MemoryIndex:
             known.setdefault(row["field"], []).append(row["value"])
         self.directions, self._thresholds, self._known, self._snapshot = found, thresholds, known, snapshot
 
-    def _copy_facts(self, n_loras: int) -> None:
+    def _copy_facts(self, profile_id: str, n_loras: int) -> None:
         n_slices = math.ceil(n_loras / self._loras_at_once)
         shares = [part / n_slices for part in range(1, n_slices)]
         (edges,) = self._con.execute(statement("ask/retrieval/slices"), {"shares": shares}).fetchall()[0]
         for first, before in pairwise(["", *edges, _ABOVE_ALL]):
-            some = {"profile_id": self._profile_id, "first": first, "before": before}
+            some = {"profile_id": profile_id, "first": first, "before": before}
             # Inserted by the other connection, slice by slice: in the lake's transaction, rows would lie there twice.
             gathered = self._con.execute(statement("ask/retrieval/searchable"), some).to_arrow_table()
             with read_once(self._facts, "gathered", gathered):

@@ -15,6 +15,7 @@ from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.lora_ids import named_id, short_id
 from carlos_tasks.lake.manifest import shard_rows
 from carlos_tasks.lake.statements import statement
+from carlos_tasks.profiles.compared import compared_profiles
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.retrieval.query import Part
 from carlos_tasks.retrieval.query_encoder import load_query_encoder
@@ -61,7 +62,7 @@ def lora_part(con: duckdb.DuckDBPyConnection, profile: Profile, lora_id: str, we
 
     Args:
         con: the lake.
-        profile: under which it was measured.
+        profile: under which it was measured; else one that this is compared with.
         lora_id: a whole id, or its first digits where they name only one.
         weight: of the part.
 
@@ -72,11 +73,11 @@ def lora_part(con: duckdb.DuckDBPyConnection, profile: Profile, lora_id: str, we
         NotFound: no LoRA, or more than one, has that id.
         CarlosError: it has no Direction, or was taken down.
     """
+    ids = [compared.profile.profile_id for compared in compared_profiles(profile)]
     with lake_errors():
         rows = con.execute(
-            "select lora_id, status, direction from mart.representation_status "
-            "where profile_id = $profile_id and starts_with(lora_id, $lora_id) order by lora_id limit 2",
-            {"profile_id": profile.profile_id, "lora_id": lora_id.strip().lower()},
+            statement("ask/retrieval/named_direction"),
+            {"profile_ids": ids, "lora_id": lora_id.strip().lower()},
         ).fetchall()
     facts = {row[0]: row[1:] for row in rows}
     found = named_id(lora_id, facts)

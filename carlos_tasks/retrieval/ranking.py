@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from carlos_tasks.arrays import Doubles, Mask
 from carlos_tasks.retrieval.directions import Directions
+from carlos_tasks.retrieval.joined_directions import JoinedDirections
 from carlos_tasks.retrieval.query import Query
 
 # Candidates that are scored again together: 32 MB of float64 at 512 dimensions.
@@ -47,7 +48,7 @@ class Ranked:
 NOTHING = Ranked(np.zeros(0, np.int64), [], np.zeros(0), np.zeros((0, 0)))
 
 
-def rank(directions: Directions, query: Query, admitted: Mask, k: int) -> Ranked:
+def rank(directions: Directions | JoinedDirections, query: Query, admitted: Mask, k: int) -> Ranked:
     """The k best of the admitted LoRAs.
 
     Args:
@@ -75,7 +76,9 @@ def _least(scores: NDArray[np.floating], k: int, query: Query) -> float:
     return float(np.partition(scores, len(scores) - k)[len(scores) - k]) - weight * rounding
 
 
-def _exactly(directions: Directions, query: Query, rows: NDArray[np.int64]) -> tuple[Doubles, Doubles]:
+def _exactly(
+    directions: Directions | JoinedDirections, query: Query, rows: NDArray[np.int64]
+) -> tuple[Doubles, Doubles]:
     """Scores and cosines of some rows in float64: (r,) and (r, m)."""
     matrix = query.matrix.astype(np.float64)
     cosines = np.empty((len(rows), matrix.shape[1]))

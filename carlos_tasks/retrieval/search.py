@@ -7,7 +7,8 @@ from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.lora_ids import named_id
-from carlos_tasks.lake.statements import rows
+from carlos_tasks.lake.statements import rows, statement
+from carlos_tasks.profiles.compared import compared_profiles
 from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.retrieval.question import Question
 from carlos_tasks.retrieval.searcher import Searcher
@@ -53,7 +54,7 @@ def similar(settings: Settings, lora_id: str, k: int = 10, **how: Any) -> list[R
 
 
 def show(settings: Settings, lora_id: str) -> Row:
-    """All that the lake knows of one LoRA under the profile.
+    """All that the lake knows of one LoRA under the profile, or else under one that this is compared with.
 
     Args:
         settings: where the lake lies, and which profile is searched.
@@ -66,8 +67,11 @@ def show(settings: Settings, lora_id: str) -> Row:
     with connect(settings) as con, lake_errors():
         found = rows(
             con,
-            "from mart.lora where profile_id = $profile_id and starts_with(lora_id, $lora_id) order by lora_id limit 2",
-            {"profile_id": profile.profile_id, "lora_id": lora_id.strip().lower()},
+            statement("ask/retrieval/named_lora"),
+            {
+                "profile_ids": [compared.profile.profile_id for compared in compared_profiles(profile)],
+                "lora_id": lora_id.strip().lower(),
+            },
         )
     facts = {row["lora_id"]: row for row in found}
     named = named_id(lora_id, facts)

@@ -1,7 +1,9 @@
 """Many questions to one profile: the object that the command line, the pages and Python programs hold.
 
+Where the profile is compared with others (`profiles/compared.py`), their LoRAs are ranked with its own.
+
 The ranking is a scan over Directions in memory (`directions`, `ranking`); filters and what hits show are SQL over facts
-that are kept beside them (`kept_index`). `mart.search_vector` gives the same ranking to whoever has SQL only.
+that are kept beside them (`memory_index`). `mart.search_vector` gives the same ranking to whoever has SQL only.
 """
 
 from threading import Lock
@@ -16,6 +18,7 @@ from carlos_tasks.errors import CarlosError, ProfileMismatch
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.objects import LakeObjects
+from carlos_tasks.profiles.compared import compared_profiles
 from carlos_tasks.profiles.profile import Profile, load_profile
 from carlos_tasks.retrieval.diversity import Variety, first_of_groups, marginal_relevance
 from carlos_tasks.retrieval.filters import Filters
@@ -45,15 +48,19 @@ class Searcher:
 
     Raises:
         NotFound: there is no lake yet, or no such profile.
+        SettingsError: the profile says that it is compared with one that it cannot be compared with.
     """
 
     def __init__(self, settings: Settings, con: duckdb.DuckDBPyConnection | None = None) -> None:
         self.settings = settings
         self.profile: Profile = load_profile(settings.profile)
+        self._compared = {compared.profile.profile_id: compared for compared in compared_profiles(self.profile)}
         #: The lake, read-only.
         self.con: duckdb.DuckDBPyConnection = con or connect(settings)
         self._store = LakeObjects(self.con, settings.store)
-        self._index = MemoryIndex(self.con, settings.catalog, self.profile.profile_id)
+        self._index = MemoryIndex(
+            self.con, settings.catalog, {i: compared.profile.name for i, compared in self._compared.items()}
+        )
         self._lock = Lock()
 
     def __enter__(self) -> "Searcher":
@@ -131,7 +138,8 @@ class Searcher:
         Returns:
             Rows of rank, lora_id, name, score, score_se, stays_in_top_k, the columns of
             `sql/ask/retrieval/hits.sql`, parts (asked, weight, cosine, contribution), n_alike, alike (lora_id, name,
-            cosine), evidence (pair, lora, baseline: URLs).
+            cosine), evidence (pair, lora, baseline: URLs), profile (its name), differs_in (what that profile has
+            otherwise than the asked one, such as its seeds; empty for the asked one).
             score_se: standard error by prompt. stays_in_top_k: share of the resamples in which it is among the first
             k by score alone, against the next max(3 k, 30). Both are None where the lake has no differences by prompt
             (an imported profile), and for k above 100; so is evidence, of more than 100 hits.
@@ -158,10 +166,10 @@ class Searcher:
             if diversity:
                 chosen = marginal_relevance(pool.scores, self._index.directions.units(pool.rows), variety.diversity, k)
             ranked = pool.pick(chosen)
-            hits = hit_rows(self._index, self._store, asked, ranked)
+            hits = hit_rows(self._index, self._store, self._compared, asked, ranked)
             if group_at is not None:
                 add_alike(self._index, hits, ranked, admitted, group_at)
-            add_errors(self.con, asked, hits, pool, k, n_bootstrap)
+            add_errors(self._index, self.con, asked, hits, pool, k, n_bootstrap)
             return hits
 
     def _admitted(self, query: Query, filters: Filters) -> Mask:

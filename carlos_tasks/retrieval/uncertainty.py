@@ -5,9 +5,10 @@ Direction is Σₚ nₚ dₚ / Σₚ nₚ over its prompts, dₚ being the mean 
 (`core.prompt_difference`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeVar
 
 import duckdb
 import numpy as np
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from carlos_tasks.arrays import Doubles, Floats, values_of
 from carlos_tasks.lake.statements import statement
 from carlos_tasks.retrieval.query import Query
+
+_Key = TypeVar("_Key", bound=Hashable)
 
 # The same question gets the same answer.
 _SEED = 2512
@@ -70,8 +73,13 @@ def jackknife_se(estimates: Doubles) -> float:
 
 
 def shares_in_top(
-    query: Query, contenders: Sequence[str], known: Mapping[str, PromptSums], scores: Doubles, k: int, n_bootstrap: int
-) -> dict[str, float]:
+    query: Query,
+    contenders: Sequence[_Key],
+    known: Mapping[_Key, PromptSums],
+    scores: Doubles,
+    k: int,
+    n_bootstrap: int,
+) -> dict[_Key, float]:
     """In what share of bootstrap resamples each contender is among the k best of them.
 
     A resample draws as many prompts as there are, with replacement, the same for all LoRAs: what a prompt does to all
@@ -79,7 +87,7 @@ def shares_in_top(
 
     Args:
         query: what is asked for.
-        contenders: lora_ids, best first; ties keep this order.
+        contenders: what names each LoRA, best first; ties keep this order.
         known: what each does, prompt by prompt; one that is missing keeps its score in every resample.
         scores: (contenders,), from all prompts.
         k: how many places there are.
@@ -92,9 +100,9 @@ def shares_in_top(
     rng = np.random.default_rng(_SEED)
     counts = rng.multinomial(len(prompts), np.full(len(prompts), 1 / len(prompts)), size=n_bootstrap)
     drawn = np.tile(scores, (n_bootstrap, 1))
-    for place, lora_id in enumerate(contenders):
-        if lora_id in known:
-            of_lora = known[lora_id]
+    for place, key in enumerate(contenders):
+        if key in known:
+            of_lora = known[key]
             times = counts[:, np.searchsorted(prompts, of_lora.prompts)].astype(np.float32)
             # None of its prompts drawn: nothing is known of it in this resample, and it is not among the best.
             drawn[:, place] = np.nan_to_num(_scores(query, times @ of_lora.sums), nan=-np.inf)

@@ -13,6 +13,7 @@
 | `verification/` | how far a verification of the lake has come | verification |
 | `copies/` | the copy that rankings in SQL read, and earlier ones for a day | lake |
 | `restoring.json` | which backup is being restored there; gone when it is whole | care |
+| `prompts/` | prompt files that profiles name by their hash, and that do not ship | commit |
 | `texts/` | features of retrieval prompts, query vectors | retrieval |
 | `reports/`, `evaluation/` | reports by state of the lake, the contact sheet, evaluations | reports, evaluation |
 
@@ -88,6 +89,17 @@ def polling_prefix(source_uri: str) -> str:
 
 
 # Measuring LoRAs
+
+
+def prompt_file_key(sha256: str) -> str:
+    """Where a prompt file lies that profiles name by its hash.
+
+    Raises:
+        ValueError: that is no hash.
+    """
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise ValueError(f"not a SHA-256: {sha256!r}")
+    return f"prompts/{sha256}.json"
 
 
 def plan_prefix(plan_id: str) -> str:

@@ -1,8 +1,9 @@
 /* core.ranking(asked, k, strength_max, strength_min, consistency_min, retention_min): the ranking behind every search.
-   Grain: one row per (profile_id, rank), best first; ties are broken by lora_id.
+   Grain: one row per (asked_profile_id, rank), best first; ties are broken by lora_id.
 
-   asked: list of {profile_id, vector, without}: what each profile is asked for, and a LoRA to leave out, or null.
-   The limits take the place of the profile's own thresholds (core.limit); only what is 'ok' under them comes back, and nothing
+   asked: list of {asked_profile_id, profile_id, vector, without}: what is asked for in the ranking of one profile, of which
+   profile's LoRAs (itself, or one that it is compared with), and a LoRA to leave out, or null.
+   The limits take the place of the LoRA's profile's own thresholds (core.limit); only what is 'ok' under them comes back, and nothing
    that a decision keeps from search (mart.removed) or that was found damaged (core.damage). score: cosine(direction, vector).
    A vector without a direction is an error, and so is one whose dimension no profile has that is asked: an empty answer
    would say that there is nothing to find.
@@ -16,6 +17,7 @@ create or replace macro core.ranking(asked, k, strength_max, strength_min, consi
 
     query as materialized (
         select
+            given.asked_profile_id,
             given.profile_id,
             given."without",
             case
@@ -58,6 +60,7 @@ create or replace macro core.ranking(asked, k, strength_max, strength_min, consi
     -- The profile is compared inside `dimension`, and not by a join: a join would copy the vector beside every row.
     scored as materialized (
         select
+            query.asked_profile_id,
             known.profile_id,
             known.lora_id,
             known.strength,
@@ -96,16 +99,16 @@ create or replace macro core.ranking(asked, k, strength_max, strength_min, consi
 
     last_score as (
         select
-            profile_id,
+            asked_profile_id,
             list_min(max(score, least((select n from enough), 999999)) filter (not isnan(score))) as score
         from scored
-        group by profile_id
+        group by asked_profile_id
     ),
 
     best as materialized (
         select scored.*
         from scored
-        inner join last_score using (profile_id)
+        inner join last_score using (asked_profile_id)
         where
             not isnan(scored.score)
             and (scored.score >= last_score.score or (select n > 999999 from enough))
@@ -114,7 +117,7 @@ create or replace macro core.ranking(asked, k, strength_max, strength_min, consi
     ranked as materialized (
         select
             *,
-            row_number() over (partition by profile_id order by score desc, lora_id) as rank
+            row_number() over (partition by asked_profile_id order by score desc, lora_id, profile_id) as rank
         from best
         anti join removed using (lora_id)
         anti join damaged using (profile_id, lora_id)
@@ -174,9 +177,10 @@ create or replace macro core.ranking(asked, k, strength_max, strength_min, consi
         ranked.direction_cosine_lower,
         coalesce(listing.n_listings, 0) as n_listings,
         listing.names,
-        ranked.profile_id
+        ranked.profile_id,
+        ranked.asked_profile_id
     from ranked
     left join listing using (lora_id)
     where (select fit.is_fit from fit)
-    order by ranked.profile_id, ranked.rank
+    order by ranked.asked_profile_id, ranked.rank
 );

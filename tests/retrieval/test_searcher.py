@@ -276,7 +276,7 @@ def test_facts_are_gathered_some_loras_at_a_time(
 ) -> None:
     searcher.refresh()
     with connect(place) as con:
-        index = MemoryIndex(con, place.catalog, micro.profile_id, loras_at_once)
+        index = MemoryIndex(con, place.catalog, {micro.profile_id: micro.name}, loras_at_once)
         index.refresh()
         everything = Filters(status=RANKED_STATUSES)
         assert index.admitted(everything, frozenset()).sum() == 10

@@ -161,6 +161,22 @@ DEFAULTS: Rows = {
     "core.alike_weights": [
         {"lora_id": "a", "other_id": "b", "change_cosine": 0.02, "output_cosine": 0.3, "output_z": 7.0}
     ],
+    "core.lora_scale": [
+        {
+            "profile_id": "p",
+            "lora_id": "a",
+            "scale": 1.0,
+            "measured": "measured",
+            "n_pairs": 64,
+            "strength": 5.0,
+            "strength_se": 0.1,
+            "consistency": 0.5,
+            "consistency_se": 0.01,
+            "prompt_retention": 0.8,
+            "prompt_retention_se": 0.01,
+            "computed_at": _TIME,
+        }
+    ],
     "core.compared": [{"profile_id": "p", "lora_id": "a"}],
     "core.query": [{"text_space_id": "t", "text": "east", "vector": [1.0, 0.0], "encoded_at": _TIME}],
     "core.representation": [

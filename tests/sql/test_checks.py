@@ -30,6 +30,7 @@ SOUND: Rows = {
     "core.alike": [{}],
     "core.weight_sketch": [{}],
     "core.alike_weights": [{}],
+    "core.lora_scale": [{}],
 }
 
 #: check -> rows that spoil the sound lake
@@ -52,6 +53,7 @@ SPOILT: dict[str, Rows] = {
     "listing_without_lora": {"raw.listing": [{"file_id": "3", "lora_id": "stranger"}]},
     "duplicate_alike_weights": {"core.alike_weights": [{}]},
     "duplicate_weight_sketch": {"core.weight_sketch": [{}]},
+    "duplicate_lora_scale": {"core.lora_scale": [{}]},
     "duplicate_lora": {"core.lora": [{"lora_id": "a"}]},
     "shard_count": {"raw.shard": [{"n_records": 4}]},
     "duplicate_sighting": {"raw.sighting": [{}]},

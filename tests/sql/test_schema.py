@@ -16,6 +16,7 @@ from tests.intake import test_commit as test_intake_commit
 from tests.lake import test_old_lake, test_place, test_representation_copy
 from tests.ledger import test_chain, test_keys, test_stamps
 from tests.moderation import test_decisions, test_notices, test_scoring, test_submissions
+from tests.nightly import test_scales
 from tests.nightly import test_stages as test_nightly
 from tests.retrieval import test_stored_queries as test_queries
 from tests.sql import (
@@ -134,6 +135,7 @@ def test_every_object_is_tested() -> None:
         test_expiry,
         test_old_lake,
         test_representation_copy,
+        test_scales,
         test_weight_sketches,
     )
     assert commits == {name for test in (*tests, *others, *kept) for name in test.TESTED_SQL}

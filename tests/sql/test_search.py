@@ -171,6 +171,62 @@ def test_a_profile_has_an_id_and_a_name(con: duckdb.DuckDBPyConnection) -> None:
     assert [row["profile_id"] for row in answer(con, asked, {"p": "other"})] == ["q"]
 
 
+COMPARED: Rows = {
+    "core.profile": [
+        {"profile_id": "own", "name": "here", "compared_with": ["p", "gone"], "text_space_id": "t"},
+        {"profile_id": "p", "name": "flat", "text_space_id": "t"},
+    ],
+    "core.threshold": [
+        {"profile_id": "own", "name": "strength_max", "value": 9.0},
+        {"profile_id": "p", "name": "strength_max", "value": 20.0},
+    ],
+    "core.query": [{"text": "east", "text_space_id": "t", "vector": [1.0, 0.0]}],
+    "core.representation": [
+        {"lora_id": "east", "direction": [1.0, 0.0]},
+        {"lora_id": "loud", "direction": [1.0, 0.9], "strength": 12.0},
+        {"lora_id": "both", "direction": [0.2, 1.0]},
+        {"profile_id": "own", "lora_id": "both", "direction": [1.0, 0.5]},
+        {"profile_id": "own", "lora_id": "loud here", "direction": [1.0, 0.0], "strength": 12.0},
+    ],
+}
+#: Both rank together, each LoRA with the status that its own profile gives.
+TOGETHER = [(1, "p", "east"), (2, "own", "both"), (3, "p", "loud"), (4, "p", "both")]
+
+
+@pytest.mark.parametrize("question", ["mart.search_vector([1, 0], 9{})", "mart.search('east', 9{})"])
+def test_a_profile_that_is_compared_with_others_ranks_theirs_too(con: duckdb.DuckDBPyConnection, question: str) -> None:
+    fill(con, COMPARED)
+
+    def ranking(profile: str) -> list[tuple[int, str, str]]:
+        rows = answer(con, "from " + question.format(f", profile := '{profile}'"))
+        return [(row["rank"], row["profile_id"], row["lora_id"]) for row in rows]
+
+    assert ranking("here") == ranking("own") == TOGETHER
+    assert ranking("flat") == [(1, "p", "east"), (2, "p", "loud"), (3, "p", "both")]
+    rows = answer(con, "from " + question.format(""))
+    assert [
+        (row["rank"], row["profile_id"], row["lora_id"]) for row in rows if row["asked_profile_id"] == "own"
+    ] == TOGETHER
+    assert {row["profile_id"] for row in rows if row["asked_profile_id"] == "p"} == {"p"}
+
+
+def test_a_profile_without_a_lora_yet_ranks_those_that_it_is_compared_with(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, COMPARED)
+    con.execute("delete from core.representation where profile_id = 'own'")
+    rows = answer(con, "from mart.search_vector([1, 0], 9, profile := 'here')")
+    assert [row["lora_id"] for row in rows] == ["east", "loud", "both"]
+
+
+def test_similar_asks_with_the_asked_profiles_own_measurement(con: duckdb.DuckDBPyConnection) -> None:
+    fill(con, COMPARED)
+    rows = answer(con, "from mart.similar('both', 9, profile := 'here')")
+    assert [(row["profile_id"], row["lora_id"]) for row in rows] == [("p", "loud"), ("p", "east")]
+    of_the_other = answer(con, "from mart.similar('east', 9, profile := 'here')")
+    assert [(row["profile_id"], row["lora_id"]) for row in of_the_other] == [row[1:] for row in TOGETHER[1:]]
+    with pytest.raises(duckdb.InvalidInputException, match="no LoRA 'loud here'"):
+        con.execute("from mart.similar('loud here', 9, profile := 'flat')").fetchall()
+
+
 LIMITED: Rows = {
     "core.threshold": [{"name": "strength_max", "value": 9.8}, {"name": "consistency_min", "value": 0.04}],
     "core.representation": [

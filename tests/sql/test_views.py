@@ -12,6 +12,19 @@ THRESHOLDS = [
     {"name": "retention_min", "value": 0.5},
 ]
 
+#: A LoRA at five scales: too weak, unsure, ok, ok, and beyond what the prompt is left.
+SWEPT: Rows = {
+    "core.profile": [{"definition": '{"lora":{"scale":1.0}}'}],
+    "core.threshold": list(THRESHOLDS),
+    "core.lora_scale": [
+        {"scale": 0.25, "strength": 0.5},
+        {"scale": 0.5, "strength": 1.1},
+        {"scale": 0.75},
+        {"scale": 1.25},
+        {"scale": 1.5, "strength": 12.0, "prompt_retention": 0.3},
+    ],
+}
+
 #: (view, what the case shows) -> rows given, query, rows expected
 CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
     ("representation_status", "thresholds are those of the row's own profile"): (
@@ -586,6 +599,67 @@ CASES: dict[tuple[str, str], tuple[Rows, str, list[Row]]] = {
                 ("b", "c", "part", None, "B", None),
                 ("a", "b", "trained_alike", 0.5, None, "B"),
             )
+        ],
+    ),
+    ("lora_scale", "of two scales as near to the profile's own, the lower is recommended"): (
+        SWEPT,
+        "select scale, status, is_surely_ok, is_recommended from mart.lora_scale order by scale",
+        [
+            {"scale": 0.25, "status": "no_effect", "is_surely_ok": False, "is_recommended": False},
+            {"scale": 0.5, "status": "ok", "is_surely_ok": False, "is_recommended": False},
+            {"scale": 0.75, "status": "ok", "is_surely_ok": True, "is_recommended": True},
+            {"scale": 1.25, "status": "ok", "is_surely_ok": True, "is_recommended": False},
+            {"scale": 1.5, "status": "overpowering", "is_surely_ok": False, "is_recommended": False},
+        ],
+    ),
+    ("lora_scale", "two standard errors from each threshold, and nothing is sure without one"): (
+        {
+            "core.profile": SWEPT["core.profile"],
+            "core.threshold": list(THRESHOLDS),
+            "core.lora_scale": [
+                {"lora_id": "erratic", "consistency": 0.06, "consistency_se": 0.011},
+                {"lora_id": "loud", "strength": 9.7, "prompt_retention": 0.52, "prompt_retention_se": 0.011},
+                {"lora_id": "loud but obedient", "strength": 12.0},
+                {"lora_id": "of one prompt", "strength_se": None},
+                {"lora_id": "unpatched", "measured": "unpatched", "strength": None, "consistency": None},
+            ],
+        },
+        "select lora_id, status, is_surely_ok from mart.lora_scale order by lora_id",
+        [
+            {"lora_id": "erratic", "status": "ok", "is_surely_ok": False},
+            {"lora_id": "loud", "status": "ok", "is_surely_ok": False},
+            {"lora_id": "loud but obedient", "status": "ok", "is_surely_ok": True},
+            {"lora_id": "of one prompt", "status": "ok", "is_surely_ok": False},
+            {"lora_id": "unpatched", "status": "unpatched", "is_surely_ok": False},
+        ],
+    ),
+    ("recommended_scale", "scales around the recommended one are usable up to the first that is not"): (
+        SWEPT
+        | {
+            "core.lora_scale": [
+                *SWEPT["core.lora_scale"],
+                {"scale": 2.0},
+                {"lora_id": "never", "scale": 1.0, "strength": 0.1},
+            ]
+        },
+        "from mart.recommended_scale order by lora_id",
+        [
+            {
+                "profile_id": "p",
+                "lora_id": "a",
+                "recommended_scale": 0.75,
+                "usable_from": 0.75,
+                "usable_to": 1.25,
+                "n_scales": 6,
+            },
+            {
+                "profile_id": "p",
+                "lora_id": "never",
+                "recommended_scale": None,
+                "usable_from": None,
+                "usable_to": None,
+                "n_scales": 1,
+            },
         ],
     ),
     ("guessed_direction", "that of the nearest measured one, with what such guesses were worth"): (

@@ -2,10 +2,10 @@
    Grain: one row; each column is a list, empty where there is nothing. */
 select
     coalesce((
-        select list(text_space_id)
+        select list({text_space_id: text_space_id, compared_with: coalesce(compared_with, [])})
         from core.profile
         where profile_id = $profile_id
-    ), []) as text_space_ids,
+    ), []) as profiles,
     coalesce((
         select list({name: name, value: value, origin: origin})
         from core.threshold

@@ -1,5 +1,5 @@
 /* Rows of the Directions in memory that pass the filters. A filter that is null, or an empty list, lets everything pass;
-   a value that is null passes no filter on it. Names are given as they stand in the columns (sql/ask/retrieval/known_values.sql).
+   a value that is null passes no filter on it. Of the rows from $first to below $before_row: those of one profile. Names are given as they stand in the columns (sql/ask/retrieval/known_values.sql).
 
    The status is the lake's, unless a threshold is asked for: then it is told anew, with the thresholds given
    ($limit_strength_max …: all in force); what a decision says, and that it is damaged, stands under any threshold.
@@ -8,7 +8,9 @@
 select row
 from searchable
 where
-    list_contains(
+    row >= $first
+    and row < $before_row
+    and list_contains(
         $status::varchar[],
         case
             when $is_status_anew and status not in ('removed', 'restricted', 'damaged')
