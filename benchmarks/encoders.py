@@ -77,7 +77,7 @@ def measure(folder: Path, n_pairs: int, repeat: int) -> dict[str, Any]:
 
 def profiles_of(folder: Path, n_pairs: int) -> tuple[Profile, Profile, Profile]:
     """The micro profile; it with another encoder; and that at another scale, so that its images are others."""
-    micro = load_profile("micro")
+    micro = load_profile("micro").model_copy(update={"budget": None})
     n_prompts = len(micro.indexing_prompts().prompts)
     one = with_identity(micro, "one", seeds=micro.identity.seeds[: max(1, n_pairs // n_prompts)])
     same = with_identity(one, "same", encoder=random_dinov2(folder / "encoder"))

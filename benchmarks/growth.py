@@ -202,7 +202,7 @@ def nights_over(folder: Path, catalog: str, n_old: int, options: argparse.Namesp
     """Commit some nights of new LoRAs over so many old ones, and count what they wrote."""
     place = f"sqlite:{folder / 'catalog.sqlite'}" if catalog == "sqlite" else catalog.format(old=n_old)
     settings = Settings(store=str(folder / "store"), catalog=place)
-    profile = load_profile("micro")
+    profile = load_profile("micro").model_copy(update={"budget": None})
     store = open_store(settings.store)
     with connect(settings, read_only=False) as con:
         migrate(con)

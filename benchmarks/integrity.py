@@ -109,7 +109,7 @@ def profile_of(folder: Path, options: argparse.Namespace) -> Profile:
     document = load_profile("micro").model_dump(mode="json")
     document["identity"]["seeds"] = list(range(options.seeds))
     document["identity"]["prompts"] = {"uri": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
-    return Profile.model_validate(document | {"thresholds": {}, "pairs_per_shard": 256})
+    return Profile.model_validate(document | {"thresholds": {}, "budget": None, "pairs_per_shard": 256})
 
 
 def fill(store: ObjectStore, profile: Profile, options: argparse.Namespace) -> list[str]:

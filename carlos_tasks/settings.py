@@ -34,17 +34,14 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
 
     store: str = Field(
-        "var/store",
-        description="Object storage: a folder, or `s3://bucket/prefix`. Files, shards, evidence and the lake's data "
-        "lie in it.",
+        "var/store", description="Object storage: a folder, or `s3://bucket/prefix`. All but the catalog lies in it."
     )
     catalog: str = Field(
         "sqlite:var/catalog.sqlite",
         description="DuckLake's catalog: `sqlite:FILE` for one machine, `postgres:LIBPQ-STRING` for production.",
     )
     profile: str = Field(
-        "micro",
-        description="The profile that questions are asked of and that is indexed (docs/profiles.md): name or path.",
+        "micro", description="The profile that is asked and indexed (docs/profiles.md): a name, or the path of a file."
     )
     profiles: str = Field(
         "",
@@ -53,8 +50,7 @@ class Settings(BaseModel):
     )
     policy: str = Field(
         "",
-        description="Folder of the policy that LoRAs are scored with (docs/moderation.md#policies-and-concepts). "
-        "Empty: the profile's own.",
+        description="Policy to score LoRAs with (docs/moderation.md#policies-and-concepts). Empty: the profile's.",
     )
     sources: str = Field(
         "",
@@ -73,8 +69,7 @@ class Settings(BaseModel):
         "or `s3://bucket/prefix`, outside of the store. Empty: it does not.",
     )
     device: str = Field(
-        "auto",
-        description="Device of generation and embedding: `cuda`, `cpu`, or `auto`, which takes CUDA if it is there.",
+        "auto", description="Device of generation and embedding: `cuda`, `cpu`, or `auto`: CUDA if it is there."
     )
     images_per_step: int = Field(
         0,
@@ -92,21 +87,15 @@ class Settings(BaseModel):
         4, ge=1, description="LoRAs that one task of Airflow indexes; more where a night had more than 1,000 tasks."
     )
     task_minutes: int = Field(
-        60,
-        ge=1,
-        description="Minutes that a task on the device may take. It begins no LoRA for which, at the pace of those "
-        "before, no time is left: that one waits for the next night.",
+        60, ge=1, description="Minutes that a task on the device may take; what does not fit goes on in the next try."
     )
     budget: Literal["settled", "first look", "all"] = Field(
         "settled",
-        description="How many pairs a LoRA is measured with where its profile has a budget (docs/method.md#budget): "
-        "until it is `settled`, to the `first look` and no further, or `all`.",
+        description="How many pairs a LoRA gets where its profile has a budget (docs/method.md#budget): until it is "
+        "`settled`, to the `first look` and no further, or `all`.",
     )
     refine_per_night: int = Field(
-        100,
-        ge=0,
-        description="LoRAs that a night measures further, the most needed first, after all that are new "
-        "(docs/method.md#budget).",
+        100, ge=0, description="LoRAs that a night measures further, after what is new (docs/method.md#budget)."
     )
     evidence_pairs: int = Field(6, ge=0, description="Pairs per LoRA whose pictures are kept, as WebP.")
     gpu_queue: str = Field("", description="Celery queue of the GPU tasks. Empty: the executor's default queue.")
@@ -124,8 +113,7 @@ class Settings(BaseModel):
         "`https://freetsa.org/tsr`; needs the extra `timestamps`. Empty: nothing is stamped.",
     )
     timestamp_roots: str = Field(
-        "",
-        description="File with the root certificates of that authority, PEM. Empty: its signature is not checked.",
+        "", description="File with the authority's root certificates, PEM. Empty: its signature is not checked."
     )
     max_file_mb: int = Field(4096, ge=1, description="A LoRA file above this size is refused.")
 

@@ -19,6 +19,7 @@ from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from carlos_tasks.errors import PassingError
 from carlos_tasks.nightly import orchestration as parts
 from carlos_tasks.nightly import stages as nightly
 from carlos_tasks.nightly.failure_reasons import failure_of, leaving_its_reason
@@ -68,8 +69,11 @@ def index_loras() -> None:
         return nightly.with_baseline(load_settings(), batches)
 
     @task(map_index_template="{{ task.op_kwargs['manifest'] }}", **parts.gpu_args())
-    def index_batch(manifest: str) -> Any:
-        return as_json(nightly.index_batch(load_settings(), manifest, minutes=load_settings().task_minutes))
+    def index_batch(manifest: str, *, ti: Any) -> Any:
+        report = nightly.index_batch(load_settings(), manifest, minutes=load_settings().task_minutes)
+        if report.left and ti.try_number <= ti.max_tries:
+            raise PassingError(f"{report.left} LoRAs are left when the task's time is over; the next try goes on")
+        return as_json(report)
 
     # It follows failed batches too, and commits the LoRAs that they had finished.
     @task(pool=parts.COMMIT, trigger_rule=parts.ANY, outlets=[parts.MEASURED], map_index_template=parts.PLANNED)

@@ -71,5 +71,5 @@ def _template(used: bool) -> Path:
 
 def put_shards(con: duckdb.DuckDBPyConnection, store: ObjectStore, keys: Sequence[str]) -> None:
     """Put shards that were written into the lake, without a commit."""
-    checked = check_shards(store, [ShardFile(key=key) for key in keys], ProfilePairs([[]], is_cut=False))
+    checked = check_shards(store, [ShardFile(key=key) for key in keys], ProfilePairs([]))
     record_shards(con, [found for found in checked if isinstance(found, CheckedShard)], 1)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.sql.lake_rows import Rows, fill
+from tests.sql.lake_rows import Row, Rows, fill
 
 REPOSITORY = Path(__file__).parents[1]
 DOCS = REPOSITORY / "docs"
@@ -204,6 +204,7 @@ def test_every_object_that_people_ask_has_an_example():
     assert not [name for name in sorted(asked) if not re.search(rf"{re.escape(name)}\b", shown)]
 
 
+UNSETTLED: Row = {"n_pairs": 30, "n_flagged": 0, "open": ["direction"]}
 #: Rows of which each example has something to tell; the ids are those that the examples name.
 INDEX: Rows = {
     "raw.listing": [
@@ -244,7 +245,7 @@ INDEX: Rows = {
     "core.outcome": [{"lora_id": "failed", "status": "failed", "attempted_at": "2026-01-01 00:00:00+00"}],
     "core.representation": [
         {"profile_id": "7f31a931d2d804c1", "lora_id": "3f2a91c0"},
-        {"profile_id": "7f31a931d2d804c1", "lora_id": "8d41e7aa", "direction": [1.0, 0.1]},
+        {"profile_id": "7f31a931d2d804c1", "lora_id": "8d41e7aa", "direction": [1.0, 0.1], **UNSETTLED},
         {"profile_id": "7f31a931d2d804c1", "lora_id": "nothing", "strength": 0.1},
         {"profile_id": "7f31a931d2d804c1", "lora_id": "hidden"},
     ],

@@ -13,14 +13,17 @@ import pytest
 
 from carlos_tasks import cli
 from carlos_tasks.commit.import_published import MEASURED, PROFILE, import_published
-from carlos_tasks.errors import NotFound, PermanentError, SettingsError
+from carlos_tasks.errors import NotFound, PermanentError, ProfileMismatch, SettingsError
 from carlos_tasks.intake.source_intake import ingest_source
 from carlos_tasks.lake.catalog import connect
 from carlos_tasks.microworld.zoo import WEIGHTS
 from carlos_tasks.nightly import stages as nightly
 from carlos_tasks.profiles.profile import load_profile
+from carlos_tasks.profiles.prompts import load_prompts
 from carlos_tasks.retrieval.search import show, similar
 from carlos_tasks.settings import Settings
+from carlos_tasks.store import open_store
+from carlos_tasks.store.keys import prompt_file_key
 from tests.lakes import migrated_lake, settings_of
 from tests.retrieval.directions_in_lake import put
 from tests.samples import published
@@ -187,6 +190,12 @@ def test_with_the_prompts_loras_are_measured_beside_it(
         assert (report.n_prompts, report.n_imported + report.n_known) == (280, 740)
     profile = load_profile(MEASURED)
     published = load_profile(PROFILE)
+    key = prompt_file_key(profile.identity.prompts.sha256)
+    open_store(settings.store).write(key, prompts.read_bytes() + b" ")
+    load_prompts.cache_clear()  # another process
+    with pytest.raises(ProfileMismatch, match="a changed file is another profile"):
+        nightly.plan(mine)
+    import_published(settings, REAL_SAMPLES / TABLE, prompts)
     assert len(profile.pairs()) == 280 * 16
     assert profile.identity.model_copy(update={"seeds": ()}) == published.identity.model_copy(update={"seeds": ()})
     texts = [prompt.text for prompt in profile.indexing_prompts().prompts]

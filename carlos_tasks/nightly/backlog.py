@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from carlos_tasks.aliases import Row
 from carlos_tasks.errors import NotFound
 from carlos_tasks.lora.backbones.claims import comparable_words
 from carlos_tasks.profiles.deployment import measured_profiles, taken_by_others
@@ -54,13 +55,11 @@ def thresholds_in_force(settings: Settings, profiles: Sequence[Profile]) -> dict
     """The thresholds that the status follows, by profile_id and name; without profiles that the lake does not know."""
     from carlos_tasks.lake.catalog import connect
     from carlos_tasks.lake.faults import lake_errors
+    from carlos_tasks.lake.statements import statement
 
+    asked: Row = {"profile_ids": [profile.profile_id for profile in profiles]}
     with connect(settings) as con, lake_errors():
-        known = con.execute(
-            "select profile_id, name, value from core.profile left join core.threshold using (profile_id) "
-            "where list_contains($1::varchar[], profile_id) order by all",
-            [[profile.profile_id for profile in profiles]],
-        ).fetchall()
+        known = con.execute(statement("ask/nightly/thresholds_in_force"), asked).fetchall()
     found: dict[str, dict[str, float]] = {}
     for profile_id, name, value in known:
         found.setdefault(profile_id, {}).update({name: value} if name else {})

@@ -116,9 +116,7 @@ def plan(settings: Settings) -> Plan:
     for profile in profiles.values():
         compared_profiles(profile)  # the commit would find it after the night's work
     waiting = drawn_together(backlog(settings), groups)
-    named = [
-        line for name, loras in waiting.items() for line in (profiles[name].profile_id, *(x.lora_id for x in loras))
-    ]
+    named = [i for name, own in waiting.items() for i in (profiles[name].profile_id, *(lora.lora_id for lora in own))]
     plan_id = hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]
     batches = {name: cut for name, cut in cut_all(waiting, settings.loras_per_batch, MAX_BATCHES).items() if cut}
     if not batches:  # only baselines are to be made and committed
@@ -164,11 +162,7 @@ def make_baseline(settings: Settings) -> BaselineReport:
 
 
 def with_baseline(settings: Settings, batches: Mapping[str, Sequence[str]]) -> list[str]:
-    """Return the manifests of those profiles of a plan that have a baseline: without one nothing can be compared.
-
-    Raises:
-        PermanentError: none of them has one.
-    """
+    """Return the manifests of those profiles of a plan that have a baseline; PermanentError where none has one."""
     store, profiles = open_store(settings.store), measured_profiles(settings)
     lacking = [name for name in batches if not store.exists(outcome_key(profiles[name].profile_id, BASELINE))]
     if lacking:

@@ -21,10 +21,16 @@ def deployed_profiles(settings: Settings) -> dict[str, Profile]:
     profiles = {name: load_profile(name) for name in settings.profile_names}
     for profile in profiles.values():
         _check(profile)
-    ids = [profile.profile_id for profile in profiles.values()]
-    if twice := [name for name, profile in profiles.items() if ids.count(profile.profile_id) > 1]:
-        raise SettingsError(f"CARLOS_PROFILES: {' and '.join(twice)} are one profile: name one of them")
-    grouped_by_images([profile for profile in profiles.values() if profile.origin == "measured"])
+    by_id: dict[str, str] = {}
+    for name, profile in profiles.items():
+        if known := by_id.get(profile.profile_id):
+            raise SettingsError(
+                f"CARLOS_PROFILES: {known} and {name} are one profile, {profile.profile_id}: name one of them"
+            )
+        by_id[profile.profile_id] = name
+    # Under the names that the settings give them, which the message is to have.
+    named = [profile.model_copy(update={"name": name}) for name, profile in profiles.items()]
+    grouped_by_images([profile for profile in named if profile.origin == "measured"])
     return profiles
 
 
@@ -45,12 +51,15 @@ def measured_profiles(settings: Settings) -> dict[str, Profile]:
 def image_groups(settings: Settings) -> list[tuple[str, ...]]:
     """The names of the measured profiles, those together whose images are the same.
 
+    The first of a group, which draws for all, is the same whichever profile questions are asked of.
+
     Raises:
         NotFound, SettingsError: as `measured_profiles`.
     """
     measured = measured_profiles(settings)
     names = {profile.profile_id: name for name, profile in measured.items()}
-    return [tuple(names[p.profile_id] for p in group) for group in grouped_by_images(list(measured.values()))]
+    groups = grouped_by_images(list(measured.values()))
+    return [tuple(names[profile_id] for profile_id in sorted(p.profile_id for p in group)) for group in groups]
 
 
 def check_weights(settings: Settings) -> None:

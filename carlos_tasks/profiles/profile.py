@@ -130,11 +130,6 @@ class Profile(Frozen):
         """As `profile_id`, of all but the encoder: profiles that share it have the same images."""
         return _hashed(self.identity.model_dump(mode="json", exclude={"encoder"}))
 
-    @property
-    def baseline_id(self) -> str:
-        """The id of the profile whose baseline its LoRAs are laid beside: its own."""
-        return self.profile_id
-
     def indexing_prompts(self) -> PromptSet:
         """The prompts that images are made of.
 
@@ -159,8 +154,7 @@ class Profile(Frozen):
         Raises:
             SettingsError: the budget looks at more pairs than there are, or cannot balance the prompts.
         """
-        prompts = self.indexing_prompts().prompts
-        n_pairs = len(prompts) * len(self.identity.seeds)
+        prompts, n_pairs = self.indexing_prompts().prompts, len(self.pairs())
         if self.budget is None:
             return (n_pairs,)
         if len({prompt.category for prompt in prompts}) < 2:

@@ -48,7 +48,7 @@ def _check_pair(one: Profile, other: Profile) -> None:
     if one.profile_id == other.profile_id:
         raise SettingsError(f"{names} are the same, {one.profile_id}: name one of them")
     if one.images_id == other.images_id:
-        if one.shards() != other.shards():
+        if (one.shards(), one.baseline_shards()) != (other.shards(), other.baseline_shards()):
             raise SettingsError(
                 f"{names} have the same images in other shards: give both the same budget and pairs_per_shard"
             )

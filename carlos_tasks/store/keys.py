@@ -13,12 +13,10 @@
 | `verification/` | how far a verification of the lake has come | verification |
 | `copies/` | the copy that rankings in SQL read, and earlier ones for a day | lake |
 | `restoring.json` | which backup is being restored there; gone when it is whole | care |
-| `prompts/` | prompt files that profiles name by their hash, and that do not ship | commit |
-| `texts/` | features of retrieval prompts, query vectors | retrieval |
+| `texts/`, `prompts/` | features of prompts, query vectors; prompt files that do not ship | retrieval, commit |
 | `reports/`, `evaluation/` | reports by state of the lake, the contact sheet, evaluations | reports, evaluation |
 
-What DuckLake itself writes lies in `lake/`. Its catalog names what is in `lake/`, and the table core.embedding_shard
-what is in `shards/`.
+What DuckLake itself writes lies in `lake/`, and its catalog names it; core.embedding_shard names what is in `shards/`.
 """
 
 import hashlib
@@ -41,7 +39,6 @@ BASELINE = "base"
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _OUTCOME = re.compile(rf"outcomes/profile_id=({_ID.pattern})/lora_id=({_ID.pattern})\.json")
 _SHARD = re.compile(rf"shards/profile_id=({_ID.pattern})/lora_id=({_ID.pattern})/(\d{{5}})\.parquet")
-
 _OF_SNAPSHOT = re.compile(r"((?:reports|evaluation)/(?:[^/]+/)*snapshot_id=(\d{1,18})/)")
 
 
@@ -92,13 +89,7 @@ def polling_prefix(source_uri: str) -> str:
 
 
 def prompt_file_key(sha256: str) -> str:
-    """Where a prompt file lies that profiles name by its hash.
-
-    Raises:
-        ValueError: that is no hash.
-    """
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise ValueError(f"not a SHA-256: {sha256!r}")
+    """Where a prompt file lies that profiles name by its hash."""
     return f"prompts/{sha256}.json"
 
 

@@ -45,7 +45,7 @@ class Looks:
 
     @cached_property
     def _baseline(self) -> BaselinePairs:
-        profile_id = self._profile.baseline_id
+        profile_id = self._profile.profile_id
         try:
             outcome = read_outcome(self._store, outcome_key(profile_id, BASELINE), profile_id)
             return BaselinePairs(self._embeddings(outcome.shards))

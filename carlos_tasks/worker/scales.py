@@ -12,8 +12,10 @@ from functools import cache
 from typing import Any
 
 from carlos_tasks.embedding.image_encoder import ImageEncoder, load_image_encoder
+from carlos_tasks.errors import SettingsError
 from carlos_tasks.generation.backbone import load_backbone
 from carlos_tasks.lake.outcomes import OutcomeRecord
+from carlos_tasks.profiles.budget import Pair, balanced
 from carlos_tasks.profiles.profile import Encoder, Identity, Profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store.keys import outcome_key
@@ -30,19 +32,29 @@ _PAIRS_PER_SHARD = 16
 
 
 class ScaledProfile(Profile):
-    """A profile at another scale and with few pairs. `swept_id`: the profile that is swept."""
+    """A profile at another scale and with few pairs. `swept_id`: the profile that is swept.
+
+    It has no budget: nothing is looked at before all of its pairs are drawn.
+    """
 
     swept_id: str
+    n_pairs: int
 
     @property
     def profile_id(self) -> str:
         """An id of its own, also at the scale of the profile that is swept."""
         return hashlib.sha256(f"{self.swept_id} swept at {self.identity.lora.scale!r}".encode()).hexdigest()[:16]
 
-    @property
-    def baseline_id(self) -> str:
-        """The bare backbone knows no scale: the baseline is that of the profile that is swept."""
-        return self.swept_id
+    def pairs(self) -> list[Pair]:
+        """The first pairs of the balanced order.
+
+        Raises:
+            SettingsError: there are fewer.
+        """
+        pairs = balanced(self.indexing_prompts().prompts, self.identity.seeds)
+        if self.n_pairs > len(pairs):
+            raise SettingsError(f"profile {self.name} has {len(pairs)} pairs, not {self.n_pairs}: ask for fewer")
+        return pairs[: self.n_pairs]
 
 
 @dataclass(frozen=True)
@@ -58,17 +70,13 @@ def scaled_profile(profile: Profile, scale: float, n_pairs: int) -> ScaledProfil
     """The profile at another scale, with the first pairs of its balanced order.
 
     Raises:
-        SettingsError: the profile has fewer pairs, or prompts of one category only.
+        SettingsError: the profile has fewer pairs.
     """
     document = profile.model_dump()
     document["identity"]["lora"]["scale"] = scale
-    # One look, so nothing is settled before it.
-    settled = {"direction_cosine": 0.98, "strength_error": 0.02, "status_errors": 2.0}
-    budget = {"order": "balanced", "looks": [n_pairs], "settled": settled}
-    scaled = ScaledProfile.model_validate(
-        document | {"budget": budget, "pairs_per_shard": _PAIRS_PER_SHARD, "swept_id": profile.profile_id}
-    )
-    scaled.looks()
+    few = {"budget": None, "n_pairs": n_pairs, "pairs_per_shard": _PAIRS_PER_SHARD}
+    scaled = ScaledProfile.model_validate(document | few | {"swept_id": profile.profile_id})
+    scaled.pairs()
     return scaled
 
 

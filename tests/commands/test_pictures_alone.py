@@ -10,7 +10,7 @@ from PIL import Image
 
 from carlos_tasks.cli import main
 from carlos_tasks.embedding.random_encoders import random_dinov2
-from carlos_tasks.nightly.stages import index_all
+from carlos_tasks.nightly.one_process import index_all
 from carlos_tasks.settings import load_settings
 from tests.commit.small_index import small_profile
 from tests.moderation.policies import STRIPES, write_policy
@@ -50,8 +50,8 @@ def variables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         report = index_all(load_settings(), f"folder:{folder / 'loras'}")
         load_settings.cache_clear()
     assert report.check_failures == ()
-    assert report.batches is not None
-    assert sum(batch.embedded for batch in report.batches) == 2
+    assert report.profiles is not None
+    assert sum(batch.embedded for profile in report.profiles for batch in profile.batches) == 2
     return found | {"picture": str(picture)}
 
 

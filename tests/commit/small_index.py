@@ -25,14 +25,16 @@ def small_profile(folder: Path, n_prompts: int = 5, seeds: Sequence[int] = (0, 1
     folder.mkdir(parents=True, exist_ok=True)
     document = load_profile("micro").model_dump(mode="json")
     document["identity"]["seeds"] = list(seeds)
-    document["identity"]["prompts"] = _prompts(folder, "test-indexing", n_prompts)
-    document["retrieval_prompts"] = _prompts(folder, "test-retrieval", 2)
+    document["identity"]["prompts"] = few_prompts(folder, "test-indexing", n_prompts)
+    document["retrieval_prompts"] = few_prompts(folder, "test-retrieval", 2)
     return Profile.model_validate(
         document | {"thresholds": {}, "budget": None, "pairs_per_shard": PAIRS_PER_SHARD} | changes
     )
 
 
-def _prompts(folder: Path, name: str, count: int) -> dict[str, str]:
+def few_prompts(folder: Path, name: str, count: int) -> dict[str, str]:
+    """Write so many prompts of two categories; what a profile says of the file."""
+    folder.mkdir(parents=True, exist_ok=True)
     prompts = [
         {"prompt_id": f"{name}-{n}", "category": f"c{n % 2}", "subcategory": "s", "text": f"{name} {n}"}
         for n in range(count)

@@ -1,11 +1,15 @@
 """The DAG files: thin, documented, light to parse, and wired so that a failed batch loses nothing of the others."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from carlos_tasks.errors import PassingError
+from carlos_tasks.nightly.stage_reports import BatchReport
 from tests.dags.fresh_airflow import read_dags
 
 REPOSITORY = Path(__file__).parents[2]
@@ -92,6 +96,22 @@ def test_passing_errors_are_retried_with_back_off_and_permanent_ones_never(found
                 ["carlos_tasks.errors.PassingError", "default"],
                 ["carlos_tasks.errors.CarlosError", "fail"],
             ]
+
+
+@pytest.mark.parametrize(("left", "try_number", "goes_on"), [(2, 1, True), (2, 4, False), (0, 1, False)])
+def test_what_a_task_leaves_for_want_of_time_is_for_its_next_try_and_then_for_the_next_plan(
+    left: int, try_number: int, goes_on: bool, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(REPOSITORY / "dags")
+    from index_loras import index_loras
+
+    report = BatchReport(lora_ids=("a",), embedded=1, unpatched=0, failed=0, copied=0, images=4, left=left, seconds=1.0)
+    monkeypatch.setattr("carlos_tasks.nightly.stages.index_batch", lambda settings, manifest, minutes: report)
+    index_batch = index_loras().get_task("index_batch").python_callable
+    instance = SimpleNamespace(try_number=try_number, max_tries=3)
+    with pytest.raises(PassingError, match="2 LoRAs are left") if goes_on else nullcontext():
+        assert index_batch("plans/p/0000.json", ti=instance)["left"] == left
 
 
 def test_a_failed_batch_does_not_stop_the_commit_but_fails_the_run(index_tasks: dict[str, Any]) -> None:

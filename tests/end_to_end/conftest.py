@@ -88,7 +88,7 @@ def profile_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     identity["sampler"]["steps"] = 3
     identity["prompts"] = {"uri": str(folder / "few.json"), "sha256": hashlib.sha256(few).hexdigest()}
     path = folder / "small.json"
-    path.write_text(json.dumps({**shipped, "name": "small", "pairs_per_shard": 4}))
+    path.write_text(json.dumps({**shipped, "name": "small", "budget": None, "pairs_per_shard": 4}))
     assert len(load_profile(str(path)).shards()) == 4
     return path
 

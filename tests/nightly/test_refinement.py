@@ -11,9 +11,11 @@ from safetensors.numpy import load_file, save_file
 from carlos_tasks.cli import main
 from carlos_tasks.errors import CarlosError, NotFound
 from carlos_tasks.nightly.backlog import backlog_size
+from carlos_tasks.nightly.one_process import index_all
 from carlos_tasks.nightly.refinement import refine
 from carlos_tasks.nightly.stage_reports import IndexReport
-from carlos_tasks.nightly.stages import index_all, plan
+from carlos_tasks.nightly.stages import plan
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.worker.plans import manifests_of
@@ -57,15 +59,15 @@ def test_a_night_looks_once_and_the_next_ones_go_on_until_nothing_is_open(
     night(a="striped-a", twin="striped-a")
     assert sorted(rows(DRAWN)) == [(3, False, False), (3, False, True)]
     assert backlog_size(quick) == 2
-    further = night().batches
+    further = night().profiles
     assert further is not None
     # The twin is copied from the one that was drawn further.
-    assert [(batch.images, batch.copied) for batch in further] == [(5, 1)]
+    assert [(batch.images, batch.copied) for batch in further[0].batches] == [(5, 1)]
     assert [row[:2] for row in rows(DRAWN)] == [(5, False)] * 2
     night()
     assert [row[:2] for row in rows(DRAWN)] == [(8, True)] * 2
     assert rows("select count(*) from core.embedding where lora_id <> 'base'") == [(16,)]
-    assert plan(quick).batches == ()
+    assert plan(quick).batches == {}
 
 
 def test_what_is_new_goes_before_what_is_measured_further(
@@ -77,7 +79,8 @@ def test_what_is_new_goes_before_what_is_measured_further(
     save_file(load_file(ZOO / "foggy-a.safetensors"), tmp_path / "loras" / "new.safetensors")
     ingest_source(quick, f"folder:{tmp_path / 'loras'}")
     planned = plan(quick)
-    (manifest,) = manifests_of(open_store(quick.store), planned.plan_id)
+    profile_id = load_profile(quick.profile).profile_id
+    (manifest,) = manifests_of(open_store(quick.store), planned.plan_id, profile_id)
     assert [task.at_least for task in manifest.loras] == [0, 4]
     none = plan(quick.model_copy(update={"refine_per_night": 0}))
     assert none.n_loras == 1

@@ -37,11 +37,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     folder = tmp_path_factory.mktemp("swept")
     document = json.loads((PROFILES_FOLDER / "micro.json").read_text())
     document["identity"]["seeds"] = [0]
-    (folder / "micro.json").write_text(json.dumps(document | {"name": "small"}))
+    (folder / "micro.json").write_text(json.dumps(document | {"name": "small", "budget": None}))
     settings = settings_of(folder).model_copy(update={"profile": str(folder / "micro.json"), "device": "cpu"})
     migrated_lake(settings)
     store = open_store(settings.store)
-    Worker(settings, load_profile(settings.profile), store).make_baseline(lambda _: None)
+    Worker(settings, [load_profile(settings.profile)], store).make_baseline(lambda _: None)
     tasks = [put(store, WEIGHTS / f"{name}.safetensors") for name in ("one-star", "striped-a")]
     known: list[Row] = [
         {"lora_id": task.lora_id, "base_model": "micro-xl", "file_key": task.file_key} for task in tasks
@@ -106,7 +106,8 @@ def test_the_figures_are_those_of_the_profile_at_that_scale(swept: list[dict[str
     """At the profile's own scale, the embeddings are those that the profile's own measurement has."""
     profile, store = load_profile(place.profile), open_store(place.store)
     task = LoraTask("striped-a", "files/striped-a.safetensors", ())
-    own = embeddings(store, keys(Worker(place, profile, store).index(task, lambda _: None)))
+    (outcome,) = Worker(place, [profile], store).index(task, lambda _: None)
+    own = embeddings(store, keys(outcome))
     (drawn,) = draw_scales(place, profile, store, [task], [1.0], N, lambda _: None)
     few = embeddings(store, keys(drawn.outcome))
     assert len(few) == N
@@ -155,7 +156,7 @@ def test_more_pairs_take_the_place_of_fewer(place: Settings, swept: list[dict[st
         ("other", [1.0], N, "is for sdxl, and profile small draws with micro-xl", CarlosError),
         ("one-star", [0.0], N, "give numbers above 0", CarlosError),
         ("one-star", [float("nan")], N, "give numbers above 0", CarlosError),
-        ("one-star", [1.0], 31, "a look at 31 pairs, of which there are 30", SettingsError),
+        ("one-star", [1.0], 31, "profile small has 30 pairs, not 31", SettingsError),
         ("one-star", [1.0], 1, "at least 2", CarlosError),
     ],
 )

@@ -60,7 +60,7 @@ def test_a_name_that_does_not_exist_is_named() -> None:
 
 def test_the_same_images_with_other_seeds_are_refused(tmp_path: Path) -> None:
     path = changed(tmp_path, seeds=[0, 1, 2, 4])
-    with pytest.raises(SettingsError, match=r"micro and .*mine.json draw the same prompts .* name other seeds"):
+    with pytest.raises(SettingsError, match=r"micro and .*mine.json claim the same images with other seeds"):
         deployed_profiles(Settings(profiles=path))
     # With other prompts, or another encoder besides the same seeds, there is nothing to be said.
     encoder = {"model": "ViT-B-32-quickgelu", "pretrained": "openai"}

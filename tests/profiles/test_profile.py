@@ -102,9 +102,10 @@ def test_the_micro_profile_names_the_weights_that_ship() -> None:
 
 def test_shards_cut_the_pairs_in_one_order_without_gap_or_overlap() -> None:
     profile = changed(("pairs_per_shard",), 7)
-    shards = profile.shards()
+    shards = profile.baseline_shards()
     assert [pair for shard in shards for pair in shard] == profile.pairs()
     assert {len(shard) for shard in shards[:-1]} == {7}
+    assert [pair for shard in profile.shards() for pair in shard] == profile.drawn()
 
 
 def test_an_unknown_profile_is_named_with_those_that_ship() -> None:

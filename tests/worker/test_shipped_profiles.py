@@ -15,12 +15,14 @@ from carlos_tasks.lake.outcomes import OutcomeRecord, read_outcome
 from carlos_tasks.lake.shards import read_shard
 from carlos_tasks.profiles.budget import Budget
 from carlos_tasks.profiles.profile import Profile, load_profile, shipped_profiles
+from carlos_tasks.profiles.prompts import PromptFile
 from carlos_tasks.profiles.resources import folder_digest
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
 from carlos_tasks.store.keys import BASELINE, outcome_key
 from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.worker.worker import Worker
+from tests.commit.small_index import few_prompts
 from tests.generation.tiny_pipelines import SIZE_PX, save_tiny_pipeline
 from tests.worker.workers import put
 
@@ -53,7 +55,9 @@ def tiny(profile: Profile, folder: Path, micro: Profile) -> Profile:
     sampler = identity.sampler.model_copy(update={"steps": 2, "width_px": SIZE_PX, "height_px": SIZE_PX})
     own = {"uri": str(folder), "revision": folder_digest(folder), "variant": None}
     backbone = identity.backbone.model_copy(update=own)
-    changed = {"backbone": backbone, "sampler": sampler, "encoder": micro.identity.encoder, "seeds": (0,)}
+    prompts = PromptFile.model_validate(few_prompts(folder.parent / "prompts", "few", 4))
+    encoder = micro.identity.encoder
+    changed = {"backbone": backbone, "sampler": sampler, "encoder": encoder, "prompts": prompts, "seeds": (0,)}
     budget = profile.budget or load_profile("sdxl-quick").budget
     assert isinstance(budget, Budget)
     return profile.model_copy(
@@ -83,9 +87,9 @@ def test_a_shipped_profile_is_measured(name: str, weights: dict[str, Path], micr
     assert type(pipeline.scheduler).__name__ == shipped.identity.sampler.scheduler
     write_random_lora(pipeline, tmp_path / "random.safetensors")
     store = open_store(str(tmp_path / "store"))
-    worker = Worker(Settings(store=str(tmp_path / "store"), images_per_step=2, evidence_pairs=1), profile, store)
+    worker = Worker(Settings(store=str(tmp_path / "store"), images_per_step=2, evidence_pairs=1), [profile], store)
     assert worker.make_baseline(lambda _: None) == 4
-    outcome = worker.index(put(store, tmp_path / "random.safetensors"), lambda _: None)
+    (outcome,) = worker.index(put(store, tmp_path / "random.safetensors"), lambda _: None)
     assert (outcome.status, outcome.n_pairs) == ("embedded", 4), outcome.detail
     assert outcome.modules_saved == outcome.modules_patched and outcome.modules_saved
     with_lora = embeddings(store, outcome)
