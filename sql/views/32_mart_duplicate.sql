@@ -12,11 +12,17 @@ weights_pair as (
     inner join core.lora as other on one.tensors_sha256 = other.tensors_sha256 and one.lora_id < other.lora_id
 ),
 
-tried_pair as (
+-- Materialized, so that no plan joins all LoRAs of a profile with each other first.
+tried_one as materialized (
     select one.profile_id, pair.lora_id, pair.other_id
     from weights_pair as pair
     inner join core.representation as one on pair.lora_id = one.lora_id
-    inner join core.representation as other on pair.other_id = other.lora_id and one.profile_id = other.profile_id
+),
+
+tried_pair as (
+    select one.profile_id, one.lora_id, one.other_id
+    from tried_one as one
+    inner join core.representation as other on one.other_id = other.lora_id and one.profile_id = other.profile_id
 ),
 
 pair as (

@@ -81,7 +81,7 @@ same_effect as (
     where near.cosine >= core.duplicate_min(threshold.value)
 ),
 
-near_weights as (
+near_weights as materialized (
     select near.lora_id, near.change_cosine, near.output_cosine, near.output_z, removal.*
     from removal
     inner join (
@@ -92,13 +92,20 @@ near_weights as (
     ) as near using (removed_id)
 ),
 
-measured_both as (
-    select distinct near_weights.lora_id, near_weights.removed_id
+-- Materialized, so that no plan joins all LoRAs of a profile with each other first.
+measured_one as materialized (
+    select near_weights.lora_id, near_weights.removed_id, one.profile_id
     from near_weights
     inner join core.representation as one using (lora_id)
+    where one.direction is not null
+),
+
+measured_both as (
+    select distinct measured_one.lora_id, measured_one.removed_id
+    from measured_one
     inner join core.representation as other
-        on near_weights.removed_id = other.lora_id and one.profile_id = other.profile_id
-    where one.direction is not null and other.direction is not null
+        on measured_one.removed_id = other.lora_id and measured_one.profile_id = other.profile_id
+    where other.direction is not null
 ),
 
 alike_weights as (
