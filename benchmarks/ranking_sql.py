@@ -40,7 +40,7 @@ BEFORE = (
     "from ranking_before([{'profile_id': $profile, 'vector': $vector::float[], 'without': null::varchar}], 10, "
     f"{_NO_LIMITS})"
 )
-TODAY = "from mart.search_vector($vector::float[], 10, profile := $profile)"
+TODAY = "select * exclude (asked_profile_id) from mart.search_vector($vector::float[], 10, profile := $profile)"
 # Of a table that never had a row DuckLake asks the catalog again for each column: no lake some nights old is like that.
 _AS_IN_USE = (
     "insert into core.damage by name select profile_id, lora_id, 'k' as key, 'f' as fault, 'd' as detail, "

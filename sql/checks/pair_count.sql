@@ -1,5 +1,5 @@
-/* Measured LoRAs whose number of pairs is not that of their shards in the lake, where they are measured here.
-   Must return no rows. */
+/* Measured LoRAs whose number of pairs is not that of their shards in the lake, where they are measured here; what was
+   found damaged is measured again. Must return no rows. */
 with held as (
     select profile_id, lora_id, sum(n_pairs) as n_expected
     from core.embedding_shard
@@ -14,4 +14,7 @@ where
     origin is distinct from 'imported'
     and measured in ('measured', 'degenerate')
     and n_pairs + n_flagged is distinct from n_expected
+    and (profile_id, lora_id) not in (
+        select (damage.profile_id, damage.lora_id) from core.damage as damage where damage.resolved_at is null
+    )
 order by profile_id, lora_id;
