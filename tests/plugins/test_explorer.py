@@ -32,7 +32,8 @@ def filled(shared_lake: Path) -> Path:
     migrated_lake(settings)
     with connect(settings, read_only=False) as con:
         con.execute(
-            "insert into core.profile values ($1, 'micro', $2, now(), 'measured', null)",
+            "insert into core.profile by name select $1 as profile_id, 'micro' as name, $2 as definition, "
+            "now() as created_at, 'measured' as origin",
             [PROFILE, '{"backbone": {"base_model": "micro-xl"}}'],
         )
         con.execute(
