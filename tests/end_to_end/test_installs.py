@@ -89,6 +89,7 @@ NOT_IN_THE_BASE = {
     'queries "words that nobody asked for"': "carlos-platform[search]",
     'report attribution --out {folder}/none --text "words of nobody"': "carlos-platform[search]",
     "index folder:{loras}": "carlos-platform[index]",
+    "refine {other}": "carlos-platform[index]",
     "scales {other}": "carlos-platform[index]",
     "evaluate --out {folder}/evaluation": "carlos-platform[evaluation]",
     "demo": "a checkout of the repository",
