@@ -139,15 +139,18 @@ def _report(settings: Settings, console: Console) -> None:
 
 
 def _discover_again(api: AirflowApi, console: Console) -> None:
-    """Run `discover_loras` once more: there is nothing to do, and it says so."""
+    """Run `discover_loras` once more: nothing is new, and what waits for a decision is measured with more pairs."""
     known = {run["dag_run_id"] for run in api.runs("index_loras")}
     run_id = api.trigger("discover_loras")
     follow_to_success(api, "discover_loras", [run_id], console)
     log = api.log("discover_loras", run_id, "announce_shards", map_index=0)
     said = [line for line in log.splitlines() if "Nothing to do" in line]
-    new = [run["dag_run_id"] for run in api.runs("index_loras") if run["dag_run_id"] not in known]
-    if not said or new:
-        raise CarlosError(f"the second discovery was to find nothing, but {new or 'it did not say so'}")
+    states = {task["task_id"]: task["state"] for task in api.tasks("discover_loras", run_id)}
+    further = wait_for_runs(api, "index_loras", 1, known) if states["announce_backlog"] == "success" else []
+    keys = [str(api.run("index_loras", one)["partition_key"]) for one in further]
+    if not said or not all(key.startswith("backlog/") for key in keys):
+        raise CarlosError(f"the second discovery was to find nothing new, but {keys or 'it did not say so'}")
+    follow_to_success(api, "index_loras", further, console)
     console.print(f"  {printable(said[0])}", markup=False, highlight=False, soft_wrap=True)
 
 
