@@ -1,13 +1,11 @@
 """### index_loras: from one shard of a source to LoRAs that can be searched
 
 One run per shard that `discover_loras` announced, one at a time, so that no LoRA is planned twice; any task can be
-killed. `ingest` checks files (bad ones go to quarantine) → `commit_intake` writes listings, LoRAs, refusals →
-`describe_weights`: what they are near → `plan` makes batches of what a profile has no representation of → for each
-profile `make_baseline`: the bare backbone's images, once → `with_baseline` leaves out profiles without → `index_batch`,
-mapped: generate, embed, store → for each profile `commit_index` computes representations in one transaction →
-`run_checks`, `contact_sheet`, `clean_up`. A failed batch or profile takes nothing from the others, and fails the run.
-`note_failure` puts a shard that could not be read into `raw.shard_failure`; the next night reads it again.
-`moderate_index` follows; weekly `evaluate_index`, `verify_lake`, `care_for_lake`.
+killed. `ingest` → `commit_intake` → `describe_weights` → `plan` → for each profile `make_baseline`, once →
+`with_baseline` leaves out profiles without → `index_batch`, mapped: generate, embed, store → for each profile
+`commit_index` → `run_checks`, `contact_sheet`, `clean_up`. A failed batch or profile takes nothing from the others, and
+fails the run. `note_failure` notes a shard that could not be read, for the next night. `moderate_index` follows; weekly
+`evaluate_index`, `verify_lake`, `care_for_lake`.
 
 **By hand.** A run with a partition key takes in that shard (`POST /api/v2/dags/index_loras/dagRuns` with
 `{"logical_date": null, "partition_key": "folder:/my/loras!."}`); one without indexes what waits.
@@ -17,18 +15,15 @@ from typing import Any
 
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.sdk import dag, task
-from airflow.sdk.exceptions import AirflowFailException
 
-from carlos_tasks.errors import PassingError
 from carlos_tasks.nightly import orchestration as parts
 from carlos_tasks.nightly import stages as nightly
 from carlos_tasks.nightly.failure_reasons import failure_of, leaving_its_reason
-from carlos_tasks.nightly.orchestration import NEW_SHARD
 from carlos_tasks.nightly.stage_reports import as_json
 from carlos_tasks.settings import load_settings
 
 
-@dag(schedule=NEW_SHARD, max_active_runs=1, default_args=parts.default_args(), doc_md=__doc__, tags=["carlos"])
+@dag(schedule=parts.NEW_SHARD, max_active_runs=1, default_args=parts.default_args(), doc_md=__doc__, tags=["carlos"])
 def index_loras() -> None:
     """Take in the files of the shard, plan, generate, embed, commit and check."""
 
@@ -70,10 +65,7 @@ def index_loras() -> None:
 
     @task(map_index_template="{{ task.op_kwargs['manifest'] }}", **parts.gpu_args())
     def index_batch(manifest: str, *, ti: Any) -> Any:
-        report = nightly.index_batch(load_settings(), manifest, minutes=load_settings().task_minutes)
-        if report.left and ti.try_number <= ti.max_tries:
-            raise PassingError(f"{report.left} LoRAs are left when the task's time is over; the next try goes on")
-        return as_json(report)
+        return as_json(parts.index_in_time(load_settings(), manifest, ti))
 
     # It follows failed batches too, and commits the LoRAs that they had finished.
     @task(pool=parts.COMMIT, trigger_rule=parts.ANY, outlets=[parts.MEASURED], map_index_template=parts.PLANNED)
@@ -84,8 +76,7 @@ def index_loras() -> None:
 
     @task(trigger_rule=parts.ANY)
     def run_checks() -> None:
-        if failures := nightly.run_checks(load_settings()):
-            raise AirflowFailException(f"{len(failures)} checks of the lake fail: {failures}")
+        parts.fail_for(nightly.run_checks(load_settings()))
 
     @task(pool=parts.COMMIT, trigger_rule=parts.ANY)
     def clean_up() -> list[str]:
@@ -95,8 +86,7 @@ def index_loras() -> None:
     def contact_sheet(planned: parts.Planned) -> str:
         return nightly.contact_sheet(load_settings().of_profile(planned[0]))
 
-    # A run ends as its last task does: this one fails with any of them, although the others went on without it.
-    finished = EmptyOperator(task_id="finished", trigger_rule="none_failed")
+    finished = EmptyOperator(task_id="finished", trigger_rule="none_failed")  # the run ends as it: failed with any
     ingested, planned = ingest(), plan()
     committed, baselines = commit_intake(ingested["intake_key"]), make_baseline.expand(planned=planned)
     measured = index_batch.expand(manifest=(ready := with_baseline(planned)))

@@ -5,13 +5,20 @@ The one module of the package that needs Airflow. The pools are described in `da
 """
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Asset, ExceptionRetryPolicy, PartitionedAssetTimetable, RetryAction, RetryRule
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from carlos_tasks.settings import load_settings
+from carlos_tasks.errors import PassingError
+from carlos_tasks.nightly import stages
+from carlos_tasks.nightly.stage_reports import BatchReport
+from carlos_tasks.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from carlos_tasks.lake.checks import CheckFailure
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +101,24 @@ def queued_runs(ti: Any, dag_id: str) -> int:
 def backlog_partition() -> str:
     """The partition of a night without new shards, but with LoRAs that wait in the lake."""
     return f"{_BACKLOG}{datetime.now(UTC):%Y-%m-%d}"
+
+
+def index_in_time(settings: Settings, manifest: str, ti: Any) -> BatchReport:
+    """Measure the LoRAs of a manifest as far as the time of a task goes; its next try goes on where this one ended.
+
+    Raises:
+        PassingError: some are left, and there is a next try.
+    """
+    report = stages.index_batch(settings, manifest, minutes=settings.task_minutes)
+    if report.left and ti.try_number <= ti.max_tries:
+        raise PassingError(f"{report.left} LoRAs are left when the task's time is over; the next try goes on")
+    return report
+
+
+def fail_for(failures: Sequence["CheckFailure"]) -> None:
+    """Fail the task, for good, where checks of the lake found something."""
+    if failures:
+        raise AirflowFailException(f"{len(failures)} checks of the lake fail: {failures}")
 
 
 def nothing_to_do(why: str) -> AirflowSkipException:
