@@ -1,6 +1,6 @@
 """Which LoRAs wait for each profile, as the lake tells it: what an earlier night left undone is among them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -66,7 +66,7 @@ def thresholds_in_force(settings: Settings, profiles: Sequence[Profile]) -> dict
     return found
 
 
-def drawn_together(waiting: Waiting, groups: Sequence[Sequence[str]]) -> Waiting:
+def drawn_together(waiting: Waiting, groups: Iterable[Iterable[str]]) -> Waiting:
     """The LoRAs that wait for any profile of a group with the same images, by the name of its first profile."""
     found: Waiting = {}
     for names in groups:
@@ -74,7 +74,7 @@ def drawn_together(waiting: Waiting, groups: Sequence[Sequence[str]]) -> Waiting
         for task in (task for name in names for task in waiting[name]):
             known = tasks.get(task.lora_id, task)
             tasks[task.lora_id] = replace(known, at_least=max(known.at_least, task.at_least))
-        found[names[0]] = tuple(tasks.values())
+        found[next(iter(names))] = tuple(tasks.values())
     return found
 
 

@@ -58,10 +58,11 @@ class BaselineReport:
 
 @dataclass(frozen=True)
 class BatchReport:
-    """What became of the LoRAs of one manifest: how many ended how, the images drawn for them, the time it took.
+    """What became of the LoRAs of one manifest: how many ended how, the images that they have, the time it took.
 
     `copied` counts those whose measurement was copied from a LoRA with the same weights; each also counts as what it
-    ended as. `left` counts those that were not begun, since the task's time was over: they wait for the next plan.
+    ended as, and has no images of its own. Images of an earlier look or try count too. `left` counts those that were
+    not begun, since the task's time was over: they wait for the next plan.
     """
 
     lora_ids: tuple[str, ...]

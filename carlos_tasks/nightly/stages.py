@@ -112,33 +112,34 @@ def plan(settings: Settings) -> Plan:
         SettingsError: the profiles are not sound together, or nothing can be measured under any of them; or one is
             compared with a profile that it cannot be compared with.
     """
-    profiles, groups = measured_profiles(settings), image_groups(settings)
-    for profile in profiles.values():
+    groups = {next(iter(group)): group for group in image_groups(settings)}  # by the name of the first, which draws
+    profiles = [profile for group in groups.values() for profile in group.values()]
+    for profile in profiles:
         compared_profiles(profile)  # the commit would find it after the night's work
-    waiting = drawn_together(backlog(settings), groups)
-    named = [i for name, own in waiting.items() for i in (profiles[name].profile_id, *(lora.lora_id for lora in own))]
+    waiting = drawn_together(backlog(settings), list(groups.values()))
+    ids = {name: [profile.profile_id for profile in group.values()] for name, group in groups.items()}
+    named = [i for name, own in waiting.items() for i in (ids[name][0], *(f"{x.lora_id} {x.at_least}" for x in own))]
     plan_id = hashlib.sha256("\n".join(named).encode()).hexdigest()[:16]
     batches = {name: cut for name, cut in cut_all(waiting, settings.loras_per_batch, MAX_BATCHES).items() if cut}
     if not batches:  # only baselines are to be made and committed
-        damaged = set(damaged_baselines(settings))
-        batches = {names[0]: [()] for names in groups if damaged & set(names)}
-    thresholds = thresholds_in_force(settings, list(profiles.values())) if batches else {}
-    ids = {names[0]: tuple(profiles[name].profile_id for name in names) for names in groups}
+        damaged = damaged_baselines(settings)
+        batches = {name: [()] for name, group in groups.items() if not group.keys().isdisjoint(damaged)}
+    thresholds = thresholds_in_force(settings, profiles) if batches else {}
     keys = write_manifests(
         open_store(settings.store),
         plan_id,
         [
-            Manifest(profile_id=ids[name][0], also=ids[name][1:], loras=loras, thresholds=thresholds)
+            Manifest(profile_id=ids[name][0], also=tuple(ids[name][1:]), loras=loras, thresholds=thresholds)
             for name in batches
             for loras in batches[name]
         ],
     )
     for name, loras in waiting.items():
-        log.info("%d LoRAs wait for profile %s, at most %d pairs each", len(loras), name, profiles[name].looks()[-1])
+        log.info("%d LoRAs wait for %s, at most %d pairs each", len(loras), name, groups[name][name].looks()[-1])
     left = iter(keys)
     planned = {name: tuple(next(left) for _ in cut) for name, cut in batches.items()}
     # Who shares images has no batches of its own, but something to commit.
-    shared = {name: planned.get(name, ()) for names in groups if names[0] in planned for name in names}
+    shared = {name: planned.get(name, ()) for first in planned for name in groups[first]}
     return Plan(plan_id, shared, sum(map(len, waiting.values())))
 
 
@@ -151,13 +152,12 @@ def make_baseline(settings: Settings) -> BaselineReport:
     from carlos_tasks.worker.worker import Worker
 
     check_weights(settings.model_copy(update={"profiles": ""}))
-    (names,) = [names for names in image_groups(settings) if settings.profile in names]
-    group = [measured_profiles(settings)[name] for name in names]
-    n_pairs = len(group[0].pairs())
-    if names[0] != settings.profile:
+    (group,) = [group for group in image_groups(settings) if settings.profile in group]
+    n_pairs = len(group[settings.profile].pairs())
+    if settings.profile != next(iter(group)):
         return BaselineReport(n_pairs, 0)  # drawn with the first of those that share the images
-    with progress(f"baseline of {names[0]}", n_pairs) as advance:
-        n_new = Worker(settings, group, open_store(settings.store)).make_baseline(advance)
+    with progress(f"baseline of {settings.profile}", n_pairs) as advance:
+        n_new = Worker(settings, list(group.values()), open_store(settings.store)).make_baseline(advance)
     return BaselineReport(n_pairs, n_new)
 
 

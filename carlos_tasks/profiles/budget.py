@@ -20,7 +20,7 @@ Pair = tuple[Prompt, int]
 class Settled(Frozen):
     """When a LoRA needs no further pair."""
 
-    direction_cosine: float = Field(gt=0, lt=1, description="lower bound of cos(Direction, its true value)")
+    direction_cosine: float = Field(gt=0, lt=1, description="lower bound of the cosine with the Direction of all pairs")
     strength_error: float = Field(gt=0, lt=1, description="standard error of Strength, as a share of it")
     status_errors: float = Field(
         gt=0, description="standard errors between each measure and the thresholds of its status"

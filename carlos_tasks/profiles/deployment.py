@@ -48,8 +48,8 @@ def measured_profiles(settings: Settings) -> dict[str, Profile]:
     return dict(sorted(measured.items(), key=lambda item: backbones.index(item[1].identity.backbone)))
 
 
-def image_groups(settings: Settings) -> list[tuple[str, ...]]:
-    """The names of the measured profiles, those together whose images are the same.
+def image_groups(settings: Settings) -> list[dict[str, Profile]]:
+    """The measured profiles by name, those together whose images are the same.
 
     The first of a group, which draws for all, is the same whichever profile questions are asked of.
 
@@ -59,7 +59,7 @@ def image_groups(settings: Settings) -> list[tuple[str, ...]]:
     measured = measured_profiles(settings)
     names = {profile.profile_id: name for name, profile in measured.items()}
     groups = grouped_by_images(list(measured.values()))
-    return [tuple(names[profile_id] for profile_id in sorted(p.profile_id for p in group)) for group in groups]
+    return [{names[p.profile_id]: p for p in sorted(group, key=lambda own: own.profile_id)} for group in groups]
 
 
 def check_weights(settings: Settings) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 
+import pyarrow as pa
+
 from carlos_tasks.errors import DamagedObject, NotFound, PermanentError
 from carlos_tasks.lake.outcomes import read_outcome
 from carlos_tasks.lake.shards import ShardFile, UnreadableShard, read_shard
@@ -27,6 +29,7 @@ class Looks:
         self._profile = profile
         shipped = {name: limit.value for name, limit in profile.thresholds.items()}
         self._thresholds = shipped if thresholds is None else thresholds
+        self._seen: dict[ShardFile, pa.Table] = {}  # of the last look: the next one has these shards and more
 
     def look(self, shards: Sequence[ShardFile]) -> Look:
         """Look at the pairs of some shards of a LoRA, as they lie in the store.
@@ -37,7 +40,8 @@ class Looks:
         """
         budget = self._profile.budget
         assert budget is not None  # noqa: S101 - who has none asks nothing
-        pairs = self._baseline.beside(self._embeddings(shards))
+        self._seen = {file: self._seen[file] if file in self._seen else self._read(file) for file in shards}
+        pairs = self._baseline.beside(Embeddings.of_tables(list(self._seen.values())))
         identity = self._profile.identity
         return look_at_pairs(
             pairs, budget, self._thresholds, len(self._profile.indexing_prompts().prompts), len(identity.seeds)
@@ -48,11 +52,11 @@ class Looks:
         profile_id = self._profile.profile_id
         try:
             outcome = read_outcome(self._store, outcome_key(profile_id, BASELINE), profile_id)
-            return BaselinePairs(self._embeddings(outcome.shards))
+            return BaselinePairs(Embeddings.of_tables([self._read(file) for file in outcome.shards]))
         except (NotFound, DamagedObject, UnreadableShard) as exc:
             raise PermanentError(
                 f"the baseline of profile {self._profile.name} is not all there ({exc}): it is made before any LoRA"
             ) from exc
 
-    def _embeddings(self, shards: Sequence[ShardFile]) -> Embeddings:
-        return Embeddings.of_tables([read_shard(self._store.read(file.key))[0] for file in shards])
+    def _read(self, file: ShardFile) -> pa.Table:
+        return read_shard(self._store.read(file.key))[0]

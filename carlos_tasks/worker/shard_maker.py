@@ -21,7 +21,7 @@ from carlos_tasks.worker.existing import existing_shard
 
 
 @dataclass(frozen=True)
-class Drawn:
+class DrawnImages:
     """Images of some pairs, in the order of the pairs: as PIL images, and what was seen of each before."""
 
     pairs: Sequence[Pair]
@@ -132,7 +132,7 @@ class ShardMaker:
         together = self._settings.images_per_step or images_at_once(sampler, self._device)
         with sharing_cores(self._device, self._settings.threads):
             images = sample_images(self._pipeline(), sampler, pairs, suffix, together)
-            drawn = Drawn(pairs, [to_pil(image) for image in images], [look_at(image) for image in images])
+            drawn = DrawnImages(pairs, [to_pil(image) for image in images], [look_at(image) for image in images])
             rows = [drawn.rows(encoder) for encoder in encoders]
         evidence = drawn.evidence(set(evidence_pairs(first, self._settings.evidence_pairs)))
         files = {}
