@@ -18,18 +18,15 @@ import numpy as np
 from benchmarks.budget_truth import task_of
 from carlos_tasks.aliases import Row
 from carlos_tasks.arrays import Doubles
+from carlos_tasks.commit.scales import baseline_pairs
 from carlos_tasks.console import print_json, print_table
-from carlos_tasks.lake.outcomes import read_outcome
-from carlos_tasks.lake.shards import read_shard
 from carlos_tasks.microworld.figures import cosine
-from carlos_tasks.profiles.profile import Profile, load_profile
+from carlos_tasks.profiles.profile import load_profile
 from carlos_tasks.representation.estimates import estimates
 from carlos_tasks.representation.pair_sums import prompt_sums
-from carlos_tasks.representation.pairs import BaselinePairs, Embeddings
+from carlos_tasks.representation.pairs import embeddings_of
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
-from carlos_tasks.store.keys import BASELINE, outcome_key
-from carlos_tasks.store.objects import ObjectStore
 from carlos_tasks.worker.worker import Worker
 
 SLUGS = ("striped-a", "striped-b", "foggy-a", "foggy-b", "warm-a", "dotted-a")
@@ -60,20 +57,14 @@ def measured(folder: str, seeds: tuple[int, ...], slugs: tuple[str, ...]) -> lis
     store = open_store(folder)
     worker = Worker(Settings(store=folder, budget="all", evidence_pairs=0), [profile], store)
     worker.make_baseline(lambda _: None)
-    baseline = BaselinePairs(embeddings(store, profile, BASELINE))
+    baseline = baseline_pairs(store, profile)
     rows = []
     for slug in slugs:
         task = task_of(Path(folder), slug)
-        worker.index(task, lambda _: None)
-        pairs = baseline.beside(embeddings(store, profile, task.lora_id))
+        (outcome,) = worker.index(task, lambda _: None)
+        pairs = baseline.beside(embeddings_of(store, outcome.shards))
         rows.append(estimates(prompt_sums(pairs), pairs.n_all, pairs.n_flagged))
     return rows
-
-
-def embeddings(store: ObjectStore, profile: Profile, lora_id: str) -> Embeddings:
-    """What an outcome's shards hold."""
-    outcome = read_outcome(store, outcome_key(profile.profile_id, lora_id), profile.profile_id)
-    return Embeddings.of_tables([read_shard(store.read(file.key))[0] for file in outcome.shards])
 
 
 def compared(one: list[Row], other: list[Row]) -> Row:

@@ -9,13 +9,12 @@ from carlos_tasks.errors import NotFound
 from carlos_tasks.lake.catalog import connect, migrate
 from carlos_tasks.lake.faults import lake_errors
 from carlos_tasks.lake.register import register_profile, registered
-from carlos_tasks.lake.shards import ShardFile, read_shard
 from carlos_tasks.lake.statements import rows, run_statement, statement
 from carlos_tasks.lake.transaction import transaction
 from carlos_tasks.profiles.profile import Profile
 from carlos_tasks.representation.estimates import estimates
 from carlos_tasks.representation.pair_sums import prompt_sums
-from carlos_tasks.representation.pairs import BaselinePairs, Embeddings
+from carlos_tasks.representation.pairs import BaselinePairs, embeddings_of
 from carlos_tasks.representation.settled import retention_se
 from carlos_tasks.settings import Settings
 from carlos_tasks.store import open_store
@@ -46,7 +45,7 @@ def baseline_pairs(store: ObjectStore, profile: Profile) -> BaselinePairs:
     outcome = existing_outcome(store, profile.profile_id, BASELINE)
     if outcome is None:
         raise NotFound(f"the baseline of profile {profile.name} is not in the store, or not whole: run carlos index")
-    return BaselinePairs(_embeddings(store, outcome.shards))
+    return BaselinePairs(embeddings_of(store, outcome.shards))
 
 
 def commit_scales(settings: Settings, profile: Profile, drawn: Sequence[DrawnScale]) -> list[Row]:
@@ -94,13 +93,9 @@ def _figures(store: ObjectStore, profile: Profile, baseline: BaselinePairs, draw
         "reason": drawn.outcome.reason,
     }
     if drawn.outcome.status == "embedded":
-        pairs = baseline.beside(_embeddings(store, drawn.outcome.shards))
+        pairs = baseline.beside(embeddings_of(store, drawn.outcome.shards))
         sums = prompt_sums(pairs)
         found = estimates(sums, pairs.n_all, pairs.n_flagged)
         row |= {name: found[name] for name in found if name in row}
         row["prompt_retention_se"] = retention_se(sums)
     return row
-
-
-def _embeddings(store: ObjectStore, files: Sequence[ShardFile]) -> Embeddings:
-    return Embeddings.of_tables([read_shard(store.read(file.key))[0] for file in files])

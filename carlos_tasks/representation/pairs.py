@@ -4,7 +4,7 @@ This is the one definition in Python of pairs that are flagged, missing or zero;
 `sql/ask/verification/representation/pair.sql`, and both give the same rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from carlos_tasks.arrays import Floats, Mask
 from carlos_tasks.errors import PermanentError
-from carlos_tasks.lake.shards import UnreadableShard
+from carlos_tasks.lake.shards import ShardFile, UnreadableShard, read_shard
+from carlos_tasks.store.objects import ObjectStore
 
 Numbers = NDArray[np.int64]
 
@@ -46,6 +47,16 @@ class Embeddings:
         is_flagged = table["flag"].is_valid().to_numpy()
         seeds = table["seed"].to_numpy().astype(np.int64)
         return cls(table["prompt_id"], seeds, is_flagged, _vectors(tables))
+
+
+def embeddings_of(store: ObjectStore, files: Iterable[ShardFile]) -> Embeddings:
+    """Those of some shards as they lie in the store.
+
+    Raises:
+        NotFound: one of them is not there.
+        UnreadableShard: one of them cannot be used.
+    """
+    return Embeddings.of_tables([read_shard(store.read(file.key))[0] for file in files])
 
 
 class BaselinePairs:

@@ -9,7 +9,7 @@ from carlos_tasks.errors import DamagedObject, NotFound, PermanentError
 from carlos_tasks.lake.outcomes import read_outcome
 from carlos_tasks.lake.shards import ShardFile, UnreadableShard, read_shard
 from carlos_tasks.profiles.profile import Profile
-from carlos_tasks.representation.pairs import BaselinePairs, Embeddings
+from carlos_tasks.representation.pairs import BaselinePairs, Embeddings, embeddings_of
 from carlos_tasks.representation.settled import Look, look_at_pairs
 from carlos_tasks.store.keys import BASELINE, outcome_key
 from carlos_tasks.store.objects import ObjectStore
@@ -52,7 +52,7 @@ class Looks:
         profile_id = self._profile.profile_id
         try:
             outcome = read_outcome(self._store, outcome_key(profile_id, BASELINE), profile_id)
-            return BaselinePairs(Embeddings.of_tables([self._read(file) for file in outcome.shards]))
+            return BaselinePairs(embeddings_of(self._store, outcome.shards))
         except (NotFound, DamagedObject, UnreadableShard) as exc:
             raise PermanentError(
                 f"the baseline of profile {self._profile.name} is not all there ({exc}): it is made before any LoRA"
