@@ -123,8 +123,8 @@ def _start(decorator: ast.Call) -> str:
     from cron_descriptor import Options, get_description
 
     (schedule,) = [keyword.value for keyword in decorator.keywords if keyword.arg == "schedule"]
-    if isinstance(schedule, ast.Name):
-        return _described(schedule.id)
+    if isinstance(schedule, ast.Name | ast.Attribute):
+        return _described(schedule.id if isinstance(schedule, ast.Name) else schedule.attr)
     cron = ast.literal_eval(schedule)
     return f"{get_description(cron, Options(use_24hour_time_format=True))} (UTC)" if cron else "By hand"
 
